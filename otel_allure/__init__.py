@@ -1,0 +1,32 @@
+"""Allure reports from OpenTelemetry traces: every step is a span, every finished trace a result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from otel_allure.exporter import AllureSpanExporter, AllureSpanProcessor
+    from otel_allure.step import RunningStep, step
+
+__all__ = ["AllureSpanExporter", "AllureSpanProcessor", "RunningStep", "step"]
+
+_HOMES = {
+    "AllureSpanExporter": "otel_allure.exporter",
+    "AllureSpanProcessor": "otel_allure.exporter",
+    "RunningStep": "otel_allure.step",
+    "step": "otel_allure.step",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # The SDK takes a tenth of a second to import. pytest loads this package in every run, also
+    # where no report is wanted, so names are looked up when they are used.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

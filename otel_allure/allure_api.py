@@ -1,0 +1,244 @@
+"""`import allure` -> spans: the hooks of allure_commons, and its step class.
+
+`allure.step` in users' code is made a span by giving allure_commons' own class the methods of
+`Step`, so that names imported before we came, and step objects made before, follow too.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+import uuid
+from pathlib import Path
+from typing import Any
+
+import allure_commons
+from allure_commons import hookimpl
+from allure_commons._allure import StepContext
+from allure_commons.types import AttachmentType
+
+from otel_allure import recorder as recorders
+from otel_allure.recorder import Recorder
+from otel_allure.results_directory import as_string, new_uuid
+from otel_allure.scope import Attachment, Parameter, TestScope
+from otel_allure.step import RunningStep, Step, represented, start_step
+
+_METHODS = ("__init__", "__enter__", "__exit__", "__aenter__", "__aexit__", "__call__")
+_own_methods: dict[str, Any] = {}
+_PLUGIN_NAME = "otel_allure"
+
+
+class AllureApi:
+    """Listens to allure_commons while a report is written."""
+
+    def __init__(self) -> None:
+        self._steps: dict[str, RunningStep] = {}
+        self.others: dict[str, Any] = {}
+        """Callers of the step hooks that leave us out."""
+
+    # -- steps that others start by calling the hooks themselves
+
+    @hookimpl
+    def start_step(self, uuid: str, title: str, params: dict[str, str]) -> None:
+        """Start a step that is known by its uuid."""
+        running = self._steps[uuid] = start_step(title, params)
+        running.enter()
+
+    @hookimpl
+    def stop_step(self, uuid: str, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        """Stop it."""
+        running = self._steps.pop(uuid, None)
+        if running is not None:
+            running.leave()
+            running.finish(exc_val, exc_tb)
+
+    # -- attachments
+
+    @hookimpl
+    def attach_data(self, body: Any, name: Any, attachment_type: Any, extension: Any) -> None:
+        """Attach a text or bytes where the caller runs."""
+        _attach(Recorder.attach, written_data, body, name, attachment_type, extension)
+
+    @hookimpl
+    def attach_file(self, source: Any, name: Any, attachment_type: Any, extension: Any) -> None:
+        """Attach a copy of a file where the caller runs."""
+        _attach(Recorder.attach, written_file, source, name, attachment_type, extension)
+
+    @hookimpl
+    def global_attach_data(
+        self, body: Any, name: Any, attachment_type: Any, extension: Any
+    ) -> None:
+        """Attach a text or bytes to the run."""
+        _attach(Recorder.attach_global, written_data, body, name, attachment_type, extension)
+
+    @hookimpl
+    def global_attach_file(
+        self, source: Any, name: Any, attachment_type: Any, extension: Any
+    ) -> None:
+        """Attach a copy of a file to the run."""
+        _attach(Recorder.attach_global, written_file, source, name, attachment_type, extension)
+
+    @hookimpl
+    def global_error(self, message: str, trace: str | None) -> None:
+        """Add an error of the run."""
+        recorder = recorders.active()
+        if recorder is not None:
+            recorder.add_global_error(message, trace)
+
+    # -- what `allure.dynamic` says of the running test
+
+    @hookimpl
+    def add_title(self, test_title: str) -> None:
+        """Rename the test."""
+        test = _test()
+        if test is not None:
+            test.title = str(test_title)
+
+    @hookimpl
+    def add_description(self, test_description: str) -> None:
+        """Describe the test, in Markdown."""
+        test = _test()
+        if test is not None:
+            test.description = test_description
+
+    @hookimpl
+    def add_description_html(self, test_description_html: str) -> None:
+        """Describe the test, in HTML."""
+        test = _test()
+        if test is not None:
+            test.description_html = test_description_html
+
+    @hookimpl
+    def add_label(self, label_type: Any, labels: tuple[Any, ...]) -> None:
+        """Label the test."""
+        test = _test()
+        if test is not None:
+            test.labels += [(as_string(label_type), as_string(label)) for label in labels]
+
+    @hookimpl
+    def add_link(self, url: str, link_type: Any, name: str | None) -> None:
+        """Link the test to a page; a link to the same page is not repeated."""
+        recorder, test = recorders.active(), _test()
+        if recorder is not None and test is not None:
+            link_type = as_string(link_type)
+            url = recorder.link_patterns.get(link_type, "{}").format(url)
+            if all(url != known for known, _, _ in test.links):
+                test.links.append((url, url if name is None else str(name), link_type))
+
+    @hookimpl
+    def add_parameter(self, name: str, value: Any, excluded: bool | None, mode: Any) -> None:
+        """Add a parameter to the test, or change the value of the one of that name."""
+        test = _test()
+        if test is None:
+            return
+        mode = as_string(getattr(mode, "value", mode) or "")
+        for i, known in enumerate(test.parameters):
+            if known.name == name:
+                test.parameters[i] = known._replace(value=represented(value))
+                return
+        test.parameters.append(Parameter(name, represented(value), mode, bool(excluded)))
+
+
+def _test() -> TestScope | None:
+    recorder = recorders.active()
+    if recorder is None:
+        return None
+    test = recorder.test()
+    if test is None:
+        recorder.problems.add("allure.dynamic was used where no test runs", "ignored")
+    return test
+
+
+def _attach(place: Any, write: Any, content: Any, name: Any, kind: Any, extension: Any) -> None:
+    """Write an attachment's body at once, and put a reference to it in its place."""
+    recorder = recorders.active()
+    if recorder is not None:
+        with recorder.problems.caught("attaching"):
+            place(recorder, write(recorder, content, name, kind, extension))
+
+
+def written_data(
+    recorder: Recorder, body: Any, name: Any, kind: Any, extension: Any
+) -> Attachment:
+    """Write a text or bytes and return the reference."""
+    body = body if isinstance(body, (str, bytes, bytearray, memoryview)) else str(body)
+    media_type, extension = typed(kind, extension, text=isinstance(body, str))
+    file_name = f"{new_uuid()}-attachment.{extension}"
+    recorder.report.publish("report_attached_data", body=body, file_name=file_name)
+    return Attachment(str(name or file_name), file_name, media_type)
+
+
+def written_file(
+    recorder: Recorder, source: Any, name: Any, kind: Any, extension: Any
+) -> Attachment:
+    """Copy a file and return the reference."""
+    path = Path(source)
+    media_type, extension = typed(kind, extension or path.suffix.lstrip("."))
+    file_name = f"{new_uuid()}-attachment.{extension}"
+    recorder.report.publish("report_attached_file", source=source, file_name=file_name)
+    return Attachment(str(name or path.name), file_name, media_type)
+
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+def typed(
+    attachment_type: Any, extension: str | None = None, *, text: bool = False
+) -> tuple[str, str]:
+    """Return media type and file extension of an attachment.
+
+    The type is an `AttachmentType`, a media type, or None: then it is guessed, since the report
+    tools have no viewer for an attachment without one.
+    """
+    if isinstance(attachment_type, AttachmentType):
+        return attachment_type.mime_type, attachment_type.extension
+    kind = as_string(attachment_type) if attachment_type else ""
+    if not kind and extension:
+        kind = mimetypes.guess_type(f"a.{extension}")[0] or ""
+    if not kind and text:
+        kind, extension = "text/plain", extension or "txt"
+    return kind, _UNSAFE.sub("", extension or "")[:20] or "attach"
+
+
+# -- taking over
+
+
+_api: list[AllureApi] = []
+
+
+def take_over() -> None:
+    """Listen to allure_commons and make its steps spans; may be nested, see `give_back`."""
+    if not _api:
+        for name in _METHODS:
+            _own_methods[name] = StepContext.__dict__.get(name)
+            setattr(StepContext, name, Step.__dict__[name])
+        api = AllureApi()
+        manager = allure_commons.plugin_manager
+        manager.register(api, _PLUGIN_NAME)
+        api.others = {
+            hook: manager.subset_hook_caller(hook, [api]) for hook in ("start_step", "stop_step")
+        }
+    _api.append(_api[0] if _api else api)
+
+
+def give_back() -> None:
+    """Undo `take_over`."""
+    api = _api.pop()
+    if not _api:
+        allure_commons.plugin_manager.unregister(api)
+        for name, method in _own_methods.items():
+            if method is None:
+                delattr(StepContext, name)
+            else:
+                setattr(StepContext, name, method)
+
+
+def tell_others(hook: str, running: RunningStep, arguments: dict[str, Any]) -> None:
+    """Fire a step hook for the listeners of others; they know the step by its uuid."""
+    caller = _api[-1].others[hook] if _api else None
+    if caller is None or not caller.get_hookimpls():
+        return
+    if hook == "start_step":
+        running.uuid = str(uuid.uuid4())
+    if running.uuid is not None:
+        caller(uuid=running.uuid, **arguments)

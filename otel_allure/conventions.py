@@ -1,0 +1,66 @@
+"""Span attribute names that mean something to Allure.
+
+Writers (the pytest plugin, `step`, a service in any language) and the reader (`to_results`)
+meet only here. Whoever sets these attributes on a span is understood, in process or over OTLP.
+Lists travel as parallel arrays of strings, because OTLP attributes know no nested objects.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+SCOPE_NAME: Final = "otel_allure"
+"""Instrumentation scope of the spans that this package starts itself."""
+
+KIND: Final = "allure.kind"
+"""What the span is to Allure, one of `Kind`. Absent: the span comes from instrumentation."""
+
+Kind = Literal["session", "test", "phase", "container", "fixture", "step"]
+SESSION: Final = "session"
+"""A run of tests; each of them links to it."""
+TEST: Final = "test"
+PHASE: Final = "phase"
+CONTAINER: Final = "container"
+"""A fixture's life, from its set-up to its tear-down; its children are `fixture` spans."""
+FIXTURE: Final = "fixture"
+STEP: Final = "step"
+
+PHASE_NAME: Final = "allure.phase"
+"""`setup`, `call` or `teardown` on a phase; `before` or `after` on a fixture."""
+
+STATUS: Final = "allure.status"
+"""`passed`, `failed`, `broken`, `skipped` or `unknown`."""
+
+MESSAGE: Final = "allure.message"
+TRACE: Final = "allure.trace"
+FLAKY: Final = "allure.flaky"
+KNOWN: Final = "allure.known"
+MUTED: Final = "allure.muted"
+
+FULL_NAME: Final = "allure.full_name"
+TITLE_PATH: Final = "allure.title_path"
+TEST_CASE_ID: Final = "allure.test_case_id"
+HISTORY_ID: Final = "allure.history_id"
+DESCRIPTION: Final = "allure.description"
+DESCRIPTION_HTML: Final = "allure.description_html"
+
+LABEL_NAMES: Final = "allure.label.names"
+LABEL_VALUES: Final = "allure.label.values"
+LINK_URLS: Final = "allure.link.urls"
+LINK_NAMES: Final = "allure.link.names"
+LINK_TYPES: Final = "allure.link.types"
+PARAMETER_NAMES: Final = "allure.parameter.names"
+PARAMETER_VALUES: Final = "allure.parameter.values"
+PARAMETER_MODES: Final = "allure.parameter.modes"
+"""`hidden`, `masked` or the empty string, one for each parameter."""
+PARAMETER_EXCLUDED: Final = "allure.parameter.excluded"
+ATTACHMENT_NAMES: Final = "allure.attachment.names"
+ATTACHMENT_SOURCES: Final = "allure.attachment.sources"
+"""File names inside the results directory: bodies never travel on a span."""
+ATTACHMENT_TYPES: Final = "allure.attachment.types"
+
+# Marks by which a test is recognised in traces made by others.
+TEST_CASE_NAME: Final = "test.case.name"
+TEST_CASE_RESULT_STATUS: Final = "test.case.result.status"
+PYTEST_SPAN_TYPE: Final = "pytest.span_type"
+PYTEST_NODE_ID: Final = "pytest.nodeid"

@@ -1,0 +1,161 @@
+"""OpenTelemetry's edges: an exporter and a processor that turn spans into Allure results.
+
+Both are thin: guard, convert, hand over to a `Report`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from otel_allure import recorder as recorders
+from otel_allure.from_sdk import from_sdk
+from otel_allure.report import Report
+
+RESULTS_DIR = "OTEL_EXPORTER_ALLURE_RESULTS_DIR"
+DEFAULT_RESULTS_DIR = "allure-results"
+
+
+def results_dir_from_environment() -> str:
+    """Return where results go when nobody says so: the variable's value, or its default."""
+    return os.environ.get(RESULTS_DIR) or DEFAULT_RESULTS_DIR
+
+
+class AllureSpanExporter(SpanExporter):
+    """Writes an Allure result for every finished trace.
+
+    It works under `BatchSpanProcessor` and `SimpleSpanProcessor` and from several threads. While a
+    pytest run of this process writes its own report, that has these spans already, and the
+    exporter stands aside. Making one touches nothing: the directory is made with the first file.
+
+    Args:
+        results_dir: where the files go. Default: the environment variable
+            `OTEL_EXPORTER_ALLURE_RESULTS_DIR`, else `allure-results`.
+        **_options: ignored, so that a declarative configuration for a later version still works.
+    """
+
+    def __init__(self, results_dir: str | os.PathLike[str] | None = None, **_options: Any) -> None:
+        self._report = Report(results_dir or results_dir_from_environment())
+        self._recorder = recorders.Recorder(self._report)
+        self._stopped = False
+        self._process_start_ns = 0
+        recorders.activate(self._recorder)
+        _exporters.add(self)
+
+    @property
+    def results_written(self) -> int:
+        """Number of results in the directory that this exporter wrote."""
+        return len(self._report.directory.results)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Take ended spans in; results of traces that are finished are written at once."""
+        if self._stopped:
+            return SpanExportResult.FAILURE
+        with self._report.problems.caught("exporting spans"):
+            self._report.add([from_sdk(span) for span in spans if self._is_ours(span)])
+        return SpanExportResult.SUCCESS
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Write everything that is known, finished or not."""
+        self._report.settle()
+        return True
+
+    def shutdown(self) -> None:
+        """Write what is left, once."""
+        if not self._stopped:
+            self._stopped = True
+            self._report.settle()
+            recorders.deactivate(self._recorder)
+
+    def _is_ours(self, span: ReadableSpan) -> bool:
+        """Whether nobody else writes this span.
+
+        One that was open at a fork ends in both processes: it is the parent's.
+        """
+        start_ns = span.start_time or 0
+        return start_ns >= self._process_start_ns and not recorders.belongs_to_session(start_ns)
+
+    def _after_fork(self) -> None:
+        """Leave to the parent process what is the parent's."""
+        self._process_start_ns = time.time_ns()
+        self._report.forget()
+        if "multiprocessing.util" in sys.modules:
+            from multiprocessing.util import Finalize, register_after_fork
+
+            # Its children end without `atexit`, and clear their finalizers when they begin.
+            def settle_at_exit(exporter: AllureSpanExporter) -> None:
+                Finalize(exporter, exporter.force_flush, exitpriority=10)
+
+            register_after_fork(self, settle_at_exit)
+
+
+_exporters: weakref.WeakSet[AllureSpanExporter] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for exporter in list(_exporters):
+        exporter._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+class AllureSpanProcessor(SpanProcessor):
+    """Hands spans to a report as they end, without a queue that could drop them.
+
+    It sees spans start, so it also knows what has not ended. For a provider of your own:
+    `provider.add_span_processor(AllureSpanProcessor())`.
+
+    Args:
+        results_dir: as for `AllureSpanExporter`; ignored if `report` is given.
+        report: where the spans go.
+    """
+
+    def __init__(
+        self,
+        results_dir: str | os.PathLike[str] | None = None,
+        *,
+        report: Report | None = None,
+    ) -> None:
+        self.report = report or Report(results_dir or results_dir_from_environment())
+        self._open: dict[int, ReadableSpan] = {}
+        self._recorder: recorders.Recorder | None = None
+        if report is None:
+            self._recorder = recorders.Recorder(self.report)
+            recorders.activate(self._recorder)
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Note the span as open. Errors here would surface in the code under test."""
+        with self.report.problems.caught("noting a span's start"):
+            context = span.context
+            if context is not None:
+                self._open[context.span_id] = span
+                self.report.started(context.trace_id, context.span_id)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Hand the span over."""
+        with self.report.problems.caught("taking a span"):
+            if span.context is not None and self._open.pop(span.context.span_id, None) is not None:
+                self.report.add([from_sdk(span)])
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Write everything that is known; spans that have not ended are shown as unfinished."""
+        with self.report.problems.caught("flushing"):
+            self.report.settle([from_sdk(span) for span in list(self._open.values())])
+        return True
+
+    def shutdown(self) -> None:
+        """Write what is left."""
+        self.force_flush()
+        if self._recorder is not None:
+            recorders.deactivate(self._recorder)

@@ -1,0 +1,166 @@
+"""Semantic conventions -> what people read: the title, parameters and outcome of a span.
+
+Tables of rules: a row for each domain, tried in order, old and new attribute names alike. The
+names are those of the OpenTelemetry semantic conventions 1.44; what 0.66b1 of the Python
+instrumentations still emits by default are the older ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from otel_allure import conventions as c
+from otel_allure.outcome import BROKEN, OK, Outcome
+from otel_allure.redaction import redacted, redacted_text
+from otel_allure.spans import Attributes, Span
+
+_LONGEST_TITLE = 120
+_LONGEST_VALUE = 2000
+
+
+def first(attributes: Attributes, *names: str) -> Any:
+    """Return the value of the first of `names` that is there and not empty."""
+    for name in names:
+        value = attributes.get(name)
+        if value is not None and value != "":
+            return value
+    return None
+
+
+# -- titles
+
+
+def _http(span: Span) -> str | None:
+    a = span.attributes
+    method = first(a, "http.request.method", "http.method")
+    if method is None:
+        return None
+    place = first(a, "http.route", "url.template") or _path(a)
+    status = first(a, "http.response.status_code", "http.status_code")
+    return f"{method} {place or ''}".rstrip() + (f" → {status}" if status is not None else "")
+
+
+def _path(attributes: Attributes) -> str | None:
+    path = first(attributes, "url.path", "http.target")
+    if path is None:
+        url = first(attributes, "url.full", "http.url")
+        path = urlsplit(str(url)).path or "/" if url is not None else None
+    return None if path is None else str(path).partition("?")[0]
+
+
+def _database(span: Span) -> str | None:
+    a = span.attributes
+    if first(a, "db.system.name", "db.system") is None:
+        return None
+    summary = first(a, "db.query.summary")
+    if summary is not None:
+        return str(summary)
+    text = first(a, "db.query.text", "db.statement")
+    if text is not None:
+        return redacted_text(" ".join(str(text).split()))
+    operation = first(a, "db.operation.name", "db.operation")
+    target = first(a, "db.collection.name", "db.sql.table", "db.namespace", "db.name")
+    return " ".join(str(part) for part in (operation, target) if part is not None) or None
+
+
+_TITLES: tuple[Callable[[Span], str | None], ...] = (_http, _database)
+
+
+def title(span: Span) -> str:
+    """Return the step's name; for a span of ours it is the span's, for others see the table."""
+    text = None
+    if c.KIND not in span.attributes and span.kind != "internal":
+        text = next(filter(None, (rule(span) for rule in _TITLES)), None)
+        text = None if text is None else _shortened(text, _LONGEST_TITLE)
+    return text or span.name or "unnamed span"
+
+
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+# -- parameters
+
+# Said elsewhere (title, status, place in the tree), or about the process and not the call.
+_UNTOLD = (
+    "allure.",
+    "otel.",
+    "telemetry.",
+    "thread.",
+    "exception.",
+    "http.flavor",
+    "network.protocol.",
+    "net.transport",
+    "net.peer.",
+    "net.host.",
+    "http.server_name",
+)
+
+
+def parameters(span: Span) -> Iterator[tuple[str, str]]:
+    """Yield name and value of what is worth knowing about a span that is not ours."""
+    service = span.resource.get("service.name")
+    if service and not str(service).startswith("unknown_service"):
+        yield "service", str(service)
+    for name, value in span.attributes.items():
+        if not name.startswith(_UNTOLD):
+            yield name, _shortened(redacted(name, as_text(value)), _LONGEST_VALUE)
+
+
+def as_text(value: Any) -> str:
+    """Return an attribute's value for people; anything has one."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, (list, tuple)):
+        return ", ".join(as_text(entry) for entry in value)
+    return str(value)
+
+
+# -- outcome
+
+
+class _Exception(NamedTuple):
+    type: str
+    message: str
+    stacktrace: str
+
+
+def outcome(span: Span) -> Outcome:
+    """Return how a span from instrumentation ended.
+
+    A client span is an error for every 4xx, also when a 404 is what the test wants to see. So an
+    error colours the step where something was raised, or where the server itself failed.
+    """
+    if span.status != "error":
+        return OK
+    exception = _exception(span)
+    status_code = first(span.attributes, "http.response.status_code", "http.status_code")
+    if exception is None and _is_expected(status_code):
+        return OK
+    message, trace = redacted_text(span.status_message), None
+    if exception is not None:
+        message = redacted_text(f"{exception.type}: {exception.message}".strip(": "))
+        trace = redacted_text(exception.stacktrace) or None
+    error_type = first(span.attributes, "error.type")
+    return Outcome(BROKEN, message or as_text(error_type or status_code or "error"), trace)
+
+
+def _is_expected(status_code: object) -> bool:
+    try:
+        return status_code is not None and 400 <= int(str(status_code)) < 500
+    except ValueError:
+        return False
+
+
+def _exception(span: Span) -> _Exception | None:
+    for event in reversed(span.events):
+        if event.name == "exception":
+            names = ("exception.type", "exception.message", "exception.stacktrace")
+            return _Exception(*(as_text(event.attributes.get(name) or "") for name in names))
+    return None

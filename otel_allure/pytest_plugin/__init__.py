@@ -1,0 +1,154 @@
+"""The pytest plugin: replaces allure-pytest.
+
+Loaded in every pytest run, so it imports nothing of OpenTelemetry until a report is wanted, by
+`--alluredir` or by `allure` in OTEL_TRACES_EXPORTER.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import allure_commons
+import pytest
+
+from otel_allure.pytest_plugin import decorators, metadata, options, selection
+
+if TYPE_CHECKING:
+    from otel_allure.pytest_plugin.session import AllureListener
+
+_LISTENER = "allure_listener"
+_listener = pytest.StashKey["AllureListener"]()
+_undo = pytest.StashKey["list[Callable[[], None]]"]()
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Take the place of allure-pytest, and make `@allure.title` work in conftest files."""
+    _displace_allure_pytest(pluginmanager)
+    allure_commons.plugin_manager.register(decorators.TitleDecorator())
+
+
+def _displace_allure_pytest(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.set_blocked("allure_pytest")
+    for plugin in list(pluginmanager.get_plugins()):  # it was loaded first
+        if getattr(plugin, "__name__", None) == "allure_pytest.plugin":
+            pluginmanager.unregister(plugin)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options."""
+    options.add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Begin to record before any code of the user is imported."""
+    _start(early_config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Set up what the decorators need, and register the listener."""
+    mark_decorators = decorators.MarkDecorators(config)
+    allure_commons.plugin_manager.register(mark_decorators)
+    config.add_cleanup(lambda: allure_commons.plugin_manager.unregister(mark_decorators))
+    for mark, meaning in (
+        (metadata.LABEL_MARK, "allure label marker"),
+        (metadata.LINK_MARK, "allure link marker"),
+        (metadata.DESCRIPTION_MARK, "allure description"),
+        (metadata.DESCRIPTION_HTML_MARK, "allure description html"),
+    ):
+        config.addinivalue_line("markers", f"{mark}: {meaning}")
+
+    _start(config)
+    listener = config.stash.get(_listener, None)
+    if listener is not None:
+        _register(config, listener)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
+    """Leave out the tests that the options or a test plan leave out."""
+    selection.select(items, config)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say what could not be reported."""
+    listener = config.stash.get(_listener, None)
+    if listener is not None and (lines := listener.problems.lines()):
+        terminalreporter.section("otel-allure: the report is not complete", yellow=True)
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over the problems that an xdist worker had."""
+    listener = node.config.stash.get(_listener, None)
+    if listener is not None:
+        for doing, detail in getattr(node, "workeroutput", {}).get("otel_allure_problems", ()):
+            listener.problems.add(doing, detail)
+
+
+# -- starting and stopping
+
+
+def _results_dir(config: pytest.Config) -> str | None:
+    """Return where the report goes, None if none is wanted."""
+    given = getattr(config.known_args_namespace, "allure_report_dir", None) or getattr(
+        config.option, "allure_report_dir", None
+    )
+    if given:
+        return os.path.abspath(given)
+    exporters = os.environ.get("OTEL_TRACES_EXPORTER", "")
+    if "allure" in (name.strip() for name in exporters.split(",")):
+        from otel_allure.exporter import results_dir_from_environment
+
+        return os.path.abspath(results_dir_from_environment())
+    return None
+
+
+def _start(config: pytest.Config) -> None:
+    """Begin to record, if a report is wanted and this has not been done."""
+    results_dir = _results_dir(config)
+    if results_dir is None or _listener in config.stash:
+        return
+    from otel_allure import instrumentation
+    from otel_allure.pytest_plugin.session import AllureListener
+
+    listener = AllureListener(config, results_dir)
+    listener.start()
+    config.stash[_listener] = listener
+    undo = config.stash[_undo] = [listener.stop]
+    config.add_cleanup(lambda: _run_all(undo))
+    listener.provider.add_exporters_from_environment()
+    try:
+        names = options.instrumentations(config)
+        undo.append(instrumentation.activate(names, listener.problems))
+    except instrumentation.UnknownInstrumentationError as error:
+        raise pytest.UsageError(f"{options.INSTRUMENT}: {error}") from None
+
+
+def _register(config: pytest.Config, listener: AllureListener) -> None:
+    from otel_allure.pytest_plugin import cooperative
+
+    is_worker = hasattr(config, "workerinput")
+    directory = listener.report.directory
+    if config.option.clean_alluredir and not config.option.collectonly and not is_worker:
+        directory.clean()
+    directory.make()
+    listener.recorder.link_patterns = dict(config.option.allure_link_pattern)
+    config.pluginmanager.register(listener, _LISTENER)
+    allure_commons.plugin_manager.register(directory)
+    config.stash[_undo].append(lambda: allure_commons.plugin_manager.unregister(directory))
+    config.stash[_undo].insert(0, cooperative.follow(listener))
+    if is_worker:
+        listener.worker_output = config.workeroutput  # type: ignore[attr-defined]
+
+
+def _run_all(undo: list[Callable[[], None]]) -> None:
+    """Call what undoes the start: the listener stops first, what it writes with goes last."""
+    for action in undo:
+        action()

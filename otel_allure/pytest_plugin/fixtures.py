@@ -1,0 +1,142 @@
+"""Fixtures -> spans.
+
+A fixture of function scope is a child of the test's set-up and tear-down phases. A wider one is a
+trace of its own, so that it inflates no test: a *container* span for its life, and in it a
+*fixture* span for the set-up and one for each finalizer. The tests that use it link to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from opentelemetry.context import Context
+from opentelemetry.trace import Link
+
+from otel_allure import conventions as c
+from otel_allure.clock import now_ns
+from otel_allure.outcome import outcome_of
+from otel_allure.pytest_plugin import metadata
+from otel_allure.pytest_plugin.coroutines import in_context, is_async
+from otel_allure.recorder import Recorder
+from otel_allure.scope import Scope, TestScope
+
+
+class FixtureLife:
+    """One instance of a fixture, from its set-up until its last finalizer has run.
+
+    Attributes:
+        container: the span of its life; None for a fixture of function scope.
+        context: what is current for the fixture's own code.
+    """
+
+    def __init__(
+        self, name: str, recorder: Recorder, test: TestScope | None, container: Scope | None
+    ) -> None:
+        self.name = name
+        self.container = container
+        self.context = Context()
+        self._recorder = recorder
+        self._test = test
+
+    @contextmanager
+    def part(self, phase: str, name: str) -> Iterator[None]:
+        """Run the block as the fixture's `before` or one of its `after`s."""
+        parent = self._parent_context()
+        span = self._recorder.tracer.start_span(name, parent, start_time=now_ns())
+        scope = Scope(c.FIXTURE, name, span, parent)
+        scope.test = scope.test or self._test
+        scope.attributes = {c.PHASE_NAME: phase}
+        self.context = scope.context
+        scope.enter()
+        try:
+            yield
+        except BaseException as error:
+            scope.outcome = outcome_of(error)
+            raise
+        finally:
+            scope.leave()
+            scope.end()
+
+    def _parent_context(self) -> Context:
+        if self.container is not None:
+            return self.container.context
+        return Context() if self._test is None else self._test.live.context
+
+    def finalizer(self, finalizer: Callable[[], object], index: int) -> Callable[[], object]:
+        """Return the finalizer as one that is recorded; the one of a `yield` has no name."""
+        name = f"{self.name}::{getattr(finalizer, '__name__', index)}"
+
+        def recorded() -> object:
+            with self.part("after", name):
+                return finalizer()
+
+        return recorded
+
+
+class Fixtures:
+    """The fixtures that are set up now."""
+
+    def __init__(self, recorder: Recorder, session_links: list[Link]) -> None:
+        self._recorder = recorder
+        self._session_links = session_links
+        self._lives: dict[pytest.FixtureDef[Any], FixtureLife] = {}
+
+    def set_up(
+        self, fixturedef: pytest.FixtureDef[Any], test: TestScope | None
+    ) -> Generator[None, Any, Any]:
+        """Record a fixture's set-up around the `yield`, and see to its finalizers."""
+        name = getattr(fixturedef.func, metadata.TITLE_ATTRIBUTE, None) or fixturedef.argname
+        life = self._lives[fixturedef] = FixtureLife(
+            name, self._recorder, test, self._container(fixturedef, name, test)
+        )
+        function = fixturedef.func
+        if is_async(function):
+            _set_function(fixturedef, in_context(function, lambda: life.context))
+        finalizers = fixturedef._finalizers  # there is no public way to name or time them
+        before = len(finalizers)
+        try:
+            with life.part("before", name):
+                return (yield)
+        finally:
+            _set_function(fixturedef, function)
+            for index, finalizer in enumerate(finalizers[before:]):
+                finalizers[before + index] = life.finalizer(finalizer, index)
+
+    def _container(
+        self, fixturedef: pytest.FixtureDef[Any], name: str, test: TestScope | None
+    ) -> Scope | None:
+        if fixturedef.scope == "function" and test is not None:
+            return None
+        span = self._recorder.tracer.start_span(
+            name, Context(), links=self._session_links, start_time=now_ns()
+        )
+        scope = Scope(c.CONTAINER, name, span, Context())
+        scope.test = test
+        return scope
+
+    def tear_down(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """Note that all finalizers of a fixture have run."""
+        life = self._lives.pop(fixturedef, None)
+        if life is not None and life.container is not None:
+            life.container.end()
+
+    def tear_down_all(self) -> None:
+        """End what was never torn down."""
+        for fixturedef in list(self._lives):
+            self.tear_down(fixturedef)
+
+    def used_by(self, item: pytest.Item) -> Iterator[Scope]:
+        """Yield the containers of the wider fixtures in the test's closure, overridden ones too."""
+        request = getattr(item, "_request", None)
+        for name in getattr(request, "fixturenames", ()):
+            for fixturedef in item.session._fixturemanager.getfixturedefs(name, item) or ():
+                life = self._lives.get(fixturedef)
+                if life is not None and life.container is not None:
+                    yield life.container
+
+
+def _set_function(fixturedef: pytest.FixtureDef[Any], function: Callable[..., Any]) -> None:
+    fixturedef.func = function  # type: ignore[misc]  # final for users, not for plugins

@@ -1,0 +1,193 @@
+"""A pytest item -> what Allure calls it: names, identity, labels, links.
+
+Identity is byte for byte that of allure-pytest, so that histories go on after the switch.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from allure_commons.types import LabelType
+from allure_commons.utils import SafeFormatter, md5, platform_label
+
+DESCRIPTION_MARK = "allure_description"
+DESCRIPTION_HTML_MARK = "allure_description_html"
+LABEL_MARK = "allure_label"
+LINK_MARK = "allure_link"
+TITLE_ATTRIBUTE = "__allure_display_name__"
+
+# Of these, the one nearest to the test counts.
+_UNIQUE_LABELS = {
+    LabelType.SEVERITY,
+    LabelType.FRAMEWORK,
+    LabelType.HOST,
+    LabelType.SUITE,
+    LabelType.PARENT_SUITE,
+    LabelType.SUB_SUITE,
+}
+_NO_TAGS = {"usefixtures", "filterwarnings", "skip", "skipif", "xfail", "parametrize"}
+
+
+class _NodeId(NamedTuple):
+    path: list[str]
+    package: str
+    module: str
+    classes: list[str]
+    function: str
+
+
+_NODE_ID = pytest.StashKey[_NodeId]()
+
+
+def _node_id(item: pytest.Item) -> _NodeId:
+    parsed = item.stash.get(_NODE_ID, None)
+    if parsed is None:
+        path, *names = item.nodeid.split("::")
+        segments = path.split("/")
+        parsed = item.stash[_NODE_ID] = _NodeId(
+            path=segments,
+            package=".".join(segments[:-1]),
+            module=segments[-1].rsplit(".", 1)[0],
+            classes=names[:-1],
+            function=names[-1].split("[", 1)[0] if names else "",
+        )
+    return parsed
+
+
+def package(item: pytest.Item) -> str:
+    """Return the module's dotted name, from its path."""
+    node = _node_id(item)
+    return ".".join(filter(None, [node.package, node.module]))
+
+
+def full_name(item: pytest.Item) -> str:
+    """Return `package.module.Class#test`, without parameters."""
+    node = _node_id(item)
+    name = item.originalname if isinstance(item, pytest.Function) else node.function
+    return ".".join([package(item), *node.classes]) + f"#{name}"
+
+
+def title_path(item: pytest.Item) -> list[str]:
+    """Return the path of the file and the classes, as the report tool groups by."""
+    node = _node_id(item)
+    return [part for part in (*node.path, *node.classes) if part]
+
+
+def history_id(name: str, parameters: Iterable[Any], original_values: dict[str, Any]) -> str:
+    """Return what a test and its parameters are known by over time.
+
+    It hashes the objects that parametrize was given, not their text, as allure-pytest does.
+    """
+    counted = sorted((p for p in parameters if not p.excluded), key=lambda p: p.name)
+    return str(md5(name, *(original_values.get(p.name, p.value) for p in counted)))
+
+
+def callspec_parameters(item: pytest.Item) -> dict[str, Any]:
+    """Return what parametrize passes to the test."""
+    callspec = getattr(item, "callspec", None)
+    return dict(callspec.params) if callspec is not None else {}
+
+
+def title(item: pytest.Item) -> str:
+    """Return the test's title with its placeholders filled, else its name."""
+    template = getattr(getattr(item, "obj", None), TITLE_ATTRIBUTE, None)
+    if not template:
+        return item.name
+    values: dict[str, Any] = {}
+    callspec = getattr(item, "callspec", None)
+    if callspec is not None and callspec.id:
+        values["param_id"] = _unescaped(callspec.id)
+        values.update(callspec.params)
+    values.update(getattr(item, "funcargs", None) or {})
+    return str(SafeFormatter().format(template, **values))
+
+
+def _unescaped(param_id: str) -> str:
+    """Undo what pytest does to ids that are not ASCII."""
+    try:
+        return param_id.encode("ascii").decode("unicode-escape")
+    except UnicodeError:
+        return param_id
+
+
+def description(item: pytest.Item) -> str | None:
+    """Return the description, by default the docstring."""
+    text = _mark_value(item, DESCRIPTION_MARK)
+    if text:
+        return str(text)
+    return getattr(getattr(item, "function", None), "__doc__", None)
+
+
+def description_html(item: pytest.Item) -> str | None:
+    """Return the description in HTML."""
+    text = _mark_value(item, DESCRIPTION_HTML_MARK)
+    return str(text) if text else None
+
+
+def _mark_value(item: pytest.Item, name: str) -> Any:
+    mark = item.get_closest_marker(name)
+    return mark.args[0] if mark and mark.args else None
+
+
+def label_values(item: pytest.Item, name: str) -> list[Any]:
+    """Return all values of a label that the marks give."""
+    return [
+        value
+        for mark in item.iter_markers(name=LABEL_MARK)
+        if mark.kwargs.get("label_type") == name
+        for value in mark.args
+    ]
+
+
+def marked_labels(item: pytest.Item) -> list[tuple[str, Any]]:
+    """Return the labels that the marks give, each one once."""
+    unique: dict[str, Any] = {}
+    labels: dict[tuple[str, Any], None] = {}
+    for mark in item.iter_markers(name=LABEL_MARK):
+        name = mark.kwargs["label_type"]
+        if name in _UNIQUE_LABELS:
+            unique.setdefault(name, mark.args[0])
+        else:
+            labels.update(((name, value), None) for value in mark.args)
+    return [*labels, *unique.items()]
+
+
+def labels(item: pytest.Item, dynamic: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Any]]:
+    """Yield the labels that a test gets beside its dynamic ones."""
+    marked = marked_labels(item)
+    yield from marked
+    for name, value in (*marked, *dynamic):
+        if name == LabelType.ID:
+            yield "ALLURE_ID", value  # what Allure 3 reads
+    for mark in item.iter_markers():
+        if mark.name not in _NO_TAGS and not mark.args and not mark.kwargs:
+            yield LabelType.TAG, mark.name
+    given = {name for name, _ in (*marked, *dynamic)}
+    yield from ((name, value) for name, value in _suites(item) if name not in given)
+    yield LabelType.HOST, socket.gethostname()
+    yield LabelType.THREAD, f"{os.getpid()}-{threading.current_thread().name}"
+    yield LabelType.FRAMEWORK, "pytest"
+    yield LabelType.LANGUAGE, platform_label()
+    yield "package", package(item)
+
+
+def _suites(item: pytest.Item) -> Iterator[tuple[str, str]]:
+    node = _node_id(item)
+    for name, value in (
+        (LabelType.PARENT_SUITE, node.package),
+        (LabelType.SUITE, node.module),
+        (LabelType.SUB_SUITE, " > ".join(node.classes)),
+    ):
+        if value:
+            yield name, value
+
+
+def links(item: pytest.Item) -> Iterator[tuple[str, str, str]]:
+    """Yield URL, name and type of the links that the marks give."""
+    for mark in item.iter_markers(name=LINK_MARK):
+        yield mark.args[0], mark.kwargs["name"], mark.kwargs["link_type"]

@@ -1,0 +1,134 @@
+"""The command line, word for word compatible with allure-pytest, and what is ours."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from allure_commons.types import LabelType, Severity
+
+_SEVERITIES = [severity.value for severity in Severity]
+
+
+def _labels(name: str) -> Callable[[str], set[tuple[str, Any]]]:
+    def values(text: str) -> set[tuple[str, Any]]:
+        return {(name, value) for value in text.split(",")}
+
+    return values
+
+
+def _severities(text: str) -> set[tuple[str, Any]]:
+    illegal = [value for value in text.split(",") if value not in _SEVERITIES]
+    if illegal:
+        raise argparse.ArgumentTypeError(
+            f"Illegal severity values: {', '.join(illegal)}, "
+            f"only [{', '.join(_SEVERITIES)}] are allowed"
+        )
+    return {(LabelType.SEVERITY, Severity(value)) for value in text.split(",")}
+
+
+def _named_labels(text: str) -> list[tuple[str, str]]:
+    name, equals, values = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form label_name=value1,value2")
+    return [(name, value) for value in values.split(",")]
+
+
+def _link_pattern(text: str) -> list[str]:
+    kind, colon, pattern = text.partition(":")
+    if not kind:
+        raise argparse.ArgumentTypeError("Link type is mandatory.")
+    if not colon:
+        raise argparse.ArgumentTypeError("Link pattern is mandatory")
+    return [kind, pattern]
+
+
+def _row(group: str, flag: str, dest: str, help: str, **more: Any) -> tuple[str, str, dict[str, Any]]:
+    return group, flag, {"dest": dest, "help": help, **more}
+
+
+_OPTIONS = [
+    _row(
+        "reporting", "--alluredir", "allure_report_dir", metavar="DIR", default=None,
+        help="Generate Allure report in the specified directory (may not exist)",
+    ),
+    _row(
+        "reporting", "--clean-alluredir", "clean_alluredir", action="store_true",
+        help="Clean alluredir folder if it exists",
+    ),
+    _row(
+        "reporting", "--allure-no-capture", "attach_capture", action="store_false",
+        help="Do not attach pytest captured logging/stdout/stderr to report",
+    ),
+    _row(
+        "reporting", "--inversion", "inversion", default=False,
+        help="Run tests not in testplan",
+    ),
+    _row(
+        "general", "--allure-severities", "allure_severities", metavar="SEVERITIES_SET",
+        default={}, type=_severities,
+        help="Comma-separated list of severity names. Tests only with these severities will be"
+        f" run. Possible values are: {', '.join(_SEVERITIES)}.",
+    ),
+    *(
+        _row(
+            "general", f"--allure-{plural}", f"allure_{plural}", metavar=f"{plural.upper()}_SET",
+            default={}, type=_labels(label),
+            help=f"Comma-separated list of {words}."
+            f" Run tests that have at least one of the specified {words}.",
+        )
+        for plural, label, words in (
+            ("epics", LabelType.EPIC, "epic names"),
+            ("features", LabelType.FEATURE, "feature names"),
+            ("stories", LabelType.STORY, "story names"),
+            ("ids", LabelType.ID, "IDs"),
+        )
+    ),
+    _row(
+        "general", "--allure-label", "allure_labels", action="append", metavar="LABELS_SET",
+        default=[], type=_named_labels,
+        help="List of labels to run in format label_name=value1,value2."
+        " Run tests that have at least one of the specified labels.",
+    ),
+    _row(
+        "general", "--allure-link-pattern", "allure_link_pattern", action="append",
+        metavar="LINK_TYPE:LINK_PATTERN", default=[], type=_link_pattern,
+        help="Url pattern for link type. Allows short links in test, like 'issue-1'. Text will be"
+        " formatted to full url with python str.format().",
+    ),
+]  # fmt: skip
+
+INSTRUMENT = "--allure-otel-instrument"
+INSTRUMENT_INI = "allure_otel_instrument"
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Add the options; those that allure-pytest has added already are the same, and are kept."""
+    for group, flag, settings in _OPTIONS:
+        try:
+            parser.getgroup(group).addoption(flag, **settings)
+        except ValueError:
+            continue
+    parser.getgroup("reporting").addoption(
+        INSTRUMENT,
+        action="append",
+        dest=INSTRUMENT_INI,
+        metavar="NAMES",
+        default=[],
+        help="Comma-separated names of installed OpenTelemetry instrumentations to activate while"
+        " a report is written (aiohttp-client,asyncpg for example), or 'all'.",
+    )
+    parser.addini(
+        INSTRUMENT_INI,
+        type="args",
+        default=[],
+        help=f"Names for {INSTRUMENT}, separated by spaces or commas.",
+    )
+
+
+def instrumentations(config: pytest.Config) -> list[str]:
+    """Return what to instrument, from the command line and from the ini file."""
+    values = [*config.getini(INSTRUMENT_INI), *getattr(config.known_args_namespace, INSTRUMENT_INI)]
+    return [name.strip() for value in values for name in value.split(",") if name.strip()]

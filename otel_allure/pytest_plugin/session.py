@@ -1,0 +1,373 @@
+"""pytest's hooks -> spans: a trace for each test, with a span for each of its phases.
+
+One object listens while a report is written. What belongs to one test is in its `RunningTest`,
+and where code runs is in the context; so tests may run at the same time, in one loop or in many.
+
+The order of hooks is pytest's, with two exceptions that matter: pytest-rerunfailures runs several
+attempts within one protocol, and cooperative plugins run the body before it. So a test opens with
+whatever comes first of protocol, set-up and body, and it is finished by `logfinish`, after
+everybody else's, since attachments may still be made there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from allure_commons.types import AttachmentType
+from allure_commons.utils import md5, represent
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, Span
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from otel_allure import allure_api
+from otel_allure import conventions as c
+from otel_allure import recorder as recorders
+from otel_allure.clock import now_ns
+from otel_allure.exporter import AllureSpanProcessor
+from otel_allure.outcome import BROKEN, FAILED, PASSED, SKIPPED, Outcome
+from otel_allure.provider import SessionProvider
+from otel_allure.pytest_plugin import metadata
+from otel_allure.pytest_plugin.coroutines import in_context, is_async
+from otel_allure.pytest_plugin.fixtures import Fixtures
+from otel_allure.report import Report
+from otel_allure.results_directory import as_string
+from otel_allure.scope import Parameter, Scope, TestScope, attached
+
+
+class RunningTest:
+    """An attempt at a test."""
+
+    def __init__(self, item: pytest.Item, scope: TestScope) -> None:
+        self.item = item
+        self.scope = scope
+        self.outcome: Outcome | None = None
+        self.identified = False
+        self.body_error: BaseException | None = None
+        """Set where a plugin ran the body before pytest's protocol."""
+        self._containers: set[int] = set()
+
+    def use(self, container: Scope) -> None:
+        """Note that the test uses a wider fixture."""
+        if id(container) not in self._containers:
+            self._containers.add(id(container))
+            self.scope.span.add_link(container.span.get_span_context(), {c.KIND: c.CONTAINER})
+
+    def begin_phase(self, name: str, tracer: Any) -> Scope:
+        """Start a phase, without making it current."""
+        test = self.scope
+        span = tracer.start_span(name, test.context, start_time=now_ns())
+        phase = test.phase = Scope(c.PHASE, name, span, test.context)
+        phase.attributes = {c.PHASE_NAME: name}
+        return phase
+
+    def identify(self) -> None:
+        """Find out name, identity and parameters, once the fixtures are there to fill titles."""
+        item, test = self.item, self.scope
+        self.identified = True
+        known = {parameter.name for parameter in test.parameters}
+        for name, value in metadata.callspec_parameters(item).items():
+            if name not in known:
+                test.parameters.append(Parameter(name, represent(value)))
+        if test.title == item.name:
+            test.title = metadata.title(item)
+        if test.description is None:
+            test.description = metadata.description(item)
+        if test.description_html is None:
+            test.description_html = metadata.description_html(item)
+
+
+class AllureListener:
+    """Records a pytest session; registered with pytest as `allure_listener`."""
+
+    def __init__(self, config: pytest.Config, results_dir: str) -> None:
+        self.config = config
+        self.report = Report(results_dir, only_tests=True)
+        self.problems = self.report.problems
+        self._processor = AllureSpanProcessor(report=self.report)
+        self.provider = SessionProvider(self._processor, self.problems)
+        self.recorder = recorders.Recorder(self.report, self.provider.tracer, is_session=True)
+        self.running: dict[str, RunningTest] = {}
+        self.worker_output: dict[str, Any] = {}
+        """What an xdist worker tells its controller at the end."""
+        self._session_span: Span | None = None
+        self._session_links: list[Link] = []
+        self._fixtures = Fixtures(self.recorder, self._session_links)
+
+    # -- the session
+
+    def start(self) -> None:
+        """Begin to record, before any code of the user is imported."""
+        self.provider.install()
+        recorders.activate(self.recorder)
+
+    def stop(self) -> None:
+        """Write what is left and put everything back."""
+        self.settle()
+        recorders.deactivate(self.recorder)
+        self.provider.uninstall()
+
+    def settle(self) -> None:
+        """Write everything that is known."""
+        for running in list(self.running.values()):
+            self.finish(running)
+        self._fixtures.tear_down_all()
+        if self._session_span is not None:
+            self._session_span.end(now_ns())
+            self._session_span = None
+        self._processor.force_flush()
+        self.recorder.write_outside_of_tests()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Open the session's span, in the trace that TRACEPARENT names, if any."""
+        carrier = {
+            name: os.environ[name.upper()]
+            for name in ("traceparent", "tracestate")
+            if name.upper() in os.environ
+        }
+        parent = TraceContextTextMapPropagator().extract(carrier, Context())
+        span = self.provider.tracer().start_span(
+            "pytest session", parent, attributes={c.KIND: c.SESSION}, start_time=now_ns()
+        )
+        self._session_span = span
+        self._session_links.append(Link(span.get_span_context(), {c.KIND: c.SESSION}))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self) -> Generator[None, Any, Any]:
+        """Share our spans with a provider that conftest files have set by now."""
+        self.provider.share_with_backend()
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self) -> Generator[None, Any, Any]:
+        """Write, before the terminal summary tells what could not be written."""
+        try:
+            return (yield)
+        finally:
+            self.settle()
+            self.worker_output["otel_allure_problems"] = list(self.problems.first.items())
+
+    # -- tests
+
+    def open(self, item: pytest.Item) -> RunningTest:
+        """Return the running attempt at `item`; the first to ask opens it."""
+        running = self.running.get(item.nodeid)
+        if running is None:
+            span = self.provider.tracer().start_span(
+                item.name, Context(), links=self._session_links, start_time=now_ns()
+            )
+            scope = TestScope(item.name, span, Context())
+            running = self.running[item.nodeid] = RunningTest(item, scope)
+            self.recorder.running[span.get_span_context().trace_id] = scope
+        return running
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Open the test, so that hooks between its phases are inside of it."""
+        running = self.open(item)
+        try:
+            with attached(running.scope.context):
+                return (yield)
+        finally:
+            if self.running.get(item.nodeid) is not None:
+                self.finish(self.running[item.nodeid])
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Record the set-up; then the fixtures are known."""
+        running = self.open(item)
+        try:
+            with self._phase(running, "setup"):
+                return (yield)
+        finally:
+            with self.problems.caught("identifying a test"):
+                self._note_fixtures(running)
+                running.identify()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Record the call, whose time is the test's."""
+        running = self.open(item)
+        try:
+            with self._phase(running, "call"):
+                return (yield)
+        finally:
+            with self.problems.caught("noting a test's fixtures"):
+                self._note_fixtures(running)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Record the tear-down."""
+        with self._phase(self.open(item), "teardown"):
+            return (yield)
+
+    @contextmanager
+    def _phase(self, running: RunningTest, name: str) -> Iterator[None]:
+        phase = running.begin_phase(name, self.provider.tracer())
+        with attached(phase.context):
+            try:
+                yield
+            finally:
+                phase.end()
+
+    def _note_fixtures(self, running: RunningTest) -> None:
+        for container in self._fixtures.used_by(running.item):
+            running.use(container)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
+        """Make the call current inside of a coroutine; see `coroutines`."""
+        function = pyfuncitem.obj
+        if not is_async(function):
+            return (yield)
+        test = self.open(pyfuncitem).scope
+        pyfuncitem.obj = in_context(function, lambda: test.live.context)
+        try:
+            return (yield)
+        finally:
+            pyfuncitem.obj = function
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logfinish(self, nodeid: str) -> Generator[None, Any, Any]:
+        """Finish the attempt, when everybody else has."""
+        try:
+            return (yield)
+        finally:
+            running = self.running.get(nodeid)
+            if running is not None:
+                self.finish(running)
+
+    def finish(self, running: RunningTest) -> None:
+        """End an attempt, with all that is known of it."""
+        item, test = running.item, running.scope
+        self.running.pop(item.nodeid, None)
+        self.recorder.running.pop(test.span.get_span_context().trace_id, None)
+        with self.problems.caught("finishing a test"):
+            if not running.identified:
+                running.identify()
+            full_name = metadata.full_name(item)
+            originals = metadata.callspec_parameters(item)
+            test.attributes = {
+                c.FULL_NAME: full_name,
+                c.TITLE_PATH: metadata.title_path(item),
+                c.TEST_CASE_ID: md5(full_name),
+                c.HISTORY_ID: metadata.history_id(full_name, test.parameters, originals),
+                c.TEST_CASE_NAME: item.nodeid,
+                **_code_attributes(item),
+            }
+            test.labels += [
+                (as_string(name), as_string(value))
+                for name, value in list(metadata.labels(item, test.labels))
+            ]
+            test.links += [tuple(map(as_string, link)) for link in metadata.links(item)]  # type: ignore[misc]
+        with self.problems.caught("finishing a test"):
+            test.outcome = running.outcome or Outcome(SKIPPED)
+            if test.outcome.status in _RESULT_STATUS:
+                assert test.attributes is not None
+                test.attributes[c.TEST_CASE_RESULT_STATUS] = _RESULT_STATUS[test.outcome.status]
+            test.span.update_name(test.title)
+            if test.phase is not None:
+                test.phase.end()
+            test.end()
+
+    # -- outcomes
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Take over what pytest made of a phase."""
+        report = yield
+        running = self.running.get(item.nodeid)
+        if running is not None:
+            with self.problems.caught("taking a test's outcome"):
+                outcome = _outcome(report, call)
+                if _counts(report.when, outcome.status, running.outcome):
+                    running.outcome = outcome
+                if report.when == "teardown":
+                    self._attach_captured(report, running.scope)
+        return report
+
+    def _attach_captured(self, report: pytest.TestReport, test: TestScope) -> None:
+        if not self.config.option.attach_capture:
+            return
+        for name, text in (
+            ("log", report.caplog),
+            ("stdout", report.capstdout),
+            ("stderr", report.capstderr),
+        ):
+            if text:
+                attachment = allure_api.written_data(
+                    self.recorder, text, name, AttachmentType.TEXT, None
+                )
+                test.attachments.append(attachment)
+
+    # -- fixtures
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: Any
+    ) -> Generator[None, Any, Any]:
+        """Record a fixture's set-up."""
+        item = getattr(request, "_pyfuncitem", None)
+        running = self.running.get(item.nodeid) if item is not None else None
+        test = running.scope if running is not None else None
+        return (yield from self._fixtures.set_up(fixturedef, test))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_post_finalizer(
+        self, fixturedef: pytest.FixtureDef[Any]
+    ) -> Generator[None, Any, Any]:
+        """Note the end of a fixture."""
+        try:
+            return (yield)
+        finally:
+            with self.problems.caught("ending a fixture"):
+                self._fixtures.tear_down(fixturedef)
+
+
+_RESULT_STATUS = {PASSED: "pass", FAILED: "fail", BROKEN: "fail"}
+
+
+def _code_attributes(item: pytest.Item) -> dict[str, Any]:
+    path, line, _ = item.location
+    return {"code.file.path": path, **({} if line is None else {"code.line.number": line + 1})}
+
+
+def _outcome(report: pytest.TestReport, call: pytest.CallInfo[None]) -> Outcome:
+    """Return what a phase came to: its status, and message and trace as pytest shows them."""
+    xfail = getattr(report, "wasxfail", None)
+    if call.excinfo is None:
+        if report.outcome == "passed" and xfail is not None:
+            return Outcome(PASSED, f"XPASS {xfail}".rstrip())
+        return Outcome(report.outcome, report.longreprtext or None)
+    message = call.excinfo.exconly()
+    if xfail is not None:
+        message = f"XFAIL {xfail}".rstrip() + f"\n\n{message}"
+    status: str = report.outcome
+    if status != SKIPPED and not _is_failure(call.excinfo.value):
+        status = BROKEN
+    return Outcome(status, message, report.longreprtext)
+
+
+def _is_failure(exception: BaseException) -> bool:
+    """Whether a check has failed, rather than the test itself."""
+    if isinstance(exception, (AssertionError, pytest.fail.Exception)):
+        return True
+    import doctest
+
+    return isinstance(exception, doctest.DocTestFailure)
+
+
+def _counts(when: str | None, status: str, known: Outcome | None) -> bool:
+    """Whether a phase's outcome replaces the one so far: the first that is not a pass stays."""
+    if when == "setup" or known is None:
+        return True
+    if known.status != PASSED:
+        return False
+    return when == "call" or status in (FAILED, BROKEN)
+

@@ -1,0 +1,195 @@
+"""What the running report shares with steps and with `import allure`: tracer, tests, files.
+
+One recorder is active in a process at a time (a nested pytest run puts its own on top). It is not
+ambient state about *where* something runs: that is the context's, see `scope`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from allure_commons.model2 import GlobalAttachment, GlobalError, Globals
+from opentelemetry.context import Context
+from opentelemetry.context import get_current as current_context
+from opentelemetry.trace import Tracer, get_current_span, get_tracer_provider
+from opentelemetry.trace.propagation import _SPAN_KEY
+
+from otel_allure import conventions as c
+from otel_allure.clock import now_ns
+from otel_allure.report import Report
+from otel_allure.results_directory import new_uuid, plain
+from otel_allure.scope import Attachment, Scope, TestScope, live_context, scope_in
+from otel_allure.to_results import to_results
+from otel_allure.tree import all_steps, tree_lines
+
+
+class Recorder:
+    """Puts what users say to Allure where it belongs.
+
+    Args:
+        report: where attachments' bodies are written.
+        tracer: returns what starts the spans of steps. Default: a tracer of the global provider.
+        is_session: whether it is a test session's. Exporters then stand aside.
+    """
+
+    def __init__(
+        self,
+        report: Report,
+        tracer: Callable[[], Tracer] | None = None,
+        *,
+        is_session: bool = False,
+    ) -> None:
+        self.is_session = is_session
+        self.since_ns = now_ns()
+        self.report = report
+        self.problems = report.problems
+        self.running: dict[int, TestScope] = {}
+        """Tests that run now, by trace id."""
+        self.link_patterns: dict[str, str] = {}
+        """URL patterns with a `{}` for the short form, by link type."""
+        self._tracer = tracer or global_tracer
+
+    @property
+    def tracer(self) -> Tracer:
+        """What starts the spans of steps."""
+        return self._tracer()
+
+    def base_context(self) -> Context:
+        """Return the context in which a new step or attachment belongs.
+
+        Code that no context has reached (a thread without one) belongs to the test that runs, if
+        there is exactly one.
+        """
+        context = live_context()
+        if context is not None:
+            return context
+        context = current_context()
+        if not get_current_span(context).get_span_context().is_valid and len(self.running) == 1:
+            with contextlib.suppress(StopIteration, RuntimeError):  # it ends just now, elsewhere
+                return next(iter(self.running.values())).live.context
+        return context
+
+    def test(self) -> TestScope | None:
+        """Return the running test, as seen from here."""
+        context = self.base_context()
+        test = self.running.get(get_current_span(context).get_span_context().trace_id)
+        if test is None:
+            scope = scope_in(context)
+            test = None if scope is None else scope.test
+        if test is None and len(self.running) == 1:
+            with contextlib.suppress(StopIteration, RuntimeError):
+                test = next(iter(self.running.values()))
+        return None if test is None or test.ended else test
+
+    def attach(self, attachment: Attachment) -> None:
+        """Add an attachment, whose body is written already, where the caller runs."""
+        context = self.base_context()
+        scope = scope_in(context)
+        span = context.get(_SPAN_KEY)
+        if scope is not None and not scope.ended and scope.span is span:
+            scope.attachments.append(attachment)
+        elif get_current_span(context).get_span_context().is_valid:
+            self._attach_below(context, attachment)
+        else:
+            self.attach_global(attachment)
+
+    def _attach_below(self, context: Context, attachment: Attachment) -> None:
+        """Attach to a span that is not ours, or has ended: by a step of the attachment's name.
+
+        The report tools draw a step with nothing but one attachment of the same name as that
+        attachment, at its place in time.
+        """
+        start_ns = now_ns()
+        span = self.tracer.start_span(attachment.name, context, start_time=start_ns)
+        scope = Scope(c.STEP, attachment.name, span, context)
+        scope.attachments.append(attachment)
+        scope.end(start_ns)
+
+    # -- what belongs to the run
+
+    def attach_global(self, attachment: Attachment) -> None:
+        """Attach to the run, not to a test."""
+        name, source, kind = attachment
+        entry = GlobalAttachment(name=name, source=source, type=kind or None, timestamp=_now_ms())
+        self.report.publish("report_globals", globals_item=Globals(attachments=[entry]))
+
+    def add_global_error(self, message: str, trace: str | None) -> None:
+        """Add an error of the run."""
+        entry = GlobalError(message=message, trace=trace, timestamp=_now_ms())
+        self.report.publish("report_globals", globals_item=Globals(errors=[entry]))
+
+    def write_outside_of_tests(self) -> None:
+        """Write the spans that belong to no test as an attachment of the run."""
+        with self.report.problems.caught("writing what ran outside of tests"):
+            lines: list[str] = []
+            for trace in self.report.others:
+                for result in to_results(trace.spans.values()).results:
+                    lines += tree_lines(plain(result))
+                    for step in all_steps(result):
+                        for a in step.attachments:
+                            self.attach_global(Attachment(a.name, a.source, a.type or ""))
+            self.report.others.clear()
+            if lines:
+                source = f"{new_uuid()}-attachment.txt"
+                body = "\n".join(lines) + "\n"
+                self.report.publish("report_attached_data", body=body, file_name=source)
+                self.attach_global(Attachment("Outside of tests", source, "text/plain"))
+
+
+def _now_ms() -> int:
+    return now_ns() // 1_000_000
+
+
+_stack: list[Recorder] = []
+_past: list[tuple[int, int]] = []
+"""Start and end, in ns, of the test sessions of this process that are over."""
+
+
+def active() -> Recorder | None:
+    """Return the recorder of the report that is being written in this process."""
+    return _stack[-1] if _stack else None
+
+
+def activate(recorder: Recorder) -> None:
+    """Make `recorder` the active one, and `allure.step` a span, until `deactivate`.
+
+    A test session goes on top; what an exporter brings along is there for when there is none.
+    """
+    from otel_allure import allure_api
+
+    _stack.insert(len(_stack) if recorder.is_session else 0, recorder)
+    allure_api.take_over()
+
+
+def deactivate(recorder: Recorder) -> None:
+    """Undo `activate`."""
+    from otel_allure import allure_api
+
+    if recorder in _stack:
+        _stack.remove(recorder)
+        allure_api.give_back()
+        if recorder.is_session:
+            _past.append((recorder.since_ns, now_ns()))
+
+
+def belongs_to_session(start_ns: int) -> bool:
+    """Whether a test session reports the spans that started then: it needs no one to help."""
+    recorder = active()
+    if recorder is not None and recorder.is_session and start_ns >= recorder.since_ns:
+        return True
+    return any(since <= start_ns <= until for since, until in _past)
+
+
+_cached: tuple[Any, Tracer] | None = None
+
+
+def global_tracer() -> Tracer:
+    """Return our tracer of the global provider. Asking the SDK each time costs a lock."""
+    global _cached
+    provider = get_tracer_provider()
+    if _cached is None or _cached[0] is not provider:
+        _cached = (provider, provider.get_tracer(c.SCOPE_NAME))
+    return _cached[1]
+

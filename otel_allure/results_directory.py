@@ -1,0 +1,155 @@
+"""The way out: allure_commons.model2 objects -> files, each one written whole or not at all.
+
+It takes the `report_*` hooks of allure_commons, so it can be registered as one of its listeners.
+A result that is reported again, because more of its trace arrived, replaces its file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from allure_commons import hookimpl
+from allure_commons.model2 import Globals, TestResult, TestResultContainer
+
+from otel_allure.problems import Problems
+
+
+class ResultsDirectory:
+    """Writes into a directory of Allure results, which is made when the first file is.
+
+    Args:
+        path: the directory.
+        problems: told about what cannot be written; nothing is raised.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], problems: Problems) -> None:
+        self.path = Path(path).absolute()
+        self.results: set[str] = set()
+        """uuids of the results in the directory that were written here."""
+        self._problems = problems
+        self._made = False
+
+    def clean(self) -> None:
+        """Remove what is in the directory, but not the directory, which may be a mount point."""
+        with self._problems.caught(f"cleaning {self.path}"):
+            for path in self.path.iterdir() if self.path.is_dir() else ():
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+
+    @hookimpl
+    def report_result(self, result: TestResult) -> None:
+        """Write a test's result."""
+        if self._write_json(f"{result.uuid}-result.json", result):
+            self.results.add(result.uuid)
+
+    @hookimpl
+    def report_container(self, container: TestResultContainer) -> None:
+        """Write fixtures and the tests that used them."""
+        self._write_json(f"{container.uuid}-container.json", container)
+
+    @hookimpl
+    def report_globals(self, globals_item: Globals) -> None:
+        """Write what belongs to the run, not to a test."""
+        self._write_json(f"{new_uuid()}-globals.json", globals_item)
+
+    @hookimpl
+    def report_attached_data(self, body: str | bytes, file_name: str) -> None:
+        """Write an attachment's body."""
+        data = body.encode("utf-8", "backslashreplace") if isinstance(body, str) else bytes(body)
+        self._write(file_name, data)
+
+    @hookimpl
+    def report_attached_file(self, source: str | os.PathLike[str], file_name: str) -> None:
+        """Copy a file as an attachment's body."""
+        with self._problems.caught(f"copying {source} into {self.path}"):
+            self._make()
+            temporary = self.path / _temporary(file_name)
+            shutil.copyfile(source, temporary)
+            temporary.replace(self.path / file_name)
+
+    def discard(self, uuid: str) -> None:
+        """Remove a result that turned out to be a part of another one."""
+        self.results.discard(uuid)
+        with self._problems.caught(f"removing a result from {self.path}"):
+            (self.path / f"{uuid}-result.json").unlink(missing_ok=True)
+
+    def _write_json(self, file_name: str, item: Any) -> bool:
+        indent = 4 if os.environ.get("ALLURE_INDENT_OUTPUT") else None
+        with self._problems.caught(f"writing {type(item).__name__} to {self.path}"):
+            text = json.dumps(plain(item), indent=indent, ensure_ascii=False)
+            # A lone surrogate becomes its JSON escape.
+            return self._write(file_name, text.encode("utf-8", "backslashreplace"))
+        return False
+
+    def _write(self, file_name: str, data: bytes) -> bool:
+        with self._problems.caught(f"writing to {self.path}"):
+            self._make()
+            temporary = os.path.join(self.path, _temporary(file_name))  # noqa: PTH118 -- hot
+            with open(temporary, "wb") as file:  # noqa: PTH123 -- hot
+                file.write(data)
+            os.replace(temporary, os.path.join(self.path, file_name))  # noqa: PTH105, PTH118
+            return True
+        return False
+
+    def make(self) -> None:
+        """Make the directory now, so that a run without results leaves an empty one."""
+        with self._problems.caught(f"making {self.path}"):
+            self._make()
+
+    def _make(self) -> None:
+        if not self._made:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._made = True
+
+
+def _temporary(file_name: str) -> str:
+    return f"{file_name}.{os.getpid()}.tmp"
+
+
+def new_uuid() -> str:
+    """Return a random uuid, from the operating system: seeding `random` does not repeat it."""
+    digits = os.urandom(16).hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+_STRINGS_ONLY = {"Label": ("value",), "Parameter": ("value",)}
+_fields: dict[type, tuple[str, ...]] = {}
+
+
+def plain(item: Any) -> dict[str, Any]:
+    """Return a model2 object as JSON has it: without what is empty, values as strings.
+
+    Both report tools drop labels and parameters whose value is not a string.
+    """
+    kind = type(item)
+    names = _fields.get(kind)
+    if names is None:
+        names = _fields[kind] = tuple(a.name for a in kind.__attrs_attrs__)
+    out: dict[str, Any] = {}
+    for name in names:
+        value = getattr(item, name)
+        if value:
+            if type(value) is list:
+                items = out[name] = []
+                for entry in value:  # no comprehension: it would double the recursion's depth
+                    items.append(plain(entry) if hasattr(entry, "__attrs_attrs__") else entry)
+            else:
+                out[name] = plain(value) if hasattr(value, "__attrs_attrs__") else value
+        elif value is False:
+            out[name] = value
+    for name in _STRINGS_ONLY.get(kind.__name__, ()):
+        out[name] = as_string(getattr(item, name))
+    return out
+
+
+def as_string(value: object) -> str:
+    """Return a label's or parameter's value as a string, true and false as in JSON."""
+    if isinstance(value, str):
+        return str(value.value) if hasattr(value, "value") else value  # a str enum
+    return str(value).lower() if isinstance(value, bool) else str(value)

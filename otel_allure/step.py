@@ -1,0 +1,350 @@
+"""A step is a span.
+
+`step` does what `allure.step` does, in `with`, `async with` and as a decorator of functions of all
+four kinds, and stays right under concurrency, because what is current is kept in the context.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator
+from types import TracebackType
+from typing import Any, TypeVar, overload
+
+from allure_commons.utils import SafeFormatter, represent
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.context import get_current as current_context
+from opentelemetry.trace import Span
+
+from otel_allure import conventions as c
+from otel_allure import recorder as recorders
+from otel_allure.clock import now_ns
+from otel_allure.outcome import outcome_of
+from otel_allure.scope import _RUNTIME, _SCOPE_KEY, Parameter, Scope, attached, live_context
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class RunningStep(Scope):
+    """A step while it runs: what `with step(...) as s` gives.
+
+    Attributes:
+        title: may be changed until the step ends.
+    """
+
+    __slots__ = ("uuid",)
+
+    def __init__(self, kind: str, title: str, span: Span, before: Context) -> None:
+        super().__init__(kind, title, span, before)
+        self.uuid: str | None = None  # by which listeners of others know it
+
+    def parameter(self, name: str, value: object, *, mode: str = "", excluded: bool = False) -> None:
+        """Add a parameter.
+
+        Args:
+            name: its name.
+            value: any object; a string is shown as it is, anything else by its `repr`.
+            mode: `masked` or `hidden` keep the value out of the report; default: shown.
+            excluded: accepted for symmetry with test parameters.
+        """
+        shown = value if isinstance(value, str) else represented(value)
+        self.parameters.append(Parameter(name, _masked(shown, mode), mode, excluded))
+
+    def attach(
+        self, body: str | bytes, name: str | None = None, attachment_type: Any = None,
+        extension: str | None = None,
+    ) -> None:
+        """Attach to this step, wherever the caller runs; arguments as for `allure.attach`."""
+        import allure_commons
+
+        with attached(self.context):
+            allure_commons.plugin_manager.hook.attach_data(
+                body=body, name=name, attachment_type=attachment_type, extension=extension
+            )
+
+    def finish(self, exception: BaseException | None, tb: TracebackType | None) -> None:
+        """End it, with what `exception` says of it."""
+        if exception is not None:
+            self.outcome = outcome_of(exception, tb)
+            if self.outcome.trace is not None and self.span.is_recording():
+                self.span.record_exception(exception)
+        if self.title != getattr(self.span, "name", self.title):
+            self.span.update_name(self.title)
+        self.end()
+
+
+def _masked(value: str, mode: str) -> str:
+    return "****" if mode in ("masked", "hidden") else value
+
+
+def start_step(title: str, parameters: dict[str, str] | None = None) -> RunningStep:
+    """Start a step below what runs, without making it current."""
+    recorder = recorders.active()
+    if recorder is not None:
+        base, tracer = recorder.base_context(), recorder.tracer
+    else:
+        base, tracer = live_context() or current_context(), recorders.global_tracer()
+    scope = RunningStep(c.STEP, title, tracer.start_span(title, base, start_time=now_ns()), base)
+    if parameters:
+        scope._parameters = [Parameter(name, value) for name, value in parameters.items()]
+    return scope
+
+
+class Step:
+    """A step to be run, any number of times, also at the same time by several tasks.
+
+    While a report is written, allure_commons' own class has these methods too: they must do with
+    its attributes, and call nothing else on `self`.
+    """
+
+    def __init__(self, title: str, params: dict[str, str] | None = None) -> None:
+        self.title = title
+        self.params = params
+        self._running: list[RunningStep] = []
+
+    def __enter__(self) -> RunningStep:
+        try:
+            running = start_step(self.title, self.params)
+        except Exception as error:
+            running = _failed_to_start(error)
+        running.enter()
+        # An instance of allure_commons that is older than the plugin has no such list yet.
+        self.__dict__.setdefault("_running", []).append(running)
+        _tell_listeners("start_step", running, title=running.title, params=self.params or {})
+        return running
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        running = _take(self)
+        if running is None:
+            return
+        running.leave()
+        running.finish(exc_val, exc_tb)
+        details = {"exc_type": exc_type, "exc_val": exc_val, "exc_tb": exc_tb}
+        _tell_listeners("stop_step", running, **details)
+
+    async def __aenter__(self) -> RunningStep:
+        return Step.__enter__(self)
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        Step.__exit__(self, exc_type, exc_val, exc_tb)
+
+    def __call__(self, func: F) -> F:
+        return decorated(self.title, func)
+
+
+def _take(step: Step) -> RunningStep | None:
+    """Take out the entry of `step` that is being left: of several, the one that is current here."""
+    entries: list[RunningStep] = step.__dict__.get("_running", [])
+    if len(entries) < 2:
+        return entries.pop() if entries else None
+    scope: Any = current_context().get(_SCOPE_KEY)
+    while scope is not None and scope not in entries:
+        scope = scope.parent
+    running = scope if scope is not None else entries[-1]
+    entries.remove(running)
+    return running  # type: ignore[no-any-return]
+
+
+@overload
+def step(title: str) -> Step: ...
+@overload
+def step(title: F) -> F: ...
+def step(title: Any) -> Any:
+    """Make a step: `with step("…")`, `async with step("…")`, `@step`, `@step("… {argument}")`.
+
+    Entering gives a `RunningStep`. Decorated functions keep their kind: a coroutine's step lasts
+    until it has been awaited, a generator's while it is iterated. Placeholders in the title are
+    filled with the arguments; they become parameters of the step.
+
+    The step fails as the block it is around does: AssertionError and `pytest.fail` make it
+    failed, `pytest.skip` skipped, any other exception broken.
+    """
+    if callable(title):
+        return decorated(getattr(title, "__name__", type(title).__name__), title)
+    return Step(title)
+
+
+# -- decorated functions
+
+
+def decorated(title: str, func: F) -> F:
+    """Return `func`, as a function of the same kind that runs in a step."""
+    function: Any = func
+    if isinstance(function, (staticmethod, classmethod)):
+        return type(function)(decorated(title, function.__func__))  # type: ignore[return-value]
+    if inspect.isclass(function):
+        function.__init__ = decorated(title, function.__init__)
+        return func
+
+    call = _Call(title, function)
+
+    @functools.wraps(function)
+    def inner(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        with call.step(args, kwargs):
+            return function(*args, **kwargs)
+
+    @functools.wraps(function)
+    async def coroutine_inner(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        with call.step(args, kwargs):
+            return await function(*args, **kwargs)
+
+    @functools.wraps(function)
+    def generator_inner(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        return (yield from _iterated(call.start(args, kwargs), function(*args, **kwargs)))
+
+    if inspect.iscoroutinefunction(function):
+        return coroutine_inner  # type: ignore[return-value]
+    if inspect.isgeneratorfunction(function):
+        return generator_inner  # type: ignore[return-value]
+    if inspect.isasyncgenfunction(function):
+        return _async_generator(call, function)  # type: ignore[return-value]
+    return inner  # type: ignore[return-value]
+
+
+def _iterated(
+    running: RunningStep, generator: Generator[Any, Any, Any]
+) -> Generator[Any, Any, Any]:
+    """Iterate `generator`; the step is current while it runs, not while its caller does."""
+    context, resume, value = running.context, generator.send, None
+    try:
+        while True:
+            token = _RUNTIME.attach(context)
+            try:
+                produced = resume(value)
+            finally:
+                context = _RUNTIME.get_current()  # it may have a step open across its yield
+                _RUNTIME.detach(token)
+            try:
+                resume, value = generator.send, (yield produced)
+            except GeneratorExit:
+                with attached(context):
+                    generator.close()
+                raise
+            except BaseException as error:
+                resume, value = generator.throw, error  # type: ignore[assignment]
+    except StopIteration as stop:
+        running.finish(None, None)
+        return stop.value
+    except BaseException as error:
+        running.finish(error, error.__traceback__)
+        raise
+
+
+def _async_generator(
+    call: _Call, function: Callable[..., AsyncGenerator[Any, Any]]
+) -> Callable[..., AsyncGenerator[Any, Any]]:
+    @functools.wraps(function)
+    async def async_generator_inner(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        running, generator = call.start(args, kwargs), function(*args, **kwargs)
+        context, resume, value = running.context, generator.asend, None
+        try:
+            while True:
+                token = _RUNTIME.attach(context)
+                try:
+                    produced = await resume(value)
+                finally:
+                    context = _RUNTIME.get_current()
+                    _RUNTIME.detach(token)
+                try:
+                    resume, value = generator.asend, (yield produced)
+                except GeneratorExit:
+                    with attached(context):
+                        await generator.aclose()
+                    raise
+                except BaseException as error:
+                    resume, value = generator.athrow, error  # type: ignore[assignment]
+        except StopAsyncIteration:
+            running.finish(None, None)
+        except BaseException as error:
+            running.finish(error, error.__traceback__)
+            raise
+
+    return async_generator_inner
+
+
+class _Call:
+    """Title and parameters of a decorated function's step, from the arguments of a call."""
+
+    def __init__(self, title: str, function: Callable[..., Any]) -> None:
+        self._title = title
+        try:
+            self._spec: inspect.FullArgSpec | None = inspect.getfullargspec(function)
+        except TypeError:  # a callable without a signature
+            self._spec = None
+
+    def step(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Step:
+        """Return the step of a call."""
+        parameters = self._parameters(args, kwargs)
+        return Step(self._filled(args, parameters), parameters)
+
+    def start(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RunningStep:
+        """Start the step of a call, without making it current."""
+        parameters = self._parameters(args, kwargs)
+        return start_step(self._filled(args, parameters), parameters)
+
+    def _filled(self, args: tuple[Any, ...], parameters: dict[str, str]) -> str:
+        if "{" not in self._title:
+            return self._title
+        shown = [represented(value) for value in args]
+        try:
+            return str(SafeFormatter().format(self._title, *shown, **parameters))
+        except Exception:  # a placeholder that fits no argument stays as it is
+            return self._title
+
+    def _parameters(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, str]:
+        """Return the arguments by name: in order, defaults too, without `self` and `cls`."""
+        spec = self._spec
+        if spec is None:
+            return {name: represented(value) for name, value in kwargs.items()}
+        values: dict[str, Any] = {}
+        if spec.defaults:
+            values.update(zip(spec.args[-len(spec.defaults) :], spec.defaults, strict=True))
+        values.update(zip(spec.args, args, strict=False))
+        values.update(kwargs)
+        if spec.args and spec.args[0] in ("self", "cls"):
+            values.pop(spec.args[0], None)
+        if spec.varargs and len(args) > len(spec.args):
+            values[spec.varargs] = args[len(spec.args) :]
+        order = [*spec.args, *([spec.varargs] if spec.varargs else []), *kwargs]
+        return {name: represented(values[name]) for name in order if name in values}
+
+
+def represented(value: object) -> str:
+    """Return `value` as allure shows arguments; one whose `repr` fails does not fail the test."""
+    try:
+        return str(represent(value))
+    except Exception as error:
+        return f"<{type(value).__name__}: its repr raised {error!r}>"
+
+
+# -- around it
+
+
+def _failed_to_start(error: Exception) -> RunningStep:
+    recorder = recorders.active()
+    if recorder is not None:
+        recorder.problems.add("starting a step", error)
+    return RunningStep(c.STEP, "", trace.INVALID_SPAN, Context())
+
+
+def _tell_listeners(hook: str, running: RunningStep, **arguments: Any) -> None:
+    """Fire start_step and stop_step for listeners of others, where there are any."""
+    if recorders.active() is not None:
+        from otel_allure import allure_api
+
+        allure_api.tell_others(hook, running, arguments)
