@@ -233,12 +233,15 @@ def give_back() -> None:
                 setattr(StepContext, name, method)
 
 
-def tell_others(hook: str, running: RunningStep, arguments: dict[str, Any]) -> None:
+def tell_others(hook: str, running: RunningStep, **arguments: Any) -> None:
     """Fire a step hook for the listeners of others; they know the step by its uuid."""
-    caller = _api[-1].others[hook] if _api else None
-    if caller is None or not caller.get_hookimpls():
+    if len(_hooks.start_step.get_hookimpls()) < 2 or not _api:
         return
     if hook == "start_step":
         running.uuid = str(uuid.uuid4())
     if running.uuid is not None:
-        caller(uuid=running.uuid, **arguments)
+        _api[-1].others[hook](uuid=running.uuid, **arguments)
+
+
+_hooks = allure_commons.plugin_manager.hook
+recorders.on_step = tell_others

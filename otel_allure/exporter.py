@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from otel_allure import recorder as recorders
+from otel_allure import spans
 from otel_allure.from_sdk import from_sdk
 from otel_allure.report import Report
 
@@ -151,8 +152,12 @@ class AllureSpanProcessor(SpanProcessor):
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Write everything that is known; spans that have not ended are shown as unfinished."""
         with self.report.problems.caught("flushing"):
-            self.report.settle([from_sdk(span) for span in list(self._open.values())])
+            self.report.settle(self.unfinished())
         return True
+
+    def unfinished(self) -> list[spans.Span]:
+        """Return the spans that have started and not ended."""
+        return [from_sdk(span) for span in list(self._open.values())]
 
     def shutdown(self) -> None:
         """Write what is left."""

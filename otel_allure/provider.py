@@ -2,15 +2,15 @@
 
 Four things are wanted, and they pull against each other. This is the construction:
 
-* **Tests, steps and fixtures never vanish.** Their spans come from a provider of our own, that
-  samples everything, has no limits and ignores `OTEL_SDK_DISABLED`.
-* **The team's backend gets them too.** A provider that is there when the session starts is given
-  our spans as well, processor by processor. In-memory exporters are left out: tests count what is
-  in them.
+* **Tests, steps and fixtures never vanish.** Their spans come from a tracer of our own (see
+  `tracer`), which samples everything, has no limits and ignores `OTEL_SDK_DISABLED`.
+* **The team's backend gets them too.** The processors of a provider that is there when the session
+  starts are given our spans as well. In-memory exporters are left out: tests count what is in them.
 * **The user's provider wins.** We never call `set_tracer_provider`. We replace the API's *proxy*,
   which is what everybody gets until a provider is set, so that setting one works as without us,
   also for tracers fetched earlier. When one is set it gets a span processor of ours.
-* **With nothing set up, instrumented spans are recorded**: the proxy's tracers then are ours.
+* **With nothing set up, instrumented spans are recorded**: the proxy's tracers then are those of
+  a provider of the SDK's, without limits, which nobody else sees.
 
 The API has no event for "a provider was set". Its `Once` guards that moment, so ours, which is
 otherwise the same, listens there; what tests do to reset the API is looked at again whenever a
@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from collections.abc import Iterator
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -28,29 +29,45 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.environment_variables import OTEL_TRACES_EXPORTER
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import (
+    Event,
+    ReadableSpan,
+    Span,
+    SpanLimits,
+    SpanProcessor,
+    TracerProvider,
+)
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import SpanContext, Status, TraceFlags
 from opentelemetry.util._once import Once
 
 from otel_allure import conventions as c
+from otel_allure.exporter import AllureSpanExporter, AllureSpanProcessor
 from otel_allure.problems import Problems
+from otel_allure.tracer import RecordingSpan, RecordingTracer
+
+_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 
 class SessionProvider:
     """The tracers of a test session, from `install` to `uninstall`.
 
     Args:
-        processor: what takes all spans to the report.
+        tracer: makes our own spans.
+        processor: takes the spans of instrumentations to the report.
         problems: told about exporters that cannot be loaded.
     """
 
-    def __init__(self, processor: SpanProcessor, problems: Problems) -> None:
+    def __init__(
+        self, tracer: RecordingTracer, processor: SpanProcessor, problems: Problems
+    ) -> None:
         self._problems = problems
         self._own = unlimited_provider()
         self._own.add_span_processor(processor)
-        self._tracer = self._own.get_tracer(c.SCOPE_NAME)
+        self._tracer = tracer
         self._relay = _Relay(processor)
         self._seen: object = None
         self._once: Once | None = None
@@ -72,7 +89,7 @@ class SessionProvider:
         with self._problems.caught("flushing the exporters"):
             self._own.shutdown()
 
-    def tracer(self) -> trace.Tracer:
+    def tracer(self) -> RecordingTracer:
         """Return what starts our spans, after a look at whose provider is set by now."""
         if trace._TRACER_PROVIDER is not self._seen:
             self._look()
@@ -82,16 +99,23 @@ class SessionProvider:
         """Give our spans to the provider that is set by now, if any."""
         self._look()
         if hasattr(self._seen, "add_span_processor"):
-            self._own.add_span_processor(_Share(self._seen))
+            self._share(_Backend(self._seen, self._seen.resource))
+
+    def _share(self, backend: _Backend) -> None:
+        self._tracer.on_start.append(backend.on_start)
+        self._tracer.on_end.append(backend.on_end)
 
     def add_exporters_from_environment(self) -> None:
         """Add the exporters that OTEL_TRACES_EXPORTER names beside ours, where no SDK does."""
         if trace._TRACER_PROVIDER is not None:
             return
-        for name in _names(os.environ.get(OTEL_TRACES_EXPORTER, "")) - {"allure", "none"}:
+        others = _names(os.environ.get(OTEL_TRACES_EXPORTER, "")) - {"allure", "none"}
+        for name in sorted(others):
             with self._problems.caught(f"loading the exporter {name!r} of {OTEL_TRACES_EXPORTER}"):
                 (entry,) = entry_points(group="opentelemetry_traces_exporter", name=name)
                 self._own.add_span_processor(BatchSpanProcessor(entry.load()()))
+        if others:
+            self._share(_Backend(self._own, self._own.resource))
 
     def _look(self) -> None:
         once = trace._TRACER_PROVIDER_SET_ONCE
@@ -197,43 +221,58 @@ class _Relay(SpanProcessor):
             provider.add_span_processor(self)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        if self.processor is not None and not _is_own(span):
+        if self.processor is not None:
             self.processor.on_start(span, parent_context)
 
     def on_end(self, span: ReadableSpan) -> None:
-        if self.processor is not None and not _is_own(span):
+        if self.processor is not None:
             self.processor.on_end(span)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return True
 
 
-def _is_own(span: ReadableSpan) -> bool:
-    """Whether it is a span of ours, that comes by only because it is shared."""
-    scope = span.instrumentation_scope
-    return scope is not None and scope.name == c.SCOPE_NAME
+class _Backend:
+    """Gives our spans to the processors of a provider."""
 
-
-class _Share(SpanProcessor):
-    """Gives our spans to the processors of the user's provider."""
-
-    def __init__(self, provider: Any) -> None:
+    def __init__(self, provider: Any, resource: Resource) -> None:
         self._provider = provider
+        self._resource = resource
 
-    def _processors(self) -> Any:
+    def _processors(self) -> Iterator[SpanProcessor]:
         multi = getattr(self._provider, "_active_span_processor", None)
         for processor in getattr(multi, "_span_processors", ()):
             exporter = getattr(processor, "span_exporter", None)
-            if not isinstance(processor, _Relay) and not isinstance(exporter, InMemorySpanExporter):
+            if not isinstance(processor, (_Relay, AllureSpanProcessor)) and not isinstance(
+                exporter, (InMemorySpanExporter, AllureSpanExporter)
+            ):
                 yield processor
 
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+    def on_start(self, span: RecordingSpan) -> None:
         for processor in self._processors():
-            processor.on_start(span, parent_context=parent_context)
+            processor.on_start(span)  # type: ignore[arg-type]  # it has what they use of it
 
-    def on_end(self, span: ReadableSpan) -> None:
+    def on_end(self, span: RecordingSpan) -> None:
+        readable = None
         for processor in self._processors():
-            processor.on_end(span)
+            readable = readable or self._readable(span)
+            processor.on_end(readable)
 
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return True
+    def _readable(self, span: RecordingSpan) -> ReadableSpan:
+        parent = None
+        if span.parent_id is not None:
+            parent = SpanContext(span.trace_id, span.parent_id, span.parent_is_remote, _SAMPLED)
+        return ReadableSpan(
+            name=span.name,
+            context=span.get_span_context(),
+            parent=parent,
+            resource=self._resource,
+            attributes=span.attributes,
+            events=[Event(e.name, e.attributes, e.time_ns) for e in span.events or ()],
+            links=span.links or (),
+            kind=span.kind,
+            status=span.status or Status(),
+            start_time=span.start_ns,
+            end_time=span.end_ns,
+            instrumentation_scope=InstrumentationScope(c.SCOPE_NAME),
+        )

@@ -12,7 +12,6 @@ from typing import Any
 
 from allure_commons.model2 import GlobalAttachment, GlobalError, Globals
 from opentelemetry.context import Context
-from opentelemetry.context import get_current as current_context
 from opentelemetry.trace import Tracer, get_current_span, get_tracer_provider
 from opentelemetry.trace.propagation import _SPAN_KEY
 
@@ -63,9 +62,8 @@ class Recorder:
         there is exactly one.
         """
         context = live_context()
-        if context is not None:
+        if scope_in(context) is not None:
             return context
-        context = current_context()
         if not get_current_span(context).get_span_context().is_valid and len(self.running) == 1:
             with contextlib.suppress(StopIteration, RuntimeError):  # it ends just now, elsewhere
                 return next(iter(self.running.values())).live.context
@@ -143,6 +141,8 @@ def _now_ms() -> int:
 
 
 _stack: list[Recorder] = []
+on_step: Callable[..., None] | None = None
+"""Tells listeners of others that a step starts or stops; set by `allure_api`."""
 _past: list[tuple[int, int]] = []
 """Start and end, in ns, of the test sessions of this process that are over."""
 

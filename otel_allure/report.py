@@ -13,7 +13,7 @@ from otel_allure.problems import Problems
 from otel_allure.results_directory import ResultsDirectory
 from otel_allure.spans import Span
 from otel_allure.to_results import is_container, is_session, to_container, to_results
-from otel_allure.traces import Trace, Traces, is_test
+from otel_allure.traces import Trace, Traces
 
 
 class Report:
@@ -34,6 +34,11 @@ class Report:
         self._traces = Traces()
         self._users: dict[tuple[int, int], list[str]] = {}
         self._reentrant = threading.RLock()  # a listener of ours may end a span while we write
+
+    def hold(self, trace_id: int) -> None:
+        """Note that a test of this trace runs: nothing else in it makes it finished."""
+        with self._reentrant:
+            self._traces.hold(trace_id)
 
     def started(self, trace_id: int, span_id: int) -> None:
         """Note that a span has started."""
@@ -63,14 +68,14 @@ class Report:
 
     def _write(self, trace: Trace) -> None:
         with self.problems.caught("translating a trace"):
-            spans = trace.spans.values()
-            if any(map(is_container, spans)):
-                self._write_container(trace)
-            elif self.only_tests and not any(map(is_test, spans)):
-                if trace not in self.others and not all(map(is_session, spans)):
-                    self.others.append(trace)
-            else:
+            if trace.has_test:
                 self._write_results(trace)
+            elif any(map(is_container, trace.spans.values())):
+                self._write_container(trace)
+            elif not self.only_tests:
+                self._write_results(trace)
+            elif trace not in self.others and not all(map(is_session, trace.spans.values())):
+                self.others.append(trace)
 
     def _write_container(self, trace: Trace) -> None:
         children = [

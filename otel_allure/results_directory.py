@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from allure_commons import hookimpl
-from allure_commons.model2 import Globals, TestResult, TestResultContainer
+from allure_commons.model2 import Globals, Label, Parameter, TestResult, TestResultContainer
 
 from otel_allure.problems import Problems
 
@@ -118,8 +118,7 @@ def new_uuid() -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-_STRINGS_ONLY = {"Label": ("value",), "Parameter": ("value",)}
-_fields: dict[type, tuple[str, ...]] = {}
+_STRINGS_ONLY = {Label: "value", Parameter: "value"}
 
 
 def plain(item: Any) -> dict[str, Any]:
@@ -127,24 +126,20 @@ def plain(item: Any) -> dict[str, Any]:
 
     Both report tools drop labels and parameters whose value is not a string.
     """
-    kind = type(item)
-    names = _fields.get(kind)
-    if names is None:
-        names = _fields[kind] = tuple(a.name for a in kind.__attrs_attrs__)
     out: dict[str, Any] = {}
-    for name in names:
-        value = getattr(item, name)
+    for name, value in item.__dict__.items():
         if value:
-            if type(value) is list:
+            if type(value) is list and hasattr(value[0], "__attrs_attrs__"):
                 items = out[name] = []
                 for entry in value:  # no comprehension: it would double the recursion's depth
-                    items.append(plain(entry) if hasattr(entry, "__attrs_attrs__") else entry)
+                    items.append(plain(entry))  # noqa: PERF401
             else:
                 out[name] = plain(value) if hasattr(value, "__attrs_attrs__") else value
         elif value is False:
             out[name] = value
-    for name in _STRINGS_ONLY.get(kind.__name__, ()):
-        out[name] = as_string(getattr(item, name))
+    only_string = _STRINGS_ONLY.get(type(item))
+    if only_string is not None:
+        out[only_string] = as_string(getattr(item, only_string))
     return out
 
 

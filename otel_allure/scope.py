@@ -17,7 +17,7 @@ Contexts can be stale, and three rules deal with that:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import Token
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,7 +29,7 @@ from opentelemetry.trace.propagation import _SPAN_KEY  # `set_span_in_context` c
 
 from otel_allure import conventions as c
 from otel_allure.clock import now_ns
-from otel_allure.outcome import BROKEN, FAILED, OK, PASSED, Outcome
+from otel_allure.outcome import BROKEN, FAILED, OK
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -145,29 +145,28 @@ class Scope:
         if self.ended:
             return
         self.ended = True
-        attributes = dict(self._span_attributes())
+        attributes: dict[str, Any] = {c.KIND: self.kind}
+        self._describe(attributes)
         self.span.set_attributes(attributes)
-        if self.outcome.status in (FAILED, BROKEN):
-            self.span.set_status(StatusCode.ERROR, self.outcome.message)
         self.span.end(end_ns or now_ns())
 
-    def _span_attributes(self) -> Iterator[tuple[str, Any]]:
-        yield c.KIND, self.kind
-        status, message, trace = self.outcome
-        if status != PASSED:
-            yield c.STATUS, status
-        if message:
-            yield c.MESSAGE, message
-        if trace:
-            yield c.TRACE, trace
+    def _describe(self, attributes: dict[str, Any]) -> None:
+        if self.outcome is not OK:
+            status, message, trace = self.outcome
+            attributes[c.STATUS] = status
+            if message:
+                attributes[c.MESSAGE] = message
+            if trace:
+                attributes[c.TRACE] = trace
+            if status in (FAILED, BROKEN):
+                self.span.set_status(StatusCode.ERROR, message)
         if self._parameters:
-            yield from _parameter_arrays(self._parameters)
+            attributes.update(_parameter_arrays(self._parameters))
         if self._attachments:
-            yield from _arrays(
-                (c.ATTACHMENT_NAMES, c.ATTACHMENT_SOURCES, c.ATTACHMENT_TYPES), self._attachments
-            )
+            names = (c.ATTACHMENT_NAMES, c.ATTACHMENT_SOURCES, c.ATTACHMENT_TYPES)
+            attributes.update(_arrays(names, self._attachments))
         if self.attributes:
-            yield from self.attributes.items()
+            attributes.update(self.attributes)
 
 
 def _arrays(names: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, Any]]:
@@ -205,17 +204,14 @@ class TestScope(Scope):
         phase = self.phase
         return self if phase is None or phase.ended else phase
 
-    def _span_attributes(self) -> Iterator[tuple[str, Any]]:
-        yield from super()._span_attributes()
-        texts: Mapping[str, str | None] = {
-            c.DESCRIPTION: self.description,
-            c.DESCRIPTION_HTML: self.description_html,
-        }
-        yield from ((name, text) for name, text in texts.items() if text)
+    def _describe(self, attributes: dict[str, Any]) -> None:
+        super()._describe(attributes)
+        texts = {c.DESCRIPTION: self.description, c.DESCRIPTION_HTML: self.description_html}
+        attributes.update((name, text) for name, text in texts.items() if text)
         if self.labels:
-            yield from _arrays((c.LABEL_NAMES, c.LABEL_VALUES), self.labels)
+            attributes.update(_arrays((c.LABEL_NAMES, c.LABEL_VALUES), self.labels))
         if self.links:
-            yield from _arrays((c.LINK_URLS, c.LINK_NAMES, c.LINK_TYPES), self.links)
+            attributes.update(_arrays((c.LINK_URLS, c.LINK_NAMES, c.LINK_TYPES), self.links))
 
 
 def scope_in(context: Context) -> Scope | None:
@@ -226,23 +222,22 @@ def scope_in(context: Context) -> Scope | None:
     return scope  # type: ignore[no-any-return]
 
 
-def live_context() -> Context | None:
-    """Return the current context with what is stale about it put right, None outside of scopes."""
+def live_context() -> Context:
+    """Return the current context, with what is stale about it put right."""
     context = _RUNTIME.get_current()
     scope: Any = context.get(_SCOPE_KEY)
-    if scope is None:
-        return None
     # Where another span is current, it knows the place better than any rule of ours.
-    while (scope.left or scope.kind == c.PHASE) and context.get(_SPAN_KEY) is scope.span:
+    while (
+        scope is not None
+        and (scope.left or (scope.ended and scope.kind == c.PHASE))
+        and context.get(_SPAN_KEY) is scope.span
+    ):
         if scope.left:
             context = scope.before
             scope = context.get(_SCOPE_KEY)
-            if scope is None:
-                return None
-        elif scope.ended and not scope.test.ended and scope.test.live is not scope:
-            return scope.test.live.context  # type: ignore[no-any-return]
         else:
-            break
+            test = scope.test
+            return context if test.ended or test.live is scope else test.live.context
     return context
 
 

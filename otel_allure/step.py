@@ -85,7 +85,7 @@ def start_step(title: str, parameters: dict[str, str] | None = None) -> RunningS
     if recorder is not None:
         base, tracer = recorder.base_context(), recorder.tracer
     else:
-        base, tracer = live_context() or current_context(), recorders.global_tracer()
+        base, tracer = live_context(), recorders.global_tracer()
     scope = RunningStep(c.STEP, title, tracer.start_span(title, base, start_time=now_ns()), base)
     if parameters:
         scope._parameters = [Parameter(name, value) for name, value in parameters.items()]
@@ -112,7 +112,8 @@ class Step:
         running.enter()
         # An instance of allure_commons that is older than the plugin has no such list yet.
         self.__dict__.setdefault("_running", []).append(running)
-        _tell_listeners("start_step", running, title=running.title, params=self.params or {})
+        if (tell := recorders.on_step) is not None:
+            tell("start_step", running, title=running.title, params=self.params or {})
         return running
 
     def __exit__(
@@ -126,8 +127,8 @@ class Step:
             return
         running.leave()
         running.finish(exc_val, exc_tb)
-        details = {"exc_type": exc_type, "exc_val": exc_val, "exc_tb": exc_tb}
-        _tell_listeners("stop_step", running, **details)
+        if (tell := recorders.on_step) is not None:
+            tell("stop_step", running, exc_type=exc_type, exc_val=exc_val, exc_tb=exc_tb)
 
     async def __aenter__(self) -> RunningStep:
         return Step.__enter__(self)
@@ -340,11 +341,3 @@ def _failed_to_start(error: Exception) -> RunningStep:
     if recorder is not None:
         recorder.problems.add("starting a step", error)
     return RunningStep(c.STEP, "", trace.INVALID_SPAN, Context())
-
-
-def _tell_listeners(hook: str, running: RunningStep, **arguments: Any) -> None:
-    """Fire start_step and stop_step for listeners of others, where there are any."""
-    if recorders.active() is not None:
-        from otel_allure import allure_api
-
-        allure_api.tell_others(hook, running, arguments)

@@ -30,7 +30,7 @@ from allure_commons.model2 import (
 
 from otel_allure import conventions as c
 from otel_allure import presentation
-from otel_allure.outcome import UNKNOWN, Outcome
+from otel_allure.outcome import OK, UNKNOWN, Outcome
 from otel_allure.spans import Span
 from otel_allure.traces import is_test
 
@@ -147,6 +147,8 @@ class _Tree:
 
     def _adopt_orphans(self) -> None:
         """Hang spans whose parent is missing below the test, or its phase, that then ran."""
+        if len(self.roots) < 2:
+            return
         hosts = [s for s in self.by_id.values() if is_test(s) or _kind(s) == c.PHASE]
         orphans = [s for s in self.roots if not is_test(s) and _kind(s) is None] if hosts else []
         for orphan in orphans:
@@ -185,9 +187,9 @@ def _fill(item: ExecutableItem, root: Span, tree: _Tree, container: TestResultCo
     todo = [(span, item, 1) for span in reversed(tree.children.get(root.span_id, ()))]
     while todo:
         span, holder, depth = todo.pop()
-        if is_test(span):
-            continue  # a result of its own
         kind = _kind(span)
+        if kind != c.STEP and is_test(span):
+            continue  # a result of its own
         if kind == c.PHASE:
             below = holder
             _collect_attachments(span, holder)
@@ -196,10 +198,14 @@ def _fill(item: ExecutableItem, root: Span, tree: _Tree, container: TestResultCo
         else:
             below = _step(span, tree)
             holder.steps.append(below)
-            if depth == MAX_DEPTH and span.span_id in tree.children:
-                below.name = f"{below.name} (deeper levels are shown flat, below this one)"
-        children = reversed(tree.children.get(span.span_id, ()))
+        children = tree.children.get(span.span_id)
+        if children is None:
+            continue
+        children = children[::-1]
         if depth >= MAX_DEPTH:
+            if depth == MAX_DEPTH:
+                below.name = f"{below.name} (deeper levels are shown flat, below this one)"
+
             todo += [(child, holder, depth) for child in children]
         else:
             next_depth = depth + (kind != c.PHASE)
@@ -248,6 +254,8 @@ def _outcome(span: Span) -> Outcome:
     if span.end_ns is None:
         return Outcome(UNKNOWN, a.get(c.MESSAGE) or UNFINISHED, a.get(c.TRACE))
     if c.KIND in a or c.STATUS in a:
+        if c.STATUS not in a and c.MESSAGE not in a:
+            return OK
         return Outcome(a.get(c.STATUS, "passed"), a.get(c.MESSAGE), a.get(c.TRACE))
     return presentation.outcome(span)
 

@@ -27,16 +27,18 @@ class Trace:
 
     Attributes:
         spans: by span id; the order is the order of arrival.
+        finished: whether a local root of it has ended.
+        held: whether a test of it still runs.
         written: uuids of the results that were made of it so far.
     """
 
-    __slots__ = ("dirty", "finished", "opened", "size_written", "spans", "trace_id", "written")
+    __slots__ = ("dirty", "finished", "has_test", "held", "opened", "size_written", "spans", "trace_id", "written")
 
     def __init__(self, trace_id: int) -> None:
         self.trace_id = trace_id
         self.spans: dict[int, Span] = {}
         self.opened: set[int] = set()
-        self.finished = self.dirty = False
+        self.finished = self.dirty = self.held = self.has_test = False
         self.size_written = 0
         self.written: set[str] = set()
 
@@ -48,17 +50,23 @@ class Trace:
         self.spans[span.span_id] = span
         self.opened.discard(span.span_id)
         self.dirty = True
-        if self._is_root(span):
+        if span.attributes.get(c.KIND) != c.STEP or span.parent_id is None:
+            self._add_other_than_step(span)
+
+    def _add_other_than_step(self, span: Span) -> None:
+        if is_test(span):
+            self.has_test = True
+        elif span.parent_id is not None and not self._is_remote_root(span):
+            return
+        if span.end_ns is not None:
             self.finished = True
+            self.held = self.held and not (span.parent_id is None or is_test(span))
             self.size_written = 0  # it must be written now, however large it is already
 
-    def _is_root(self, span: Span) -> bool:
-        if span.end_ns is None:
-            return False
-        if span.parent_id is None or is_test(span):
-            return True
+    def _is_remote_root(self, span: Span) -> bool:
         return (
             span.parent_is_remote
+            and not self.held
             and span.parent_id not in self.spans
             and span.parent_id not in self.opened
         )
@@ -90,6 +98,10 @@ class Traces:
         self._keep = keep
         self._traces: OrderedDict[int, Trace] = OrderedDict()
 
+    def hold(self, trace_id: int) -> None:
+        """Note that the root of a trace has started, and will end here."""
+        self._trace(trace_id).held = True
+
     def started(self, trace_id: int, span_id: int) -> None:
         """Note that a span has started, where this can be seen. Its children are then no roots."""
         self._trace(trace_id).opened.add(span_id)
@@ -102,7 +114,7 @@ class Traces:
             if trace is None:
                 trace = touched[span.trace_id] = self._trace(span.trace_id)
             trace.add(span)
-        ready = [trace.taken() for trace in touched.values() if trace.due]
+        ready = [trace.taken() for trace in touched.values() if trace.finished and trace.due]
         return ready + self._evict() if ready else ready
 
     def settle(self) -> list[Trace]:

@@ -36,6 +36,7 @@ from otel_allure.pytest_plugin.fixtures import Fixtures
 from otel_allure.report import Report
 from otel_allure.results_directory import as_string
 from otel_allure.scope import Parameter, Scope, TestScope, attached
+from otel_allure.tracer import RecordingSpan, RecordingTracer
 
 
 class RunningTest:
@@ -87,8 +88,10 @@ class AllureListener:
         self.config = config
         self.report = Report(results_dir, only_tests=True)
         self.problems = self.report.problems
+        self._tracer = RecordingTracer(self._take)
+        self._ended: list[RecordingSpan] = []
         self._processor = AllureSpanProcessor(report=self.report)
-        self.provider = SessionProvider(self._processor, self.problems)
+        self.provider = SessionProvider(self._tracer, self._processor, self.problems)
         self.recorder = recorders.Recorder(self.report, self.provider.tracer, is_session=True)
         self.running: dict[str, RunningTest] = {}
         self.worker_output: dict[str, Any] = {}
@@ -110,6 +113,21 @@ class AllureListener:
         recorders.deactivate(self.recorder)
         self.provider.uninstall()
 
+    def _take(self, span: RecordingSpan) -> None:
+        """Take a span of ours that has ended.
+
+        They wait for the end of a test or of a wide fixture: only then there is something to do.
+        """
+        self._ended.append(span)
+        if span.parent_id is None:
+            self._drain()
+
+    def _drain(self) -> None:
+        # It runs in the code under test, so nothing may be raised.
+        with self.problems.caught("taking spans"):
+            ended, self._ended = self._ended, []
+            self.report.add([span.record() for span in ended])
+
     def settle(self) -> None:
         """Write everything that is known."""
         for running in list(self.running.values()):
@@ -118,7 +136,8 @@ class AllureListener:
         if self._session_span is not None:
             self._session_span.end(now_ns())
             self._session_span = None
-        self._processor.force_flush()
+        self._drain()
+        self.report.settle([*self._tracer.unfinished(), *self._processor.unfinished()])
         self.recorder.write_outside_of_tests()
 
     @pytest.hookimpl(tryfirst=True)
@@ -162,7 +181,8 @@ class AllureListener:
             )
             scope = TestScope(item.name, span, Context())
             running = self.running[item.nodeid] = RunningTest(item, scope)
-            self.recorder.running[span.get_span_context().trace_id] = scope
+            self.recorder.running[span.trace_id] = scope
+            self.report.hold(span.trace_id)
         return running
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

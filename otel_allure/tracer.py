@@ -1,0 +1,240 @@
+"""Our own tracer: makes the spans of tests, phases, fixtures and steps within a test session.
+
+An implementation of the OpenTelemetry API beside the SDK's, for two reasons. What makes a report
+must not depend on samplers, limits or `OTEL_SDK_DISABLED`, which are about telemetry. And a span
+of the SDK costs most of what a whole step may: ids, attributes and end of one of these are a few
+plain assignments, and when it ends it becomes the record that the translation reads.
+"""
+
+from __future__ import annotations
+
+import random
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.context import get_current as current_context
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace.propagation import _SPAN_KEY
+
+from otel_allure import conventions as c
+from otel_allure import spans
+from otel_allure.clock import now_ns
+
+_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+
+
+class RecordingSpan(trace.Span):
+    """A span that is always recorded. Everything that is set on it is kept."""
+
+    __slots__ = (
+        "_context",
+        "_tracer",
+        "attributes",
+        "end_ns",
+        "events",
+        "kind",
+        "links",
+        "name",
+        "parent_id",
+        "parent_is_remote",
+        "span_id",
+        "start_ns",
+        "status",
+        "trace_id",
+    )
+
+    def __init__(
+        self, tracer: RecordingTracer, name: str, parent: trace.Span | None, start_ns: int
+    ) -> None:
+        self.name = name
+        self.start_ns = start_ns
+        self.end_ns: int | None = None
+        self.span_id = tracer.new_id()
+        self.attributes: dict[str, Any] = {}
+        self.events: list[spans.Event] | None = None
+        self.links: list[Link] | None = None
+        self.kind = SpanKind.INTERNAL
+        self.status: Status | None = None
+        self._tracer = tracer
+        self._context: SpanContext | None = None
+        self.parent_is_remote = False
+        self.parent_id: int | None = None
+        if type(parent) is RecordingSpan:
+            self.trace_id, self.parent_id = parent.trace_id, parent.span_id
+            return
+        context = None if parent is None else parent.get_span_context()
+        if context is not None and context.is_valid:
+            self.trace_id, self.parent_id = context.trace_id, context.span_id
+            self.parent_is_remote = context.is_remote
+        else:
+            self.trace_id = tracer.new_id() << 64 | tracer.new_id()
+
+    def get_span_context(self) -> SpanContext:
+        """Return the ids, as others need them; made when they do."""
+        if self._context is None:
+            self._context = SpanContext(self.trace_id, self.span_id, False, _SAMPLED)
+        return self._context
+
+    @property
+    def context(self) -> SpanContext:
+        """The ids, under the name that span processors know."""
+        return self.get_span_context()
+
+    def is_recording(self) -> bool:
+        """Whether it has not ended."""
+        return self.end_ns is None
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Set attributes; after the end, nothing happens."""
+        if self.end_ns is None:
+            self.attributes.update(attributes)
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Set an attribute; after the end, nothing happens."""
+        if self.end_ns is None:
+            self.attributes[key] = value
+
+    def add_event(
+        self, name: str, attributes: Any = None, timestamp: int | None = None
+    ) -> None:
+        """Add an event at `timestamp`, in ns, by default now."""
+        if self.end_ns is None:
+            event = spans.Event(name, timestamp or now_ns(), dict(attributes or {}))
+            self.events = [*(self.events or ()), event]
+
+    def add_link(self, context: SpanContext, attributes: Any = None) -> None:
+        """Link to another span."""
+        if self.end_ns is None:
+            self.links = [*(self.links or ()), Link(context, dict(attributes or {}))]
+
+    def update_name(self, name: str) -> None:
+        """Rename it."""
+        if self.end_ns is None:
+            self.name = name
+
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        """Set the status."""
+        if self.end_ns is None:
+            is_code = isinstance(status, StatusCode)
+            self.status = Status(status, description) if is_code else status  # type: ignore[arg-type, assignment]
+
+    def record_exception(
+        self,
+        exception: BaseException,
+        attributes: Any = None,
+        timestamp: int | None = None,
+        escaped: bool = False,
+    ) -> None:
+        """Add an exception as an event, with the attributes of the semantic conventions."""
+        kind = type(exception)
+        module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+        described = {
+            "exception.type": f"{module}{kind.__qualname__}",
+            "exception.message": str(exception),
+            "exception.stacktrace": "".join(traceback.format_exception(exception)),
+            **(attributes or {}),
+        }
+        self.add_event("exception", described, timestamp)
+
+    def end(self, end_time: int | None = None) -> None:
+        """End it, at `end_time` in ns, by default now. A second call does nothing."""
+        if self.end_ns is None:
+            self.end_ns = end_time or now_ns()
+            self._tracer.ended(self)
+
+    def record(self) -> spans.Span:
+        """Return it as plain data."""
+        status = self.status
+        return spans.Span(
+            self.trace_id,
+            self.span_id,
+            self.parent_id,
+            self.parent_is_remote,
+            self.name,
+            "internal" if self.kind is SpanKind.INTERNAL else self.kind.name.lower(),
+            self.start_ns,
+            self.end_ns,
+            "unset" if status is None else status.status_code.name.lower(),
+            "" if status is None else status.description or "",
+            self.attributes,
+            self.events or (),
+            self._linked() if self.links else (),
+            c.SCOPE_NAME,
+        )
+
+    def _linked(self) -> list[spans.Link]:
+        return [
+            spans.Link(link.context.trace_id, link.context.span_id, link.attributes or {})
+            for link in self.links or ()
+        ]
+
+
+class RecordingTracer(trace.Tracer):
+    """Starts spans that are always recorded.
+
+    Args:
+        sink: given each span when it has ended.
+    """
+
+    def __init__(self, sink: Callable[[RecordingSpan], None]) -> None:
+        # Its own generator: seeding `random`, as tests do, must not repeat ids.
+        self.new_id = _id_generator()
+        self._sink = sink
+        self._open: dict[int, RecordingSpan] = {}
+        self.on_start: list[Callable[[RecordingSpan], None]] = []
+        self.on_end: list[Callable[[RecordingSpan], None]] = []
+
+    def start_span(
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Any = None,
+        links: Sequence[Link] | None = None,
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+    ) -> RecordingSpan:
+        """Start a span below the one in `context`, by default the current context."""
+        parent: Any = (current_context() if context is None else context).get(_SPAN_KEY)
+        span = RecordingSpan(self, name, parent, start_time or now_ns())
+        if kind is not SpanKind.INTERNAL:
+            span.kind = kind
+        if attributes:
+            span.attributes.update(attributes)
+        if links:
+            span.links = list(links)
+        self._open[span.span_id] = span
+        for listener in self.on_start:
+            listener(span)
+        return span
+
+    @contextmanager
+    def start_as_current_span(self, name: str, *args: Any, **kwargs: Any) -> Iterator[Any]:  # type: ignore[override]
+        """Start a span and make it current in the block."""
+        with trace.use_span(self.start_span(name, *args, **kwargs), end_on_exit=True) as span:
+            yield span
+
+    def ended(self, span: RecordingSpan) -> None:
+        """Hand over a span that has ended."""
+        self._open.pop(span.span_id, None)
+        self._sink(span)
+        for listener in self.on_end:
+            listener(span)
+
+    def unfinished(self) -> list[spans.Span]:
+        """Return the spans that have not ended."""
+        return [span.record() for span in list(self._open.values())]
+
+
+def _id_generator() -> Callable[[], int]:
+    bits = random.Random().getrandbits  # noqa: S311 -- ids, no secrets
+
+    def new_id() -> int:
+        return bits(64) or 1  # 0 is no valid id
+
+    return new_id
