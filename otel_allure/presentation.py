@@ -7,6 +7,7 @@ instrumentations still emits by default are the older ones.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -59,10 +60,27 @@ def _database(span: Span) -> str | None:
         return str(summary)
     text = first(a, "db.query.text", "db.statement")
     if text is not None:
-        return redacted_text(" ".join(str(text).split()))
+        return _query_summary(str(text))
     operation = first(a, "db.operation.name", "db.operation")
     target = first(a, "db.collection.name", "db.sql.table", "db.namespace", "db.name")
     return " ".join(str(part) for part in (operation, target) if part is not None) or None
+
+
+_SQL_COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
+_SQL_TARGET = re.compile(
+    r"\b(?:from|into|update|join|table(?:\s+if(?:\s+not)?\s+exists)?)\s+([\w.\"`]+)", re.IGNORECASE
+)
+
+
+def _query_summary(text: str) -> str | None:
+    """Return operation and first table of a query, as `db.query.summary` would have them."""
+    statement = _SQL_COMMENT.sub(" ", text).strip().partition(";")[0]
+    operation = statement.split(maxsplit=1)[:1]
+    if not operation:
+        return None
+    target = _SQL_TARGET.search(statement)
+    words = [operation[0].upper(), *([target[1].strip('"`')] if target else [])]
+    return " ".join(words)
 
 
 _TITLES: tuple[Callable[[Span], str | None], ...] = (_http, _database)

@@ -183,6 +183,7 @@ def _by_start(span: Span) -> tuple[int, int, int]:
 
 def _fill(item: ExecutableItem, root: Span, tree: _Tree, container: TestResultContainer) -> None:
     """Put everything below `root` into `item`, fixtures into `container`."""
+    steps: list[TestStepResult] = []
     # Depth first with a stack of our own: the depth of a trace is up to others.
     todo = [(span, item, 1) for span in reversed(tree.children.get(root.span_id, ()))]
     while todo:
@@ -198,6 +199,7 @@ def _fill(item: ExecutableItem, root: Span, tree: _Tree, container: TestResultCo
         else:
             below = _step(span, tree)
             holder.steps.append(below)
+            steps.append(below)
         children = tree.children.get(span.span_id)
         if children is None:
             continue
@@ -210,6 +212,21 @@ def _fill(item: ExecutableItem, root: Span, tree: _Tree, container: TestResultCo
         else:
             next_depth = depth + (kind != c.PHASE)
             todo += [(child, below, next_depth) for child in children]
+    _tell_twins_apart(steps)
+
+
+def _tell_twins_apart(steps: list[TestStepResult]) -> None:
+    """Move steps of the same name and start by a millisecond.
+
+    Allure 3 takes them for one step: opening one opens or closes the other. Concurrent calls are
+    such twins all the time. What cannot be opened is left alone.
+    """
+    seen: set[tuple[str, int]] = set()
+    for step in steps:
+        if step.steps or step.attachments or step.parameters or step.statusDetails:
+            while (step.name, step.start) in seen:
+                step.start, step.stop = step.start + 1, step.stop + 1
+        seen.add((step.name, step.start))
 
 
 def _step(span: Span, tree: _Tree) -> TestStepResult:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from _pytest import python as pytest_python
 from allure_commons.types import AttachmentType
 from allure_commons.utils import md5, represent
 from opentelemetry.context import Context
@@ -332,7 +333,9 @@ class AllureListener:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: Any
     ) -> Generator[None, Any, Any]:
-        """Record a fixture's set-up."""
+        """Record a fixture's set-up; what parametrize passes directly is none."""
+        if fixturedef.func is _DIRECT_PARAMETER:
+            return (yield)
         item = getattr(request, "_pyfuncitem", None)
         running = self.running.get(item.nodeid) if item is not None else None
         test = running.scope if running is not None else None
@@ -350,6 +353,8 @@ class AllureListener:
                 self._fixtures.tear_down(fixturedef)
 
 
+# pytest makes a fixture of every directly parametrized argument. They are parameters already.
+_DIRECT_PARAMETER = getattr(pytest_python, "get_direct_param_fixture_func", None)
 _RESULT_STATUS = {PASSED: "pass", FAILED: "fail", BROKEN: "fail"}
 
 
