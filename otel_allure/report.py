@@ -84,7 +84,7 @@ class Report:
             for uuid in self._users.get((span.trace_id, span.span_id), ())
         ]
         container = to_container(trace.spans.values(), children)
-        if container is not None:
+        if container is not None and children:  # both report tools drop one without children
             self.publish("report_container", container=container)
 
     def _write_results(self, trace: Trace) -> None:

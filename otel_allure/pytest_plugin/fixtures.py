@@ -30,6 +30,9 @@ class FixtureLife:
     Attributes:
         container: the span of its life; None for a fixture of function scope.
         context: what is current for the fixture's own code.
+
+    A container says which tests used it, so its span ends when those have, with the time of the
+    tear-down: the last test is finished after the fixtures that it was the last to use.
     """
 
     def __init__(
@@ -40,6 +43,26 @@ class FixtureLife:
         self.context = Context()
         self._recorder = recorder
         self._test = test
+        self._users = 0
+        self._torn_down_ns: int | None = None
+
+    def acquire(self) -> None:
+        """Note that a running test uses it."""
+        self._users += 1
+
+    def release(self) -> None:
+        """Note that such a test has finished."""
+        self._users -= 1
+        self._end_if_done()
+
+    def tear_down(self) -> None:
+        """Note that its last finalizer has run."""
+        self._torn_down_ns = now_ns()
+        self._end_if_done()
+
+    def _end_if_done(self) -> None:
+        if self._users == 0 and self._torn_down_ns is not None and self.container is not None:
+            self.container.end(self._torn_down_ns)
 
     @contextmanager
     def part(self, phase: str, name: str) -> Iterator[None]:
@@ -120,22 +143,22 @@ class Fixtures:
     def tear_down(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """Note that all finalizers of a fixture have run."""
         life = self._lives.pop(fixturedef, None)
-        if life is not None and life.container is not None:
-            life.container.end()
+        if life is not None:
+            life.tear_down()
 
     def tear_down_all(self) -> None:
         """End what was never torn down."""
         for fixturedef in list(self._lives):
             self.tear_down(fixturedef)
 
-    def used_by(self, item: pytest.Item) -> Iterator[Scope]:
-        """Yield the containers of the wider fixtures in the test's closure, overridden ones too."""
+    def used_by(self, item: pytest.Item) -> Iterator[FixtureLife]:
+        """Yield the wider fixtures in the test's closure, overridden ones too."""
         request = getattr(item, "_request", None)
         for name in getattr(request, "fixturenames", ()):
             for fixturedef in item.session._fixturemanager.getfixturedefs(name, item) or ():
                 life = self._lives.get(fixturedef)
                 if life is not None and life.container is not None:
-                    yield life.container
+                    yield life
 
 
 def _set_function(fixturedef: pytest.FixtureDef[Any], function: Callable[..., Any]) -> None:

@@ -33,7 +33,7 @@ from otel_allure.outcome import BROKEN, FAILED, PASSED, SKIPPED, Outcome
 from otel_allure.provider import SessionProvider
 from otel_allure.pytest_plugin import metadata
 from otel_allure.pytest_plugin.coroutines import in_context, is_async
-from otel_allure.pytest_plugin.fixtures import Fixtures
+from otel_allure.pytest_plugin.fixtures import FixtureLife, Fixtures
 from otel_allure.report import Report
 from otel_allure.results_directory import as_string
 from otel_allure.scope import Parameter, Scope, TestScope, attached
@@ -50,13 +50,19 @@ class RunningTest:
         self.identified = False
         self.body_error: BaseException | None = None
         """Set where a plugin ran the body before pytest's protocol."""
-        self._containers: set[int] = set()
+        self._used: list[FixtureLife] = []
 
-    def use(self, container: Scope) -> None:
+    def use(self, life: FixtureLife) -> None:
         """Note that the test uses a wider fixture."""
-        if id(container) not in self._containers:
-            self._containers.add(id(container))
-            self.scope.span.add_link(container.span.get_span_context(), {c.KIND: c.CONTAINER})
+        if life not in self._used and life.container is not None:
+            self._used.append(life)
+            life.acquire()
+            self.scope.span.add_link(life.container.span.get_span_context(), {c.KIND: c.CONTAINER})
+
+    def release_fixtures(self) -> None:
+        """Note that the test has finished."""
+        for life in self._used:
+            life.release()
 
     def begin_phase(self, name: str, tracer: Any) -> Scope:
         """Start a phase, without making it current."""
@@ -236,8 +242,8 @@ class AllureListener:
                 phase.end()
 
     def _note_fixtures(self, running: RunningTest) -> None:
-        for container in self._fixtures.used_by(running.item):
-            running.use(container)
+        for life in self._fixtures.used_by(running.item):
+            running.use(life)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
@@ -294,6 +300,7 @@ class AllureListener:
             if test.phase is not None:
                 test.phase.end()
             test.end()
+            running.release_fixtures()
 
     # -- outcomes
 
