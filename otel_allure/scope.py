@@ -94,6 +94,8 @@ class Scope:
         self.outcome = OK
         self.ended = self.left = False
         self._token: Token[Context] | None = None
+        if hasattr(span, "owner"):  # one of our own tracer's
+            span.owner = self
         self._attachments: list[Attachment] | None = None  # most steps have none
         self._parameters: list[Parameter] | None = None
 
@@ -145,10 +147,14 @@ class Scope:
         if self.ended:
             return
         self.ended = True
+        self.span.set_attributes(self.described())
+        self.span.end(end_ns or now_ns())
+
+    def described(self) -> dict[str, Any]:
+        """Return what it was told as attributes."""
         attributes: dict[str, Any] = {c.KIND: self.kind}
         self._describe(attributes)
-        self.span.set_attributes(attributes)
-        self.span.end(end_ns or now_ns())
+        return attributes
 
     def _describe(self, attributes: dict[str, Any]) -> None:
         if self.outcome is not OK:

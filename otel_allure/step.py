@@ -126,7 +126,10 @@ class Step:
         if running is None:
             return
         running.leave()
-        running.finish(exc_val, exc_tb)
+        try:
+            running.finish(exc_val, exc_tb)
+        except Exception as error:
+            _note("ending a step", error)
         if (tell := recorders.on_step) is not None:
             tell("stop_step", running, exc_type=exc_type, exc_val=exc_val, exc_tb=exc_tb)
 
@@ -172,7 +175,7 @@ def step(title: Any) -> Any:
     The step fails as the block it is around does: AssertionError and `pytest.fail` make it
     failed, `pytest.skip` skipped, any other exception broken.
     """
-    if callable(title):
+    if callable(title) or isinstance(title, classmethod):
         return decorated(getattr(title, "__name__", type(title).__name__), title)
     return Step(title)
 
@@ -337,7 +340,12 @@ def represented(value: object) -> str:
 
 
 def _failed_to_start(error: Exception) -> RunningStep:
+    _note("starting a step", error)
+    return RunningStep(c.STEP, "", trace.INVALID_SPAN, Context())
+
+
+def _note(doing: str, error: Exception) -> None:
+    """Keep an error of ours from the user's code; the report says that there was one."""
     recorder = recorders.active()
     if recorder is not None:
-        recorder.problems.add("starting a step", error)
-    return RunningStep(c.STEP, "", trace.INVALID_SPAN, Context())
+        recorder.problems.add(doing, error)

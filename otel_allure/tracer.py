@@ -39,6 +39,7 @@ class RecordingSpan(trace.Span):
         "kind",
         "links",
         "name",
+        "owner",
         "parent_id",
         "parent_is_remote",
         "span_id",
@@ -59,6 +60,8 @@ class RecordingSpan(trace.Span):
         self.links: list[Link] | None = None
         self.kind = SpanKind.INTERNAL
         self.status: Status | None = None
+        self.owner: Any = None
+        """The scope whose span it is; it knows what else belongs on a span that has not ended."""
         self._tracer = tracer
         self._context: SpanContext | None = None
         self.parent_is_remote = False
@@ -134,7 +137,7 @@ class RecordingSpan(trace.Span):
         module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
         described = {
             "exception.type": f"{module}{kind.__qualname__}",
-            "exception.message": str(exception),
+            "exception.message": _text_of(exception),
             "exception.stacktrace": "".join(traceback.format_exception(exception)),
             **(attributes or {}),
         }
@@ -171,6 +174,13 @@ class RecordingSpan(trace.Span):
             spans.Link(link.context.trace_id, link.context.span_id, link.attributes or {})
             for link in self.links or ()
         ]
+
+
+def _text_of(exception: BaseException) -> str:
+    try:
+        return str(exception)
+    except Exception as error:  # a broken __str__ of the user's exception
+        return f"<not available: {error!r}>"
 
 
 class RecordingTracer(trace.Tracer):
@@ -227,8 +237,12 @@ class RecordingTracer(trace.Tracer):
             listener(span)
 
     def unfinished(self) -> list[spans.Span]:
-        """Return the spans that have not ended."""
-        return [span.record() for span in list(self._open.values())]
+        """Return the spans that have not ended, with what they were told so far."""
+        unfinished = list(self._open.values())
+        for span in unfinished:
+            if span.owner is not None:
+                span.attributes.update(span.owner.described())
+        return [span.record() for span in unfinished]
 
 
 def _id_generator() -> Callable[[], int]:

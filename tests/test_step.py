@@ -1,0 +1,673 @@
+"""`step` and `allure.step` themselves: what they wrap, what they show, what they survive."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import inspect
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import allure
+import allure_commons
+import pytest
+from opentelemetry import trace
+from opentelemetry.context import Context, get_current
+
+from otel_allure import recorder as recorders
+from otel_allure import step
+from otel_allure.report import Report
+from otel_allure.scope import TestScope, attached
+from otel_allure.testing import Results, steps, tree
+from otel_allure.tracer import RecordingTracer
+
+
+class Recording:
+    """A report that is written without pytest's hooks."""
+
+    def __init__(self, directory: Any) -> None:
+        self.directory = directory
+        self.report = Report(directory, only_tests=True)
+        self.ended: list[Any] = []
+        self.tracer = RecordingTracer(self.ended.append)
+        self.recorder = recorders.Recorder(self.report, lambda: self.tracer, is_session=True)
+
+    @contextlib.contextmanager
+    def test(self, name: str = "test") -> Iterator[None]:
+        span = self.tracer.start_span(name, Context())
+        scope = TestScope(name, span, Context())
+        self.recorder.running[span.trace_id] = scope
+        try:
+            with attached(scope.context):
+                yield
+        finally:
+            del self.recorder.running[span.trace_id]
+            scope.end()
+
+    def read(self) -> Results:
+        self.report.settle([span.record() for span in self.ended])
+        self.report.settle(self.tracer.unfinished())
+        self.recorder.write_outside_of_tests()
+        assert self.report.problems.lines() == []
+        return Results(self.directory)
+
+    def tree(self, name: str = "test") -> Any:
+        return tree(self.read()[name])
+
+
+@pytest.fixture
+def recording(tmp_path):
+    recording = Recording(tmp_path / "results")
+    recorders.activate(recording.recorder)
+    yield recording
+    recorders.deactivate(recording.recorder)
+
+
+@pytest.fixture(params=[step, allure.step], ids=["otel_allure", "allure"])
+def either(request):
+    """`otel_allure.step` and `allure.step` are the same thing."""
+    return request.param
+
+
+# -- the kinds of functions
+
+
+def test_nesting_with_and_async_with(recording, either):
+    async def body():
+        with either("outer"):
+            async with either("inner"):
+                await asyncio.sleep(0)
+
+    with recording.test():
+        asyncio.run(body())
+    assert recording.tree() == [{"outer": ["inner"]}]
+
+
+def test_decorated_function(recording, either):
+    @either
+    def plain():
+        with either("inside"):
+            return 1
+
+    with recording.test():
+        assert plain() == 1
+    assert recording.tree() == [{"plain": ["inside"]}]
+
+
+def test_decorated_coroutine_lasts_until_it_is_awaited_and_fails_when_it_fails(recording, either):
+    @either("work on {name}")
+    async def work(name, fence):
+        await fence.wait()
+        with either("inside"):
+            raise ValueError(name)
+
+    async def body():
+        fence = asyncio.Event()
+        tasks = [asyncio.create_task(work(name, fence)) for name in ("a", "b")]
+        await asyncio.sleep(0)
+        fence.set()
+        await asyncio.wait(tasks)
+        return [str(task.exception()) for task in tasks]
+
+    assert inspect.iscoroutinefunction(work)
+    with recording.test():
+        assert asyncio.run(body()) == ["a", "b"]
+    assert recording.tree() == [
+        {"broken: work on 'a'": ["broken: inside"]},
+        {"broken: work on 'b'": ["broken: inside"]},
+    ]
+
+
+def test_decorated_generator_is_current_only_while_it_runs(recording, either):
+    @either
+    def numbers():
+        with either("first half"):
+            received = yield 1
+        with either(f"received {received}"):
+            yield 2
+        return 3
+
+    def consume():
+        generator = numbers()
+        assert next(generator) == 1
+        with either("caller between"):
+            pass
+        assert generator.send("x") == 2
+        with pytest.raises(StopIteration) as stop:
+            next(generator)
+        assert stop.value.value == 3
+
+    assert inspect.isgeneratorfunction(numbers)
+    with recording.test():
+        consume()
+        with either("caller after"):
+            pass
+    assert recording.tree() == [
+        {"numbers": ["first half", "received x"]},
+        "caller between",
+        "caller after",
+    ]
+
+
+def test_decorated_async_generator_is_current_only_while_it_runs(recording, either):
+    @either
+    async def numbers():
+        try:
+            with either("first half"):
+                yield 1
+            yield 2
+        finally:
+            with either("clean up"):
+                pass
+
+    async def body():
+        generator = numbers()
+        assert await anext(generator) == 1
+        with either("caller between"):
+            pass
+        assert await anext(generator) == 2
+        await generator.aclose()
+        with either("caller after"):
+            pass
+
+    assert inspect.isasyncgenfunction(numbers)
+    with recording.test():
+        asyncio.run(body())
+    assert recording.tree() == [
+        {"numbers": ["first half", "clean up"]},
+        "caller between",
+        "caller after",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_exception_thrown_into_a_decorated_generator(recording, kind):
+    @step
+    def sync_numbers():
+        try:
+            yield 1
+        except KeyError:
+            yield "caught"
+
+    @step
+    async def async_numbers():
+        try:
+            yield 1
+        except KeyError:
+            yield "caught"
+
+    async def body():
+        generator = async_numbers()
+        await anext(generator)
+        assert await generator.athrow(KeyError()) == "caught"
+        with pytest.raises(ZeroDivisionError):
+            await generator.athrow(ZeroDivisionError())
+
+    with recording.test():
+        if kind == "async":
+            asyncio.run(body())
+        else:
+            generator = sync_numbers()
+            next(generator)
+            assert generator.throw(KeyError()) == "caught"
+            with pytest.raises(ZeroDivisionError):
+                generator.throw(ZeroDivisionError())
+    assert recording.tree() == [f"broken: {kind}_numbers"]
+
+
+def test_decorated_class_stays_a_class(recording, either):
+    @either
+    class Thing:
+        def __init__(self, size):
+            self.size = size
+
+    with recording.test():
+        assert Thing(3).size == 3
+        assert isinstance(Thing(4), Thing)
+    assert recording.tree() == ["Thing", "Thing"]
+
+
+def test_methods_of_all_kinds(recording):
+    class Thing:
+        @step("method {x}")
+        def method(self, x):
+            return x
+
+        @step
+        @staticmethod
+        def static(x):
+            return x
+
+        @step
+        @classmethod
+        def of_class(cls, x):
+            return cls, x
+
+    with recording.test():
+        assert Thing().method(1) == 1
+        assert Thing.static(2) == 2
+        assert Thing.of_class(3) == (Thing, 3)
+    result = recording.read()["test"]
+    assert [(s["name"], s["parameters"]) for s in result["steps"]] == [
+        ("method 1", [{"name": "x", "value": "1"}]),
+        ("static", [{"name": "x", "value": "2"}]),
+        ("of_class", [{"name": "x", "value": "3"}]),
+    ]
+
+
+# -- titles and parameters
+
+
+def test_parameters_are_those_that_allure_shows(recording, either):
+    @either("call {0} {c}")
+    def call(a, b=2, *rest, c=3, **more):
+        pass
+
+    with recording.test():
+        call("x", 5, 6, c=7, d=8)
+    (shown,) = recording.read()["test"]["steps"]
+    assert shown["name"] == "call 'x' 7"
+    assert [(p["name"], p["value"]) for p in shown["parameters"]] == [
+        ("a", "'x'"),
+        ("b", "5"),
+        ("rest", "(6,)"),
+        ("c", "7"),
+        ("d", "8"),
+    ]
+
+
+@pytest.mark.parametrize("title", ["{missing}", "{0.nothing}", "{", "{a!z}", "{a:>x}"])
+def test_placeholder_that_fits_nothing_does_not_fail_the_test(recording, either, title):
+    @either(title)
+    def call(a):
+        return a
+
+    with recording.test():
+        assert call(1) == 1
+    (shown,) = recording.read()["test"]["steps"]
+    assert shown["status"] == "passed"
+
+
+def test_argument_that_cannot_be_represented(recording, either):
+    class Broken:
+        def __repr__(self):
+            raise RuntimeError("no repr")
+
+    @either
+    def call(a):
+        return 1
+
+    with recording.test():
+        assert call(Broken()) == 1
+    (shown,) = recording.read()["test"]["steps"]
+    assert "no repr" in shown["parameters"][0]["value"]
+
+
+def test_handle(recording, either):
+    with recording.test(), either("before") as s:
+        s.title = "after"
+        s.parameter("plain", "text")
+        s.parameter("number", 1)
+        s.parameter("password", "s3cret", mode="masked")
+        with either("deeper"):
+            s.attach("body", "attached to the outer one")
+    result = recording.read()["test"]
+    assert tree(result) == [{"after": ["deeper", "[attached to the outer one]"]}]
+    assert result["steps"][0]["parameters"] == [
+        {"name": "plain", "value": "text"},
+        {"name": "number", "value": "1"},
+        {"name": "password", "value": "****", "mode": "masked"},
+    ]
+
+
+# -- how steps end
+
+
+@pytest.mark.parametrize(
+    ("exception", "status"),
+    [
+        (AssertionError("no"), "failed"),
+        (ValueError("no"), "broken"),
+        (KeyboardInterrupt(), "broken"),
+        (asyncio.CancelledError(), "broken"),
+    ],
+)
+def test_status_follows_the_exception(recording, either, exception, status):
+    with recording.test(), contextlib.suppress(BaseException), either("ends"):
+        raise exception
+    (ended,) = recording.read()["test"]["steps"]
+    assert ended["status"] == status
+    assert type(exception).__name__ in ended["statusDetails"]["message"]
+    assert "test_step.py" in ended["statusDetails"]["trace"]
+
+
+def test_pytest_outcomes_in_steps(recording, either):
+    with recording.test():
+        with contextlib.suppress(pytest.fail.Exception), either("fails"):
+            pytest.fail("on purpose")
+        with contextlib.suppress(pytest.skip.Exception), either("skips"):
+            pytest.skip("on purpose")
+    assert recording.tree() == ["failed: fails", "skipped: skips"]
+
+
+def test_exception_whose_text_cannot_be_made(recording):
+    class Broken(Exception):
+        def __str__(self):
+            raise RuntimeError("no text")
+
+    with recording.test(), pytest.raises(Broken), step("ends"):
+        raise Broken
+    (ended,) = recording.read()["test"]["steps"]
+    assert "Broken" in ended["statusDetails"]["message"]
+
+
+def test_step_that_never_ends_is_shown_as_unfinished(recording):
+    with recording.test():
+        step("forever").__enter__()
+    (shown,) = recording.read()["test"]["steps"]
+    assert shown["status"] == "unknown"
+    assert shown["statusDetails"]["message"].startswith("Unfinished")
+
+
+# -- one step object, many uses
+
+
+def test_entered_again_while_it_runs(recording, either):
+    again = either("again")
+    with recording.test(), again, again:
+        pass
+    with recording.test("second"), again:
+        pass
+    assert recording.tree() == [{"again": ["again"]}]
+    assert recording.tree("second") == ["again"]
+
+
+def test_shared_by_tasks(recording, either):
+    """Each task ends its own entry, in whatever order they end."""
+    shared = either("shared")
+
+    async def use(name, mine, others):
+        with shared:
+            with either(name):
+                others.set()
+                await mine.wait()
+            if name == "b":
+                raise ValueError(name)
+
+    async def body():
+        a, b = asyncio.Event(), asyncio.Event()
+        await asyncio.gather(use("a", a, b), use("b", b, a), return_exceptions=True)
+
+    with recording.test():
+        asyncio.run(body())
+    assert recording.tree() == [{"shared": ["a"]}, {"broken: shared": ["b"]}]
+
+
+def test_entered_in_one_task_and_left_in_another(recording):
+    """The step ends, and is not current any more in either task."""
+    shared = step("moved")
+
+    async def enter():
+        shared.__enter__()
+
+    async def leave():
+        shared.__exit__(None, None, None)
+        with step("after, in the task that left"):
+            pass
+
+    async def body():
+        await asyncio.create_task(enter())
+        await asyncio.create_task(leave())
+        with step("after, in the test"):
+            pass
+
+    with recording.test():
+        asyncio.run(body())
+    assert recording.tree() == ["moved", "after, in the task that left", "after, in the test"]
+
+
+# -- contexts that are not ours
+
+
+def test_async_generator_left_early_and_closed_elsewhere(recording, caplog):
+    """Nothing is logged, and the consumer is not inside of the step any more."""
+
+    async def numbers():
+        with step("inside the generator"):
+            yield 1
+            yield 2
+
+    async def body():
+        generator = numbers()
+        async for _ in generator:
+            break
+        await asyncio.create_task(_close(generator))
+        with step("after it was closed"):
+            pass
+
+    async def _close(generator):
+        await generator.aclose()
+
+    with caplog.at_level(logging.DEBUG), recording.test():
+        asyncio.run(body())
+    assert recording.tree() == ["inside the generator", "after it was closed"]
+    assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+def test_async_generator_collected_as_garbage(recording, caplog):
+    async def numbers():
+        with step("inside the generator"):
+            yield 1
+            yield 2
+
+    async def body():
+        async for _ in numbers():
+            break
+        gc.collect()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        with step("afterwards"):
+            pass
+
+    with caplog.at_level(logging.WARNING), recording.test():
+        asyncio.run(body())
+    assert recording.tree() == ["inside the generator", "afterwards"]
+    assert caplog.records == []
+
+
+def test_task_stays_below_the_step_that_started_it(recording):
+    """Also when that step has ended: it is where the work comes from."""
+
+    async def background(go_on):
+        await go_on.wait()
+        with step("background"):
+            pass
+
+    async def body():
+        go_on = asyncio.Event()
+        with step("start"):
+            task = asyncio.create_task(background(go_on))
+            await asyncio.sleep(0)
+        with step("next"):
+            go_on.set()
+            await task
+
+    with recording.test():
+        asyncio.run(body())
+    assert recording.tree() == [{"start": ["background"]}, "next"]
+
+
+def test_spans_of_users_are_parents_too(recording):
+    """A step below a span of the user's is below it, and what is attached there is too."""
+    tracer = recording.tracer
+    with recording.test(), step("outer"), tracer.start_as_current_span("theirs"):
+        with step("inner"):
+            pass
+        allure.attach("body", "attached")
+    result = recording.read()["test"]
+    assert tree(result) == [{"outer": [{"theirs": ["inner", {"attached": ["[attached]"]}]}]}]
+
+
+def test_context_outside_is_as_before(recording):
+    before = get_current()
+    with recording.test():
+        inside = get_current()
+        with step("a"), contextlib.suppress(ValueError), step("b"):
+            raise ValueError
+        assert get_current() is inside
+    assert get_current() is before
+
+
+# -- threads
+
+
+def test_attachments_and_steps_of_a_bare_thread(recording):
+    """No context reaches a bare thread: with one test running, that is where it belongs."""
+
+    def work():
+        with step("in the thread"):
+            allure.attach("text", "from the thread")
+        allure.dynamic.label("who", "thread")
+
+    with recording.test():
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert recording.tree() == [{"in the thread": ["[from the thread]"]}]
+
+
+def test_bare_thread_while_two_tests_run_is_kept_outside(recording):
+    """It is not guessed which of two tests it belongs to; nothing is lost either."""
+    with recording.test("one"), recording.test("two"), ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: step("somewhere").__enter__().attach("text", "text")).result()
+    results = recording.read()
+    assert tree(results["one"]) == tree(results["two"]) == []
+    names = [a["name"] for g in results.globals for a in g["attachments"]]
+    assert sorted(names) == ["Outside of tests", "text"]
+
+
+def test_many_threads(recording):
+    """64 threads with a context of their own each: every step in its branch."""
+    import contextvars
+
+    barrier = threading.Barrier(16)
+
+    def work(n):
+        with step(f"outer {n}"):
+            barrier.wait()
+            with step(f"inner {n}"):
+                allure.attach(str(n), f"attachment {n}")
+
+    with recording.test():
+        threads = []
+        for n in range(64):
+            context = contextvars.copy_context()
+            threads.append(threading.Thread(target=context.run, args=(work, n)))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    result = recording.read()["test"]
+    assert sorted(map(str, tree(result))) == sorted(
+        str({f"outer {n}": [{f"inner {n}": [f"[attachment {n}]"]}]}) for n in range(64)
+    )
+
+
+# -- without a report, and beside other listeners
+
+
+def test_without_a_report_everything_runs(either):
+    @either("step {a}")
+    async def coroutine(a):
+        with either("inner"):
+            return a
+
+    with either("outer"):
+        assert asyncio.run(coroutine(1)) == 1
+    allure.attach("text", "name")
+    allure.dynamic.title("title")
+
+
+def test_names_imported_and_steps_made_before_are_taken_over(tmp_path):
+    made_before, imported_before = allure.step("made before"), allure.step
+    recording = Recording(tmp_path)
+    recorders.activate(recording.recorder)
+    try:
+        with recording.test(), made_before, imported_before("imported before"):
+            pass
+        assert recording.tree() == [{"made before": ["imported before"]}]
+    finally:
+        recorders.deactivate(recording.recorder)
+    assert allure_commons._allure.StepContext.__enter__.__module__ == "allure_commons._allure"
+
+
+def test_other_listeners_hear_of_steps(recording, either):
+    """Those of other packages keep receiving the hooks, with matching uuids."""
+    heard = []
+
+    class Listener:
+        @allure_commons.hookimpl
+        def start_step(self, uuid, title, params):
+            heard.append(("start", uuid, title, dict(params)))
+
+        @allure_commons.hookimpl
+        def stop_step(self, uuid, exc_type, exc_val, exc_tb):
+            heard.append(("stop", uuid, exc_type))
+
+    @either
+    def call(a):
+        raise ValueError
+
+    listener = Listener()
+    allure_commons.plugin_manager.register(listener)
+    try:
+        with recording.test(), contextlib.suppress(ValueError):
+            call(1)
+    finally:
+        allure_commons.plugin_manager.unregister(listener)
+    (start, stop) = heard
+    assert start[2:] == ("call", {"a": "1"})
+    assert (stop[1], stop[2]) == (start[1], ValueError)
+
+
+def test_steps_that_others_start_by_the_hooks(recording):
+    hook = allure_commons.plugin_manager.hook
+    with recording.test():
+        hook.start_step(uuid="1", title="by a hook", params={"a": "1"})
+        with step("inside"):
+            pass
+        hook.stop_step(uuid="1", exc_type=None, exc_val=None, exc_tb=None)
+        hook.stop_step(uuid="unknown", exc_type=None, exc_val=None, exc_tb=None)
+    assert recording.tree() == [{"by a hook": ["inside"]}]
+
+
+def test_step_is_a_span_for_everybody(recording):
+    """Instrumentations and propagators see the step's span as the current one."""
+    with recording.test(), step("here") as s:
+        current = trace.get_current_span()
+        assert current is s.span
+        assert current.is_recording()
+        assert current.get_span_context().is_valid
+        assert current.get_span_context().trace_flags.sampled
+
+
+def test_10_000_steps_at_the_same_time(recording):
+    async def one(n, fence):
+        with step(f"step {n}"):
+            await fence.wait()
+
+    async def body():
+        fence = asyncio.Event()
+        tasks = [asyncio.create_task(one(n, fence)) for n in range(10_000)]
+        await asyncio.sleep(0)
+        fence.set()
+        await asyncio.gather(*tasks)
+
+    with recording.test():
+        asyncio.run(body())
+    names = {s["name"] for s in steps(recording.read()["test"])}
+    assert len(names) == 10_000
