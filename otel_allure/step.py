@@ -158,7 +158,7 @@ def _take(step: Step) -> RunningStep | None:
         scope = scope.parent
     running = scope if scope is not None else entries[-1]
     entries.remove(running)
-    return running  # type: ignore[no-any-return]
+    return running
 
 
 @overload
@@ -189,7 +189,7 @@ def decorated(title: str, func: F) -> F:
     if isinstance(function, (staticmethod, classmethod)):
         return type(function)(decorated(title, function.__func__))  # type: ignore[return-value]
     if inspect.isclass(function):
-        function.__init__ = decorated(title, function.__init__)
+        setattr(function, "__init__", decorated(title, function.__init__))  # noqa: B010
         return func
 
     call = _Call(title, function)
@@ -240,7 +240,7 @@ def _iterated(
                     generator.close()
                 raise
             except BaseException as error:
-                resume, value = generator.throw, error  # type: ignore[assignment]
+                resume, value = generator.throw, error
     except StopIteration as stop:
         running.finish(None, None)
         return stop.value
@@ -271,7 +271,7 @@ def _async_generator(
                         await generator.aclose()
                     raise
                 except BaseException as error:
-                    resume, value = generator.athrow, error  # type: ignore[assignment]
+                    resume, value = generator.athrow, error
         except StopAsyncIteration:
             running.finish(None, None)
         except BaseException as error:

@@ -66,6 +66,7 @@ class RecordingSpan(trace.Span):
         self._context: SpanContext | None = None
         self.parent_is_remote = False
         self.parent_id: int | None = None
+        self.trace_id: int
         if type(parent) is RecordingSpan:
             self.trace_id, self.parent_id = parent.trace_id, parent.span_id
             return

@@ -1,0 +1,141 @@
+"""The example, end to end: a real application on a real PostgreSQL, instrumented as users do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import sysconfig
+from collections import Counter
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from otel_allure.testing import Results, steps, tree
+
+SHOP = Path(__file__).parent.parent / "examples" / "shop"
+INSTRUMENTATIONS = "aiohttp-client,aiohttp-server,asyncpg"
+SCRIPTS = sysconfig.get_path("scripts")
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory):
+    """The report of the example's own test suite."""
+    directory = tmp_path_factory.mktemp("shop") / "results"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(SHOP)]
+    command += [f"--alluredir={directory}", f"--allure-otel-instrument={INSTRUMENTATIONS}"]
+    command += ["-p", "no:asyncio-cooperative"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "1 failed, 25 passed, 1 skipped, 1 xfailed" in done.stdout, done.stdout + done.stderr
+    return Results(directory)
+
+
+def test_every_test_has_a_result(suite):
+    statuses = Counter(result["status"] for result in suite.results)
+    assert statuses == {"passed": 25, "failed": 1, "skipped": 2}
+
+
+def test_calls_nest_below_the_step_they_happened_in(suite):
+    """step → HTTP client → HTTP server → SQL, in two branches that ran at the same time."""
+    branches = [
+        {
+            f"{name} looks around": [
+                {
+                    f"Look at item {item}": [
+                        {f"GET /items/{item} → 200": [{"GET /items/{id} → 200": ["SELECT items"]}]}
+                    ]
+                },
+                f"[what {name} saw]",
+            ]
+        }
+        for name, item in (("Alice", 1), ("Bob", 2))
+    ]
+    result = suite["Two visitors at once"]
+    assert tree(result) == branches
+    alice, bob = result["steps"]
+    assert max(alice["start"], bob["start"]) <= min(alice["stop"], bob["stop"])
+
+
+def test_expected_4xx_leaves_the_steps_green(suite):
+    result = suite["test_unknown_item"]
+    assert {step["status"] for step in steps(result)} == {"passed"}
+    assert "GET /items/999 → 404" in {step["name"] for step in steps(result)}
+
+
+def test_failure_is_in_the_step_that_failed(suite):
+    result = suite["test_ten_units_earn_the_discount"]
+    failed = [step["name"] for step in steps(result) if step["status"] == "failed"]
+    assert failed == ["Compare the total with the price list"]
+
+
+def test_every_test_that_used_the_database_has_it_as_fixture(suite):
+    """One container for the session's fixture, with exactly its users."""
+    (database,) = [c for c in suite.containers if c.get("name") == "database"]
+    users = {r["uuid"] for r in suite.results if r["name"] not in ("test_payment",)}
+    assert set(database["children"]) == users
+    assert tree(database["befores"][0])
+
+
+def test_no_secret_and_no_empty_file(suite):
+    for path in suite.directory.iterdir():
+        assert path.stat().st_size > 0, path
+        assert not path.name.endswith(".tmp")
+
+
+REQUESTS = 300
+
+
+async def load(url: str) -> Counter[int]:
+    """Send requests, 20 at a time; the client is not instrumented."""
+    paths = [f"/items/{n % 5 + 1}" for n in range(REQUESTS - 10)] + ["/items/999"] * 10
+    limit = asyncio.Semaphore(20)
+
+    async def get(session: aiohttp.ClientSession, path: str) -> int:
+        async with limit, session.get(url + path) as response:
+            await response.read()
+            return response.status
+
+    async with aiohttp.ClientSession() as session:
+        return Counter(await asyncio.gather(*(get(session, path) for path in paths)))
+
+
+@pytest.mark.parametrize("how", ["opentelemetry-instrument", "otel-allure run"])
+def test_server_under_load(tmp_path, how):
+    """One result a request, each with its SQL, also when the server is stopped by a signal."""
+    directory = tmp_path / "results"
+    environment = {**os.environ, "OTEL_EXPORTER_ALLURE_RESULTS_DIR": str(directory)}
+    command = [f"{SCRIPTS}/otel-allure", "run", "python"]
+    if how == "opentelemetry-instrument":
+        command = [f"{SCRIPTS}/opentelemetry-instrument", sys.executable]
+        environment |= {
+            "OTEL_TRACES_EXPORTER": "allure",
+            "OTEL_METRICS_EXPORTER": "none",
+            "OTEL_LOGS_EXPORTER": "none",
+        }
+    command += ["app.py", "--port", "0"]
+    with subprocess.Popen(
+        command,
+        cwd=SHOP,
+        env={**environment, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            assert server.stdout is not None
+            line = next(line for line in server.stdout if "Running on" in line)
+            assert asyncio.run(load(line.split()[3])) == {200: REQUESTS - 10, 404: 10}
+        finally:
+            server.send_signal(signal.SIGTERM)
+            _, errors = server.communicate(timeout=60)
+    report = Results(directory)
+    requests = [r for r in report.results if r["name"].startswith("GET ")]
+    expected = {"GET /items/{id} → 200": REQUESTS - 10, "GET /items/{id} → 404": 10}
+    assert Counter(r["name"] for r in requests) == expected
+    assert all(tree(r) == ["SELECT items"] for r in requests)
+    assert {r["status"] for r in requests} == {"passed"}
+    if how == "otel-allure run":
+        assert f"otel-allure: {len(report.results)} results written to {directory}" in errors
