@@ -8,15 +8,15 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from otel_allure.exporter import AllureSpanExporter, AllureSpanProcessor
-    from otel_allure.step import RunningStep, step
+    from otel_allure.steps import RunningStep, step
 
 __all__ = ["AllureSpanExporter", "AllureSpanProcessor", "RunningStep", "step"]
 
 _HOMES = {
     "AllureSpanExporter": "otel_allure.exporter",
     "AllureSpanProcessor": "otel_allure.exporter",
-    "RunningStep": "otel_allure.step",
-    "step": "otel_allure.step",
+    "RunningStep": "otel_allure.steps",
+    "step": "otel_allure.steps",
 }
 
 

@@ -98,8 +98,9 @@ class SessionProvider:
     def share_with_backend(self) -> None:
         """Give our spans to the provider that is set by now, if any."""
         self._look()
-        if hasattr(self._seen, "add_span_processor"):
-            self._share(_Backend(self._seen, self._seen.resource))
+        provider: Any = self._seen
+        if hasattr(provider, "add_span_processor"):
+            self._share(_Backend(provider, provider.resource))
 
     def _share(self, backend: _Backend) -> None:
         self._tracer.on_start.append(backend.on_start)

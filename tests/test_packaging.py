@@ -31,7 +31,7 @@ PATH = [
     "report",
     "scope",
     "recorder",
-    "step",
+    "steps",
     "allure_api",
     "tracer",
     "exporter",
@@ -111,3 +111,8 @@ def test_entry_points():
     assert exporter.load() is otel_allure.AllureSpanExporter
     (plugin,) = entry_points(group="pytest11", name="otel_allure")
     assert plugin.value == "otel_allure.pytest_plugin"
+
+
+def test_no_public_name_is_a_module():
+    """The import system would put the module in the place of the name."""
+    assert not set(otel_allure.__all__) & set(PATH)

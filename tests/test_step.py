@@ -69,7 +69,7 @@ def recording(tmp_path):
 
 @pytest.fixture(params=[step, allure.step], ids=["otel_allure", "allure"])
 def either(request):
-    """`otel_allure.step` and `allure.step` are the same thing."""
+    """`otel_allure.steps` and `allure.step` are the same thing."""
     return request.param
 
 

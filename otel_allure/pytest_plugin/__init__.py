@@ -97,9 +97,8 @@ def pytest_testnodedown(node: Any) -> None:
 
 def _results_dir(config: pytest.Config) -> str | None:
     """Return where the report goes, None if none is wanted."""
-    given = getattr(config.known_args_namespace, "allure_report_dir", None) or getattr(
-        config.option, "allure_report_dir", None
-    )
+    given: str | None = getattr(config.known_args_namespace, "allure_report_dir", None)
+    given = given or getattr(config.option, "allure_report_dir", None)
     if given:
         return os.path.abspath(given)
     exporters = os.environ.get("OTEL_TRACES_EXPORTER", "")

@@ -50,7 +50,7 @@ def in_context(function: Callable[..., Any], context: Callable[[], Context]) -> 
                     await generator.aclose()
                 raise
             except BaseException as error:
-                resume, value = generator.athrow, error  # type: ignore[assignment]
+                resume, value = generator.athrow, error
 
     if inspect.isasyncgenfunction(function):
         return async_generator_inner

@@ -104,7 +104,10 @@ def title(item: pytest.Item) -> str:
         values["param_id"] = _unescaped(callspec.id)
         values.update(callspec.params)
     values.update(getattr(item, "funcargs", None) or {})
-    return str(SafeFormatter().format(template, **values))
+    try:
+        return str(SafeFormatter().format(template, **values))
+    except Exception:  # a brace too many, or a value that cannot be formatted
+        return str(template)
 
 
 def _unescaped(param_id: str) -> str:

@@ -29,7 +29,7 @@ from otel_allure import conventions as c
 from otel_allure import recorder as recorders
 from otel_allure.clock import now_ns
 from otel_allure.exporter import AllureSpanProcessor
-from otel_allure.outcome import BROKEN, FAILED, PASSED, SKIPPED, Outcome
+from otel_allure.outcome import BROKEN, FAILED, PASSED, SKIPPED, Outcome, message_of
 from otel_allure.provider import SessionProvider
 from otel_allure.pytest_plugin import metadata
 from otel_allure.pytest_plugin.coroutines import in_context, is_async
@@ -222,6 +222,10 @@ class AllureListener:
         try:
             with self._phase(running, "call"):
                 return (yield)
+        except (KeyboardInterrupt, pytest.exit.Exception) as error:
+            # pytest makes no report of these, but a test that was cut short has not passed.
+            running.outcome = Outcome(BROKEN, message_of(error))
+            raise
         finally:
             with self.problems.caught("noting a test's fixtures"):
                 self._note_fixtures(running)
