@@ -1,0 +1,73 @@
+"""What the documentation shows works as it stands there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from otel_allure import cli
+from otel_allure.testing import Results, tree
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def snippet(containing: str) -> str:
+    (found,) = [code for code in SNIPPETS if containing in code]
+    return found
+
+
+def test_readme_first_test(run):
+    done = run(snippet("test_two_visitors_at_once"), passed=1)
+    assert tree(done.report["test_two_visitors_at_once"]) == [
+        {f"{name} looks around": [{f"{name} buys a cup": ["[receipt]"]}]}
+        for name in ("Alice", "Bob")
+    ]
+
+
+def test_readme_handle(run):
+    done = run(snippet("ask the bank") + "\nasync def test_pay():\n    await pay(3)\n", passed=1)
+    result = done.report["test_pay"]
+    assert tree(result) == [{"pay 3": ["ask the bank (sandbox)"]}]
+    (parameter,) = result["steps"][0]["steps"][0]["parameters"]
+    assert parameter == {"name": "account", "value": "****", "mode": "masked"}
+
+
+def test_readme_provider(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {}
+    exec(snippet("AllureSpanProcessor"), namespace)
+    provider = namespace["provider"]
+    with provider.get_tracer("app").start_as_current_span("request"):  # type: ignore[attr-defined]
+        pass
+    provider.shutdown()  # type: ignore[attr-defined]
+    assert [r["name"] for r in Results("allure-results").results] == ["request"]
+
+
+def test_every_snippet_of_the_readme_is_run():
+    assert len(SNIPPETS) == 3
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))])
+def test_links_lead_somewhere(page):
+    path = ROOT / page
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text()):
+        assert (path.parent / target).exists(), target
+
+
+def test_commands_of_the_readme_exist(capsys):
+    for command in ("run", "tree"):
+        with pytest.raises(SystemExit):
+            cli.main([command, "--help"])
+    assert "otel-allure run" in capsys.readouterr().out
+
+
+def test_architecture_lists_every_module():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    modules = {p.name for p in (ROOT / "otel_allure").glob("*.py")} - {"__init__.py"}
+    assert {name for name in modules if f"`{name}`" not in text} == set()
+
+

@@ -1,0 +1,78 @@
+"""The real report tools read what we write: Allure 3 and Allure 2, from npm."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from .test_shop import suite as shop_suite
+
+suite = shop_suite  # the example's report
+
+ALLURE_3 = "allure@3.18.0"
+ALLURE_2 = "allure-commandline@2.46.1"
+TOOLS = Path(__file__).parent.parent / ".cache" / "report-tools"
+
+
+def tool(package: str) -> list[str]:
+    """Return the command of a report tool, installed where it can stay for the next run."""
+    if shutil.which("npm") is None:
+        pytest.skip("needs npm")
+    directory = TOOLS / package.replace("@", "-")
+    command = directory / "node_modules" / ".bin" / "allure"
+    if not command.exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "package.json").write_text("{}")
+        npm = ["npm", "install", package, "--no-audit", "--no-fund", "--silent"]
+        subprocess.run(npm, cwd=directory, check=True)
+    return [str(command)]
+
+
+def generate(command: list[str], directory: Path) -> str:
+    environment = {**os.environ, "ALLURE_NO_ANALYTICS": "true"}
+    done = subprocess.run(
+        command, cwd=directory, env=environment, capture_output=True, text=True, check=False
+    )
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    return output
+
+
+def complaints(output: str) -> list[str]:
+    words = ("error", "malformed", "skip", "missed", "could not", "exception")
+    return [line for line in output.splitlines() if any(word in line.lower() for word in words)]
+
+
+def test_allure_3_reads_every_result(suite, tmp_path):
+    command = [*tool(ALLURE_3), "awesome", str(suite.directory), "-o", str(tmp_path / "report")]
+    assert complaints(generate(command, tmp_path)) == []
+    data = tmp_path / "report" / "data" / "test-results"
+    read = [json.loads(path.read_text()) for path in data.glob("*.json")]
+    assert Counter(r["name"] for r in read) == Counter(r["name"] for r in suite.results)
+    assert Counter(r["status"] for r in read) == {"passed": 25, "failed": 1, "skipped": 2}
+    texts = "".join(path.read_text() for path in data.glob("*.json"))
+    assert "#___unknown_value___#" not in texts
+    assert '"missed":true' not in texts.replace(" ", "")
+    (visitors,) = [r for r in read if r["name"] == "Two visitors at once"]
+    steps = [step["name"] for step in visitors["steps"] if step["type"] == "step"]
+    assert steps == ["Alice looks around", "Bob looks around"]
+
+
+@pytest.mark.skipif(shutil.which("java") is None, reason="needs Java")
+def test_allure_2_reads_every_result(suite, tmp_path):
+    command = [*tool(ALLURE_2), "generate", str(suite.directory), "-o", str(tmp_path / "report")]
+    assert complaints(generate(command, tmp_path)) == []
+    data = tmp_path / "report" / "data" / "test-cases"
+    read = [json.loads(path.read_text()) for path in data.glob("*.json")]
+    assert Counter(r["name"] for r in read) == Counter(r["name"] for r in suite.results)
+    assert Counter(r["status"] for r in read) == {"passed": 25, "failed": 1, "skipped": 2}
+    (visitors,) = [r for r in read if r["name"] == "Two visitors at once"]
+    steps = [step["name"] for step in visitors["testStage"]["steps"]]
+    assert steps == ["Alice looks around", "Bob looks around"]
+    assert {f["name"] for f in visitors["beforeStages"]} >= {"database", "server", "shop"}
