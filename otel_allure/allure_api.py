@@ -157,9 +157,7 @@ def _attach(place: Any, write: Any, content: Any, name: Any, kind: Any, extensio
             place(recorder, write(recorder, content, name, kind, extension))
 
 
-def written_data(
-    recorder: Recorder, body: Any, name: Any, kind: Any, extension: Any
-) -> Attachment:
+def written_data(recorder: Recorder, body: Any, name: Any, kind: Any, extension: Any) -> Attachment:
     """Write a text or bytes and return the reference."""
     body = body if isinstance(body, (str, bytes, bytearray, memoryview)) else str(body)
     media_type, extension = typed(kind, extension, text=isinstance(body, str))

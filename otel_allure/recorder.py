@@ -192,4 +192,3 @@ def global_tracer() -> Tracer:
     if _cached is None or _cached[0] is not provider:
         _cached = (provider, provider.get_tracer(c.SCOPE_NAME))
     return _cached[1]
-

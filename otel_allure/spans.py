@@ -7,10 +7,14 @@ Times are integer nanoseconds since the epoch, as in OTLP. Nothing here imports 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 Attributes = Mapping[str, Any]
 """Attribute values are strings, numbers, booleans, None, bytes, or sequences and maps of them."""
+
+
+NOTHING: Attributes = MappingProxyType({})
 
 
 class Event(NamedTuple):
@@ -18,7 +22,7 @@ class Event(NamedTuple):
 
     name: str
     time_ns: int
-    attributes: Attributes = {}
+    attributes: Attributes = NOTHING
 
 
 class Link(NamedTuple):
@@ -26,7 +30,7 @@ class Link(NamedTuple):
 
     trace_id: int
     span_id: int
-    attributes: Attributes = {}
+    attributes: Attributes = NOTHING
 
 
 class Span(NamedTuple):
@@ -57,11 +61,11 @@ class Span(NamedTuple):
     end_ns: int | None
     status: str = "unset"
     status_message: str = ""
-    attributes: Attributes = {}
+    attributes: Attributes = NOTHING
     events: Sequence[Event] = ()
     links: Sequence[Link] = ()
     scope: str = ""
-    resource: Attributes = {}
+    resource: Attributes = NOTHING
 
 
 def span_key(span: Span) -> tuple[int, int]:

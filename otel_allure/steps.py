@@ -40,7 +40,9 @@ class RunningStep(Scope):
         super().__init__(kind, title, span, before)
         self.uuid: str | None = None  # by which listeners of others know it
 
-    def parameter(self, name: str, value: object, *, mode: str = "", excluded: bool = False) -> None:
+    def parameter(
+        self, name: str, value: object, *, mode: str = "", excluded: bool = False
+    ) -> None:
         """Add a parameter.
 
         Args:
@@ -53,7 +55,10 @@ class RunningStep(Scope):
         self.parameters.append(Parameter(name, _masked(shown, mode), mode, excluded))
 
     def attach(
-        self, body: str | bytes, name: str | None = None, attachment_type: Any = None,
+        self,
+        body: str | bytes,
+        name: str | None = None,
+        attachment_type: Any = None,
         extension: str | None = None,
     ) -> None:
         """Attach to this step, wherever the caller runs; arguments as for `allure.attach`."""
@@ -145,6 +150,7 @@ class Step:
         Step.__exit__(self, exc_type, exc_val, exc_tb)
 
     def __call__(self, func: F) -> F:
+        """Return `func`, as a function of the same kind that runs in a step."""
         return decorated(self.title, func)
 
 
@@ -166,7 +172,7 @@ def step(title: str) -> Step: ...
 @overload
 def step(title: F) -> F: ...
 def step(title: Any) -> Any:
-    """Make a step: `with step("…")`, `async with step("…")`, `@step`, `@step("… {argument}")`.
+    """Make a step, for `with step("…")`, `async with step("…")`, `@step` or `@step("… {argument}")`.
 
     Entering gives a `RunningStep`. Decorated functions keep their kind: a coroutine's step lasts
     until it has been awaited, a generator's while it is iterated. Placeholders in the title are

@@ -3,7 +3,8 @@
 A span with `allure.kind` = `test` (or another producer's mark of a test) becomes a test result; in
 a trace that has none, each root does. What is below it becomes steps, sorted by start; phases
 disappear, their content stays; fixtures move into a container. Whatever the spans are, every one
-of them is shown: one without an end as unfinished, one whose parent is missing below the test.
+of them is shown: one without an end as unfinished, one whose parent is missing below the test,
+one that ran outside of the tests in a result of what is above them.
 
 No clock, no disk, no threads, no pytest, no SDK.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from allure_commons.model2 import (
@@ -30,8 +32,8 @@ from allure_commons.model2 import (
 
 from otel_allure import conventions as c
 from otel_allure import presentation
-from otel_allure.outcome import OK, UNKNOWN, Outcome
-from otel_allure.spans import Span
+from otel_allure.outcome import FAILED, OK, PASSED, UNKNOWN, Outcome
+from otel_allure.spans import Attributes, Span
 from otel_allure.traces import is_test
 
 MAX_DEPTH = 200
@@ -40,6 +42,7 @@ MAX_DEPTH = 200
 level, with a note."""
 
 UNFINISHED = "Unfinished: the span had not ended when the report was written."
+NO_PARENT = "Incomplete: the span that it belongs to has not come, {}."
 
 
 class Translated(NamedTuple):
@@ -76,12 +79,19 @@ def to_results(spans: Iterable[Span]) -> Translated:
 def to_container(spans: Iterable[Span], children: Sequence[str]) -> TestResultContainer | None:
     """Translate a fixture's own trace; `children` are the uuids of the tests that used it."""
     tree = _Tree(spans)
-    root = next((span for span in tree.roots if _kind(span) == c.CONTAINER), None)
+    root = next((span for span in tree.roots if is_container(span)), None)
     if root is None:
         return None
-    container = TestResultContainer(uuid=_uuid(root), name=root.name, children=list(children))
-    container.start, container.stop = tree.milliseconds(root)
-    _fill(ExecutableItem(), root, tree, container)
+    start, stop = tree.milliseconds(root)
+    container = TestResultContainer(
+        uuid=_uuid(root), name=root.name, children=list(children), start=start, stop=stop
+    )
+    # A container has no steps of its own: what is in none of its fixtures becomes one.
+    rest = TestBeforeResult(name=root.name, start=start, stop=stop)
+    _describe(rest, root)
+    _fill(rest, root, tree, container)
+    if rest.steps or rest.attachments:
+        container.befores.append(rest)
     return container
 
 
@@ -122,7 +132,9 @@ class _Tree:
             else:
                 self.children.setdefault(parent, []).append(span)
         self._break_cycles(ordered)
-        self._adopt_orphans()
+        self.tests = [s for s in ordered if _kind(s) != c.STEP and is_test(s)]
+        if self.tests[:1] != self.roots:  # else it is one test and what is below it, as always
+            self._adopt_orphans()
 
     def _break_cycles(self, ordered: list[Span]) -> None:
         """Make the first span of every cycle a root: broken data must not make spans vanish."""
@@ -147,22 +159,59 @@ class _Tree:
 
     def _adopt_orphans(self) -> None:
         """Hang spans whose parent is missing below the test, or its phase, that then ran."""
-        if len(self.roots) < 2:
+        hosts, above_hosts = self._hosts()
+        if not hosts:
             return
-        hosts = [s for s in self.by_id.values() if is_test(s) or _kind(s) == c.PHASE]
-        orphans = [s for s in self.roots if not is_test(s) and _kind(s) is None] if hosts else []
-        for orphan in orphans:
-            around = [h for h in hosts if h.start_ns <= orphan.start_ns <= self._end_ns(h)]
-            host = max(around or hosts[:1], key=lambda h: h.start_ns)
-            self.roots.remove(orphan)
-            siblings = self.children.setdefault(host.span_id, [])
-            siblings.append(orphan)
-            siblings.sort(key=_by_start)
+        adopted: dict[int, list[Span]] = {}
+        for orphan in self.roots:
+            if orphan.span_id not in above_hosts:
+                adopted.setdefault(self._host(orphan, hosts).span_id, []).append(orphan)
+        self.roots = [span for span in self.roots if span.span_id in above_hosts]
+        for host_id, orphans in adopted.items():
+            children = self.children.get(host_id, [])
+            self.children[host_id] = sorted([*children, *orphans], key=_by_start)
+
+    def _hosts(self) -> tuple[list[Span], set[int]]:
+        """Return what orphans can hang below, and the ids of that and of everything above it."""
+        hosts = self.tests or [span for span in self.roots if is_container(span)][:1]
+        parents = {child.span_id: i for i, below in self.children.items() for child in below}
+        above: set[int] = set()
+        for host in hosts:
+            span_id: int | None = host.span_id
+            while span_id is not None and span_id not in above:
+                above.add(span_id)
+                span_id = parents.get(span_id)
+        return [*hosts, *(phase for host in hosts for phase in self._phases(host))], above
+
+    def _phases(self, span: Span) -> list[Span]:
+        return [child for child in self.children.get(span.span_id, ()) if _kind(child) == c.PHASE]
+
+    def _host(self, orphan: Span, hosts: list[Span]) -> Span:
+        """Return the innermost of `hosts` when `orphan` started, else the last one before it."""
+        before = [host for host in hosts if host.start_ns <= orphan.start_ns]
+        return max(
+            before or hosts[:1],
+            key=lambda host: (orphan.start_ns <= self._end_ns(host), host.start_ns),
+        )
 
     def result_roots(self) -> list[Span]:
         """Return the spans that become results."""
-        tests = [span for span in self.by_id.values() if is_test(span)]
-        return tests or [span for span in self.roots if _kind(span) != c.CONTAINER]
+        return self.tests + [root for root in self.roots if self._has_other_than_tests(root)]
+
+    def _has_other_than_tests(self, root: Span) -> bool:
+        """Whether there is something to show of `root`: it is no test, nor a mere frame of tests.
+
+        A whole session in one trace has spans above its tests (session, suites), and others
+        beside them, a set-up for example: those must not be missing.
+        """
+        todo = [root]
+        while todo:
+            span = todo.pop()
+            below = self.children.get(span.span_id, ())
+            if not below and not is_test(span):
+                return True
+            todo += () if is_test(span) else below
+        return False
 
     def _end_ns(self, span: Span) -> int:
         return self.last_ns if span.end_ns is None else span.end_ns
@@ -180,6 +229,7 @@ def _by_start(span: Span) -> tuple[int, int, int]:
 
 # -- steps and fixtures
 
+_TRANSPARENT = (c.PHASE, c.CONTAINER)  # their content is shown where they are
 
 def _fill(item: ExecutableItem, root: Span, tree: _Tree, container: TestResultContainer) -> None:
     """Put everything below `root` into `item`, fixtures into `container`."""
@@ -191,7 +241,7 @@ def _fill(item: ExecutableItem, root: Span, tree: _Tree, container: TestResultCo
         kind = _kind(span)
         if kind != c.STEP and is_test(span):
             continue  # a result of its own
-        if kind == c.PHASE:
+        if kind in _TRANSPARENT:
             below = holder
             _collect_attachments(span, holder)
         elif kind == c.FIXTURE:
@@ -204,14 +254,13 @@ def _fill(item: ExecutableItem, root: Span, tree: _Tree, container: TestResultCo
         if children is None:
             continue
         children = children[::-1]
-        if depth >= MAX_DEPTH:
+        next_depth = depth if below is holder else depth + 1
+        if next_depth <= MAX_DEPTH:
+            todo += [(child, below, next_depth) for child in children]
+        else:
             if depth == MAX_DEPTH:
                 below.name = f"{below.name} (deeper levels are shown flat, below this one)"
-
-            todo += [(child, holder, depth) for child in children]
-        else:
-            next_depth = depth + (kind != c.PHASE)
-            todo += [(child, below, next_depth) for child in children]
+            todo += [(child, holder, next_depth) for child in children]
     _tell_twins_apart(steps)
 
 
@@ -222,11 +271,22 @@ def _tell_twins_apart(steps: list[TestStepResult]) -> None:
     such twins all the time. What cannot be opened is left alone.
     """
     seen: set[tuple[str, int]] = set()
+    free: dict[tuple[str, int], int] = {}  # where the search for a free start goes on
     for step in steps:
-        if step.steps or step.attachments or step.parameters or step.statusDetails:
-            while (step.name, step.start) in seen:
-                step.start, step.stop = step.start + 1, step.stop + 1
-        seen.add((step.name, step.start))
+        key = (step.name, step.start)
+        if key in seen and _opens(step):
+            start = free.get(key, step.start)
+            while (step.name, start) in seen:
+                start += 1
+            free[key] = start + 1
+            step.stop += start - step.start
+            step.start = start
+            key = (step.name, start)
+        seen.add(key)
+
+
+def _opens(step: TestStepResult) -> bool:
+    return bool(step.steps or step.attachments or step.parameters or step.statusDetails)
 
 
 def _step(span: Span, tree: _Tree) -> TestStepResult:
@@ -239,15 +299,14 @@ def _step(span: Span, tree: _Tree) -> TestStepResult:
 def _fixture(span: Span, tree: _Tree, container: TestResultContainer) -> ExecutableItem:
     before = span.attributes.get(c.PHASE_NAME) != "after"
     start, stop = tree.milliseconds(span)
-    fixture = (TestBeforeResult if before else TestAfterResult)(
-        name=span.name, start=start, stop=stop
-    )
+    kind = TestBeforeResult if before else TestAfterResult
+    fixture: ExecutableItem = kind(name=span.name, start=start, stop=stop)
     _describe(fixture, span)
     (container.befores if before else container.afters).append(fixture)
     if container.start is None or start < container.start:
         container.start = start
     container.stop = max(stop, container.stop or 0)
-    return fixture  # type: ignore[no-any-return]
+    return fixture
 
 
 def _describe(item: ExecutableItem, span: Span) -> None:
@@ -256,31 +315,32 @@ def _describe(item: ExecutableItem, span: Span) -> None:
     item.status = status
     if message or trace:
         item.statusDetails = StatusDetails(message=message or None, trace=trace)
-    if c.KIND in span.attributes:
-        if c.PARAMETER_NAMES in span.attributes:
-            item.parameters = list(_parameters(span))
-    else:
+    if c.KIND not in span.attributes:
         item.parameters = [
             Parameter(name=name, value=value) for name, value in presentation.parameters(span)
         ]
+    if c.PARAMETER_NAMES in span.attributes:
+        item.parameters += _parameters(span)
     _collect_attachments(span, item)
 
 
 def _outcome(span: Span) -> Outcome:
     a = span.attributes
     if span.end_ns is None:
-        return Outcome(UNKNOWN, a.get(c.MESSAGE) or UNFINISHED, a.get(c.TRACE))
+        return Outcome(UNKNOWN, _text(a, c.MESSAGE) or UNFINISHED, _text(a, c.TRACE))
     if c.KIND in a or c.STATUS in a:
         if c.STATUS not in a and c.MESSAGE not in a:
             return OK
-        return Outcome(a.get(c.STATUS, "passed"), a.get(c.MESSAGE), a.get(c.TRACE))
+        return Outcome(_text(a, c.STATUS) or PASSED, _text(a, c.MESSAGE), _text(a, c.TRACE))
     return presentation.outcome(span)
 
 
 def _parameters(span: Span) -> Iterator[Parameter]:
     names = (c.PARAMETER_NAMES, c.PARAMETER_VALUES, c.PARAMETER_MODES, c.PARAMETER_EXCLUDED)
     for name, value, mode, excluded in _rows(span, *names):
-        yield Parameter(name=name, value=value, mode=mode or None, excluded=excluded or None)
+        yield Parameter(
+            name=name, value=value or "", mode=mode or None, excluded=excluded == "true" or None
+        )
 
 
 def _collect_attachments(span: Span, item: ExecutableItem) -> None:
@@ -292,11 +352,25 @@ def _collect_attachments(span: Span, item: ExecutableItem) -> None:
         ]
 
 
-def _rows(span: Span, *names: str) -> Iterator[tuple[Any, ...]]:
-    """Yield the parallel arrays `names` as rows, None where one is shorter or missing."""
-    columns = [span.attributes.get(name) or () for name in names]
-    for i in range(max(map(len, columns))):
-        yield tuple(column[i] if i < len(column) else None for column in columns)
+# -- attributes; those of other producers may be of any type
+
+
+def _text(attributes: Attributes, name: str) -> str | None:
+    value = attributes.get(name)
+    return value if value is None else presentation.as_text(value)
+
+
+def _texts(attributes: Attributes, name: str) -> list[str | None]:
+    value = attributes.get(name)
+    if value is None:
+        return []
+    values = value if isinstance(value, (list, tuple)) else (value,)
+    return [None if entry is None else presentation.as_text(entry) for entry in values]
+
+
+def _rows(span: Span, *names: str) -> Iterator[tuple[str | None, ...]]:
+    """Return the parallel arrays `names` as rows, None where one is shorter or missing."""
+    return zip_longest(*(_texts(span.attributes, name) for name in names))
 
 
 # -- results
@@ -304,17 +378,17 @@ def _rows(span: Span, *names: str) -> Iterator[tuple[Any, ...]]:
 
 def _test_result(span: Span, tree: _Tree) -> TestResult:
     a = span.attributes
-    name = span.name if c.KIND in a else a.get(c.TEST_CASE_NAME) or span.name
-    full_name = a.get(c.FULL_NAME) or a.get(c.PYTEST_NODE_ID) or f"{_service(span)}#{name}"
+    name = span.name if c.KIND in a else _text(a, c.TEST_CASE_NAME) or span.name
+    full_name = _text(a, c.FULL_NAME) or _text(a, c.PYTEST_NODE_ID) or f"{_service(span)}#{name}"
     result = TestResult(
         uuid=_uuid(span),
         name=name,
         fullName=full_name,
-        titlePath=list(a.get(c.TITLE_PATH) or ()),
-        testCaseId=a.get(c.TEST_CASE_ID) or _md5(full_name),
-        historyId=a.get(c.HISTORY_ID) or _md5(full_name),
-        description=a.get(c.DESCRIPTION),
-        descriptionHtml=a.get(c.DESCRIPTION_HTML),
+        titlePath=_texts(a, c.TITLE_PATH),
+        testCaseId=_text(a, c.TEST_CASE_ID) or _md5(full_name),
+        historyId=_text(a, c.HISTORY_ID) or _md5(full_name),
+        description=_text(a, c.DESCRIPTION),
+        descriptionHtml=_text(a, c.DESCRIPTION_HTML),
         labels=[Label(name=n, value=v) for n, v in _rows(span, c.LABEL_NAMES, c.LABEL_VALUES)],
         links=[
             Link(url=url, name=name, type=kind)
@@ -324,12 +398,12 @@ def _test_result(span: Span, tree: _Tree) -> TestResult:
     result.start, result.stop = tree.milliseconds(_timed(span, tree))
     _describe(result, span)
     if c.STATUS not in a and a.get(c.TEST_CASE_RESULT_STATUS) == "fail":
-        result.status = "failed"
-    details = {"known": a.get(c.KNOWN), "flaky": a.get(c.FLAKY)}
+        result.status = FAILED
+    details = {"known": a.get(c.KNOWN), "muted": a.get(c.MUTED), "flaky": a.get(c.FLAKY)}
     if any(details.values()):
         result.statusDetails = result.statusDetails or StatusDetails()
         for field, value in details.items():
-            setattr(result.statusDetails, field, value)
+            setattr(result.statusDetails, field, bool(value))
     return result
 
 
@@ -360,6 +434,8 @@ def _root_result(span: Span, tree: _Tree) -> TestResult:
     )
     result.start, result.stop = tree.milliseconds(span)
     _describe(result, span)
+    if span.parent_id is not None and not span.parent_is_remote:
+        _note_missing_parent(result, span.parent_id)
     # Results of equal name and parameters are taken for retries of one test, and all but the
     # last are hidden. Each trace is a thing of its own, so its id belongs to its identity.
     result.parameters.append(Parameter(name="trace_id", value=f"{span.trace_id:032x}"))
@@ -367,6 +443,12 @@ def _root_result(span: Span, tree: _Tree) -> TestResult:
         result.parameters.append(Parameter(name="span_id", value=f"{span.span_id:016x}"))
     result.historyId = _md5(full_name, *(p.value for p in result.parameters))
     return result
+
+
+def _note_missing_parent(result: TestResult, parent_id: int) -> None:
+    details = result.statusDetails = result.statusDetails or StatusDetails()
+    note = NO_PARENT.format(f"{parent_id:016x}")
+    details.message = f"{details.message}\n{note}" if details.message else note
 
 
 def _service(span: Span) -> str:
@@ -379,7 +461,8 @@ def _resource(span: Span, name: str, default: str) -> Any:
 
 
 def _md5(*texts: str) -> str:
-    return hashlib.md5("".join(texts).encode(), usedforsecurity=False).hexdigest()
+    data = "".join(texts).encode("utf-8", "surrogatepass")
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 def _uuid(span: Span, salt: int = 0) -> str:

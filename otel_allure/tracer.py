@@ -102,9 +102,7 @@ class RecordingSpan(trace.Span):
         if self.end_ns is None:
             self.attributes[key] = value
 
-    def add_event(
-        self, name: str, attributes: Any = None, timestamp: int | None = None
-    ) -> None:
+    def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:
         """Add an event at `timestamp`, in ns, by default now."""
         if self.end_ns is None:
             event = spans.Event(name, timestamp or now_ns(), dict(attributes or {}))

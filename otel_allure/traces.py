@@ -7,12 +7,14 @@ and again, whole, when more of it has come: whoever writes it replaces what was 
 To rewrite a result for every late span would cost the square of their number. Late spans are
 handed out when they have become an eighth of the trace, the rest when everything settles.
 
+Memory follows what is in flight: of what is finished the last few traces are kept, and what waits
+for a root that does not come is bounded too. Nothing is dropped: what is forgotten was handed out.
+
 No clock, no lock, no I/O: the caller owns those.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable
 
 from otel_allure import conventions as c
@@ -21,26 +23,44 @@ from otel_allure.spans import Span
 KEEP = 512
 """Finished traces that are kept in memory so that late spans can still join them."""
 
+WAITING = 50_000
+"""Spans that may wait for the root of their trace. Beyond that the oldest of them are handed out as
+they are: a root that never ends, or never comes, must not fill the memory of a long-lived server.
+A trace that is held is not counted: its test ends, and is not to be taken apart."""
+
 
 class Trace:
     """The spans of one trace, as far as they are known.
 
     Attributes:
         spans: by span id; the order is the order of arrival.
+        opened: ids of the spans that are known to have started and not to have ended.
         finished: whether a local root of it has ended.
         held: whether a test of it still runs.
+        has_test: whether one of the spans is a test.
+        dirty: whether something of it has not been handed out.
         written: uuids of the results that were made of it so far.
     """
 
-    __slots__ = ("dirty", "finished", "has_test", "held", "opened", "size_written", "spans", "trace_id", "written")
+    __slots__ = (
+        "_size_written",
+        "dirty",
+        "finished",
+        "has_test",
+        "held",
+        "opened",
+        "spans",
+        "trace_id",
+        "written",
+    )
 
     def __init__(self, trace_id: int) -> None:
         self.trace_id = trace_id
         self.spans: dict[int, Span] = {}
         self.opened: set[int] = set()
         self.finished = self.dirty = self.held = self.has_test = False
-        self.size_written = 0
         self.written: set[str] = set()
+        self._size_written = 0
 
     def add(self, span: Span) -> None:
         """Take a span in; the same span again (exported twice) changes nothing."""
@@ -50,7 +70,8 @@ class Trace:
         self.spans[span.span_id] = span
         self.opened.discard(span.span_id)
         self.dirty = True
-        if span.attributes.get(c.KIND) != c.STEP or span.parent_id is None:
+        is_inner_step = span.parent_id is not None and not span.parent_is_remote
+        if not is_inner_step or span.attributes.get(c.KIND) != c.STEP:
             self._add_other_than_step(span)
 
     def _add_other_than_step(self, span: Span) -> None:
@@ -61,7 +82,7 @@ class Trace:
         if span.end_ns is not None:
             self.finished = True
             self.held = self.held and not (span.parent_id is None or is_test(span))
-            self.size_written = 0  # it must be written now, however large it is already
+            self._size_written = 0  # it must be written now, however large it is already
 
     def _is_remote_root(self, span: Span) -> bool:
         return (
@@ -74,16 +95,23 @@ class Trace:
     @property
     def due(self) -> bool:
         """Whether it is time to write it."""
-        return (
-            self.dirty
-            and self.finished
-            and (len(self.spans) - self.size_written) * 8 >= self.size_written
-        )
+        late = len(self.spans) - self._size_written
+        return self.dirty and self.finished and late * 8 >= self._size_written
+
+    @property
+    def waits(self) -> bool:
+        """Whether more of it is known to come, or its root has not come."""
+        return not self.finished or bool(self.opened)
+
+    @property
+    def size(self) -> int:
+        """Number of spans that are known, ended or not."""
+        return len(self.spans) + len(self.opened)
 
     def taken(self) -> Trace:
         """Note that it is being written."""
         self.dirty = False
-        self.size_written = len(self.spans)
+        self._size_written = len(self.spans)
         return self
 
 
@@ -92,11 +120,15 @@ class Traces:
 
     Args:
         keep: how many finished traces may wait for late spans.
+        waiting: how many spans may wait for the root of their trace.
     """
 
-    def __init__(self, keep: int = KEEP) -> None:
+    def __init__(self, keep: int = KEEP, waiting: int = WAITING) -> None:
         self._keep = keep
-        self._traces: OrderedDict[int, Trace] = OrderedDict()
+        self._waiting = waiting
+        self._traces: dict[int, Trace] = {}  # the oldest first
+        self._traces_looked_at = 0
+        self._spans_since_look = 0
 
     def hold(self, trace_id: int) -> None:
         """Note that the root of a trace has started, and will end here."""
@@ -107,15 +139,19 @@ class Traces:
         self._trace(trace_id).opened.add(span_id)
 
     def add(self, spans: Iterable[Span]) -> list[Trace]:
-        """Take spans in and return the traces that should be written now."""
+        """Take spans in and return the traces that should be written now.
+
+        They are finished, but for those that have waited too long: see `WAITING`.
+        """
         touched: dict[int, Trace] = {}
         for span in spans:
             trace = touched.get(span.trace_id)
             if trace is None:
                 trace = touched[span.trace_id] = self._trace(span.trace_id)
             trace.add(span)
-        ready = [trace.taken() for trace in touched.values() if trace.finished and trace.due]
-        return ready + self._evict() if ready else ready
+            self._spans_since_look += 1
+        ready = [trace.taken() for trace in touched.values() if trace.due]
+        return ready + self._evict() if self._should_look() else ready
 
     def settle(self) -> list[Trace]:
         """Return every trace of which something has not been written, finished or not."""
@@ -129,15 +165,29 @@ class Traces:
             trace = self._traces[trace_id] = Trace(trace_id)
         return trace
 
+    def _should_look(self) -> bool:
+        """Whether there may be too much by now. Looking costs time for each trace that is kept."""
+        return (
+            len(self._traces) - self._traces_looked_at > self._keep // 4
+            or self._spans_since_look > self._waiting // 4
+        )
+
     def _evict(self) -> list[Trace]:
-        """Forget the oldest finished traces beyond `keep`; return those with unwritten spans."""
-        excess = len(self._traces) - self._keep
-        if excess * 4 < self._keep:  # now and then, so that looking for the oldest stays cheap
-            return []
-        done = [t for t in self._traces.values() if t.finished and not t.opened][:excess]
-        for trace in done:
+        """Forget the oldest traces beyond what may be kept; return those with unwritten spans."""
+        free = [trace for trace in self._traces.values() if not trace.held]
+        done = [trace for trace in free if not trace.waits]
+        evicted = done[: max(0, len(done) - self._keep)]
+        waiting = [trace for trace in free if trace.waits]
+        excess = sum(trace.size for trace in waiting) - self._waiting
+        for trace in waiting:
+            if excess <= 0:
+                break
+            excess -= trace.size
+            evicted.append(trace)
+        for trace in evicted:
             del self._traces[trace.trace_id]
-        return [trace.taken() for trace in done if trace.dirty]
+        self._traces_looked_at, self._spans_since_look = len(self._traces), 0
+        return [trace.taken() for trace in evicted if trace.dirty]
 
 
 def is_test(span: Span) -> bool:

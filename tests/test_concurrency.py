@@ -208,9 +208,7 @@ def test_two_levels_with_anyio(run, backend):
             {"outer 1": [{"inner 1": ["[attachment 1]"]}]},
             {"outer 2": [{"inner 2": ["[attachment 2]"]}]},
         ]
-        (before,) = [
-            f for f in done.report.fixtures_of(result) if f["name"] == "first_in_the_task"
-        ]
+        (before,) = [f for f in done.report.fixtures_of(result) if f["name"] == "first_in_the_task"]
         assert tree(before) == ["module set-up"]
         afters = done.report.fixtures_of(result, "afters")
         (after,) = [f for f in afters if f["name"].startswith("first_in_the_task")]
@@ -267,9 +265,7 @@ def test_a_task_that_outlives_its_test(run):
         """,
         passed=2,
     )
-    assert tree(done.report["test_one"]) == [
-        {"start it": ["started in time", "after the end"]}
-    ]
+    assert tree(done.report["test_one"]) == [{"start it": ["started in time", "after the end"]}]
     assert tree(done.report["test_two"]) == ["own step"]
 
 

@@ -69,5 +69,3 @@ def test_architecture_lists_every_module():
     text = (ROOT / "docs" / "architecture.md").read_text()
     modules = {p.name for p in (ROOT / "otel_allure").glob("*.py")} - {"__init__.py"}
     assert {name for name in modules if f"`{name}`" not in text} == set()
-
-

@@ -30,6 +30,7 @@ PATH = [
     "results_directory",
     "report",
     "scope",
+    "threads",
     "recorder",
     "steps",
     "allure_api",
@@ -69,7 +70,9 @@ def own(names: set[str]) -> set[str]:
 
 
 def test_all_modules_are_on_the_path():
-    modules = {p.stem for p in PACKAGE.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
+    modules = {
+        p.stem for p in PACKAGE.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()
+    }
     assert modules - {"__init__"} == set(PATH)
 
 
@@ -92,9 +95,7 @@ def test_only_the_plugin_imports_pytest():
 
 def test_loading_the_plugin_does_not_import_opentelemetry():
     code = "import sys, otel_allure.pytest_plugin; print('opentelemetry' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 

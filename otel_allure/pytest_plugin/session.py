@@ -168,9 +168,13 @@ class AllureListener:
         self.provider.share_with_backend()
         return (yield)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self) -> Generator[None, Any, Any]:
-        """Write, before the terminal summary tells what could not be written."""
+        """Write, before the terminal summary, or xdist's worker, tells what went wrong.
+
+        Both are wrappers too, so this must be the innermost: the last fixtures' tear-down is
+        inside of it.
+        """
         try:
             return (yield)
         finally:
