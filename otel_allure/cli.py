@@ -90,7 +90,7 @@ def _run(options: argparse.Namespace) -> int:
 def _environment(directory: Path) -> dict[str, str]:
     exporters = [name.strip() for name in os.environ.get("OTEL_TRACES_EXPORTER", "").split(",")]
     others = [name for name in exporters if name not in ("", "allure", "none")]
-    bin_directory = os.path.dirname(sys.executable)
+    bin_directory = str(Path(sys.executable).parent)
     return {
         **_DEFAULTS,
         **os.environ,

@@ -8,17 +8,19 @@ instrumentations still emits by default are the older ones.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from otel_allure import conventions as c
-from otel_allure.outcome import BROKEN, OK, Outcome
+from otel_allure.outcome import BROKEN, FAILED, OK, Outcome
 from otel_allure.redaction import redacted, redacted_text
 from otel_allure.spans import Attributes, Span
 
 _LONGEST_TITLE = 120
 _LONGEST_VALUE = 2000
+_DEEPEST_VALUE = 10
+_UNNAMED = "unnamed span"
 
 
 def first(attributes: Attributes, *names: str) -> Any:
@@ -40,15 +42,23 @@ def _http(span: Span) -> str | None:
         return None
     place = first(a, "http.route", "url.template") or _path(a)
     status = first(a, "http.response.status_code", "http.status_code")
-    return f"{method} {place or ''}".rstrip() + (f" → {status}" if status is not None else "")
+    title = " ".join(as_text(part) for part in (method, place) if part is not None)
+    return title if status is None else f"{title} → {as_text(status)}"
 
 
 def _path(attributes: Attributes) -> str | None:
     path = first(attributes, "url.path", "http.target")
     if path is None:
         url = first(attributes, "url.full", "http.url")
-        path = urlsplit(str(url)).path or "/" if url is not None else None
-    return None if path is None else str(path).partition("?")[0]
+        path = None if url is None else _path_of(as_text(url))
+    return None if path is None else as_text(path).partition("?")[0]
+
+
+def _path_of(url: str) -> str | None:
+    try:
+        return urlsplit(url).path or "/"
+    except ValueError:  # a bracket that is never closed, for instance
+        return None
 
 
 def _database(span: Span) -> str | None:
@@ -57,13 +67,13 @@ def _database(span: Span) -> str | None:
         return None
     summary = first(a, "db.query.summary")
     if summary is not None:
-        return str(summary)
+        return as_text(summary)
     text = first(a, "db.query.text", "db.statement")
     if text is not None:
-        return _query_summary(str(text))
+        return _query_summary(as_text(text)[:_LONGEST_VALUE])
     operation = first(a, "db.operation.name", "db.operation")
     target = first(a, "db.collection.name", "db.sql.table", "db.namespace", "db.name")
-    return " ".join(str(part) for part in (operation, target) if part is not None) or None
+    return " ".join(as_text(part) for part in (operation, target) if part is not None) or None
 
 
 _SQL_COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
@@ -88,11 +98,13 @@ _TITLES: tuple[Callable[[Span], str | None], ...] = (_http, _database)
 
 def title(span: Span) -> str:
     """Return the step's name; for a span of ours it is the span's, for others see the table."""
+    if c.KIND in span.attributes:
+        return span.name or _UNNAMED
     text = None
-    if c.KIND not in span.attributes and span.kind != "internal":
+    if span.kind != "internal":
         text = next(filter(None, (rule(span) for rule in _TITLES)), None)
         text = None if text is None else _shortened(text, _LONGEST_TITLE)
-    return text or span.name or "unnamed span"
+    return redacted_text(text or span.name) or _UNNAMED
 
 
 def _shortened(text: str, longest: int) -> str:
@@ -135,10 +147,12 @@ def parameters(span: Span) -> Iterator[tuple[str, str]]:
         yield "service", str(service)
     for name, value in span.attributes.items():
         if not name.startswith(_UNTOLD):
-            yield name, _shortened(redacted(name, as_text(value)), _LONGEST_VALUE)
+            # Masking ten times what is shown: cheap enough, and no half of a secret is left over.
+            text = as_text(value)[: 10 * _LONGEST_VALUE]
+            yield name, _shortened(redacted(name, text), _LONGEST_VALUE)
 
 
-def as_text(value: Any) -> str:
+def as_text(value: Any, depth: int = 0) -> str:
     """Return an attribute's value for people; anything has one."""
     if isinstance(value, str):
         return value
@@ -146,8 +160,13 @@ def as_text(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
+    if depth >= _DEEPEST_VALUE and isinstance(value, (list, tuple, Mapping)):
+        return "…"
     if isinstance(value, (list, tuple)):
-        return ", ".join(as_text(entry) for entry in value)
+        return ", ".join(as_text(entry, depth + 1) for entry in value)
+    if isinstance(value, Mapping):
+        items = ((str(name), as_text(entry, depth + 1)) for name, entry in value.items())
+        return "{" + ", ".join(f"{name}: {redacted(name, entry)}" for name, entry in items) + "}"
     return str(value)
 
 
@@ -164,7 +183,8 @@ def outcome(span: Span) -> Outcome:
     """Return how a span from instrumentation ended.
 
     A client span is an error for every 4xx, also when a 404 is what the test wants to see. So an
-    error colours the step where something was raised, or where the server itself failed.
+    error colours the step where something was raised, or where the server itself failed. As with
+    steps, a failed check makes it failed and anything else broken.
     """
     if span.status != "error":
         return OK
@@ -172,12 +192,12 @@ def outcome(span: Span) -> Outcome:
     status_code = first(span.attributes, "http.response.status_code", "http.status_code")
     if exception is None and _is_expected(status_code):
         return OK
-    message, trace = redacted_text(span.status_message), None
     if exception is not None:
-        message = redacted_text(f"{exception.type}: {exception.message}".strip(": "))
-        trace = redacted_text(exception.stacktrace) or None
-    error_type = first(span.attributes, "error.type")
-    return Outcome(BROKEN, message or as_text(error_type or status_code or "error"), trace)
+        status = FAILED if exception.type == "AssertionError" else BROKEN
+        message = f"{exception.type}: {exception.message}".strip(": ")
+        return Outcome(status, redacted_text(message), redacted_text(exception.stacktrace) or None)
+    message = span.status_message or as_text(first(span.attributes, "error.type") or status_code)
+    return Outcome(BROKEN, redacted_text(message))
 
 
 def _is_expected(status_code: object) -> bool:

@@ -172,7 +172,9 @@ def step(title: str) -> Step: ...
 @overload
 def step(title: F) -> F: ...
 def step(title: Any) -> Any:
-    """Make a step, for `with step("…")`, `async with step("…")`, `@step` or `@step("… {argument}")`.
+    """Make a step of a block or a function.
+
+    Used as `with step("…")`, `async with step("…")`, `@step` or `@step("… {argument}")`.
 
     Entering gives a `RunningStep`. Decorated functions keep their kind: a coroutine's step lasts
     until it has been awaited, a generator's while it is iterated. Placeholders in the title are

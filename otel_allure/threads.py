@@ -23,7 +23,8 @@ from otel_allure.scope import attached, scope_in
 
 def hand_over_contexts() -> Callable[[], None]:
     """Begin to hand contexts over; return what ends it."""
-    start, submit = threading.Thread.start, ThreadPoolExecutor.submit
+    start = threading.Thread.start
+    submit: Any = ThreadPoolExecutor.submit
 
     @functools.wraps(start)
     def start_in_context(self: threading.Thread) -> None:
@@ -37,10 +38,11 @@ def hand_over_contexts() -> Callable[[], None]:
         self: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
     ) -> Future[Any]:
         # Always, also with an empty context: the worker may have been started within a step.
-        return submit(self, _in_context(get_current(), fn), *args, **kwargs)
+        future: Future[Any] = submit(self, _in_context(get_current(), fn), *args, **kwargs)
+        return future
 
     threading.Thread.start = start_in_context  # type: ignore[method-assign]
-    ThreadPoolExecutor.submit = submit_in_context  # type: ignore[method-assign]
+    ThreadPoolExecutor.submit = submit_in_context  # type: ignore[assignment, method-assign]
 
     def undo() -> None:
         threading.Thread.start = start  # type: ignore[method-assign]

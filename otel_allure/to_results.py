@@ -159,29 +159,30 @@ class _Tree:
 
     def _adopt_orphans(self) -> None:
         """Hang spans whose parent is missing below the test, or its phase, that then ran."""
-        hosts, above_hosts = self._hosts()
-        if not hosts:
+        results = self.tests or [span for span in self.roots if is_container(span)][:1]
+        if not results:
             return
+        stays = self._at_or_above(results)
+        hosts = [*results, *(phase for span in results for phase in self._phases(span))]
         adopted: dict[int, list[Span]] = {}
         for orphan in self.roots:
-            if orphan.span_id not in above_hosts:
+            if orphan.span_id not in stays:
                 adopted.setdefault(self._host(orphan, hosts).span_id, []).append(orphan)
-        self.roots = [span for span in self.roots if span.span_id in above_hosts]
+        self.roots = [span for span in self.roots if span.span_id in stays]
         for host_id, orphans in adopted.items():
             children = self.children.get(host_id, [])
             self.children[host_id] = sorted([*children, *orphans], key=_by_start)
 
-    def _hosts(self) -> tuple[list[Span], set[int]]:
-        """Return what orphans can hang below, and the ids of that and of everything above it."""
-        hosts = self.tests or [span for span in self.roots if is_container(span)][:1]
+    def _at_or_above(self, spans: Iterable[Span]) -> set[int]:
+        # Not by `parent_id`, which still leads around a cycle.
         parents = {child.span_id: i for i, below in self.children.items() for child in below}
-        above: set[int] = set()
-        for host in hosts:
-            span_id: int | None = host.span_id
-            while span_id is not None and span_id not in above:
-                above.add(span_id)
+        found: set[int] = set()
+        for span in spans:
+            span_id: int | None = span.span_id
+            while span_id is not None and span_id not in found:
+                found.add(span_id)
                 span_id = parents.get(span_id)
-        return [*hosts, *(phase for host in hosts for phase in self._phases(host))], above
+        return found
 
     def _phases(self, span: Span) -> list[Span]:
         return [child for child in self.children.get(span.span_id, ()) if _kind(child) == c.PHASE]
@@ -384,7 +385,7 @@ def _test_result(span: Span, tree: _Tree) -> TestResult:
         uuid=_uuid(span),
         name=name,
         fullName=full_name,
-        titlePath=_texts(a, c.TITLE_PATH),
+        titlePath=[text for text in _texts(a, c.TITLE_PATH) if text],
         testCaseId=_text(a, c.TEST_CASE_ID) or _md5(full_name),
         historyId=_text(a, c.HISTORY_ID) or _md5(full_name),
         description=_text(a, c.DESCRIPTION),
@@ -434,7 +435,7 @@ def _root_result(span: Span, tree: _Tree) -> TestResult:
     )
     result.start, result.stop = tree.milliseconds(span)
     _describe(result, span)
-    if span.parent_id is not None and not span.parent_is_remote:
+    if not (span.parent_id is None or span.parent_is_remote or span.parent_id in tree.by_id):
         _note_missing_parent(result, span.parent_id)
     # Results of equal name and parameters are taken for retries of one test, and all but the
     # last are hidden. Each trace is a thing of its own, so its id belongs to its identity.
