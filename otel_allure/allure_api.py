@@ -23,7 +23,7 @@ from otel_allure.results_directory import as_string, new_uuid
 from otel_allure.scope import Attachment, Parameter, TestScope
 from otel_allure.steps import RunningStep, Step, represented, start_step
 
-_METHODS = ("__init__", "__enter__", "__exit__", "__aenter__", "__aexit__", "__call__")
+_METHODS = ("__init__", "uuid", "__enter__", "__exit__", "__aenter__", "__aexit__", "__call__")
 _own_methods: dict[str, Any] = {}
 _PLUGIN_NAME = "otel_allure"
 

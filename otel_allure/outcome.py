@@ -23,6 +23,7 @@ class Outcome(NamedTuple):
 
 
 OK = Outcome(PASSED)
+_PACKAGE = __file__.removesuffix("outcome.py")
 
 
 def outcome_of(exception: BaseException | None, tb: TracebackType | None = None) -> Outcome:
@@ -57,5 +58,11 @@ def message_of(exception: BaseException) -> str:
 
 
 def trace_of(exception: BaseException, tb: TracebackType | None = None) -> str | None:
-    """Return the frames of the traceback without the message, None if there are none."""
-    return "".join(traceback.format_tb(tb or exception.__traceback__)) or None
+    """Return the frames of the traceback without the message, None if there are none.
+
+    Frames of ours around the user's code are left out.
+    """
+    tb = tb or exception.__traceback__
+    while tb is not None and tb.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+        tb = tb.tb_next
+    return "".join(traceback.format_tb(tb)) or None

@@ -87,7 +87,9 @@ class Recorder:
         scope = scope_in(context)
         span = context.get(_SPAN_KEY)
         if scope is not None and not scope.ended and scope.span is span:
-            scope.attachments.append(attachment)
+            # Phases are not shown; with all of a test's in one list, they keep their order.
+            holder = scope.test if scope.kind == c.PHASE and scope.test is not None else scope
+            holder.attachments.append(attachment)
         elif get_current_span(context).get_span_context().is_valid:
             self._attach_below(context, attachment)
         else:

@@ -22,6 +22,7 @@ from otel_allure import conventions as c
 from otel_allure import recorder as recorders
 from otel_allure.clock import now_ns
 from otel_allure.outcome import outcome_of
+from otel_allure.results_directory import new_uuid
 from otel_allure.scope import _RUNTIME, _SCOPE_KEY, Parameter, Scope, attached, live_context
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -108,6 +109,12 @@ class Step:
         self.title = title
         self.params = params
         self._running: list[RunningStep] = []
+
+    @property
+    def uuid(self) -> str:
+        """What allure_commons' own class has, for whoever reads it."""
+        uuid: str = self.__dict__.setdefault("_uuid", new_uuid())
+        return uuid
 
     def __enter__(self) -> RunningStep:
         try:

@@ -592,6 +592,12 @@ def test_without_a_report_everything_runs(either):
     allure.dynamic.title("title")
 
 
+def test_attributes_that_others_read(either):
+    made = either("title")
+    assert made.title == "title"
+    assert made.uuid == made.uuid != either("title").uuid
+
+
 def test_names_imported_and_steps_made_before_are_taken_over(tmp_path):
     made_before, imported_before = allure.step("made before"), allure.step
     recording = Recording(tmp_path)
