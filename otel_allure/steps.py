@@ -348,6 +348,7 @@ def represented(value: object) -> str:
     try:
         return str(represent(value))
     except Exception as error:
+        _note("showing an argument", error)
         return f"<{type(value).__name__}: its repr raised {error!r}>"
 
 
