@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
 import weakref
 from collections.abc import Sequence
@@ -16,9 +15,11 @@ from typing import Any
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.trace import get_tracer_provider
 
 from otel_allure import recorder as recorders
 from otel_allure import spans
+from otel_allure.clock import now_ns
 from otel_allure.from_sdk import from_sdk
 from otel_allure.report import Report
 
@@ -50,7 +51,7 @@ class AllureSpanExporter(SpanExporter):
         self._stopped = False
         self._process_start_ns = 0
         recorders.activate(self._recorder)
-        _exporters.add(self)
+        _live.add(self)
 
     @property
     def results_written(self) -> int:
@@ -63,18 +64,21 @@ class AllureSpanExporter(SpanExporter):
             return SpanExportResult.FAILURE
         with self._report.problems.caught("exporting spans"):
             self._report.add([from_sdk(span) for span in spans if self._is_ours(span)])
+            if self._stopped:  # `shutdown` came in between, from another thread
+                self._report.settle()
         return SpanExportResult.SUCCESS
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Write everything that is known, finished or not."""
-        self._report.settle()
+        with self._report.problems.caught("flushing"):
+            self._report.settle()
         return True
 
     def shutdown(self) -> None:
         """Write what is left, once."""
         if not self._stopped:
             self._stopped = True
-            self._report.settle()
+            self.force_flush()
             recorders.deactivate(self._recorder)
 
     def _is_ours(self, span: ReadableSpan) -> bool:
@@ -86,25 +90,40 @@ class AllureSpanExporter(SpanExporter):
         return start_ns >= self._process_start_ns and not recorders.belongs_to_session(start_ns)
 
     def _after_fork(self) -> None:
-        """Leave to the parent process what is the parent's."""
-        self._process_start_ns = time.time_ns()
+        # The earlier of the SDK's clock and ours, as spans are begun by both.
+        self._process_start_ns = min(time.time_ns(), now_ns())
         self._report.forget()
-        if "multiprocessing.util" in sys.modules:
-            from multiprocessing.util import Finalize, register_after_fork
 
-            # Its children end without `atexit`, and clear their finalizers when they begin.
-            def settle_at_exit(exporter: AllureSpanExporter) -> None:
-                Finalize(exporter, exporter.force_flush, exitpriority=10)
+    def _flush_at_exit(self) -> None:
+        """Take what a batch processor still has, and write all of it."""
+        multi = getattr(get_tracer_provider(), "_active_span_processor", None)
+        for processor in getattr(multi, "_span_processors", ()):
+            if getattr(processor, "span_exporter", None) is self:
+                processor.force_flush()
+        self.force_flush()
 
-            register_after_fork(self, settle_at_exit)
 
+# -- forks
 
-_exporters: weakref.WeakSet[AllureSpanExporter] = weakref.WeakSet()
+_live: weakref.WeakSet[AllureSpanExporter | AllureSpanProcessor] = weakref.WeakSet()
 
 
 def _after_fork_in_child() -> None:
-    for exporter in list(_exporters):
-        exporter._after_fork()
+    """Leave to the parent process what is the parent's, and write the child's at its exit."""
+    for each in list(_live):
+        each._after_fork()
+        # Children of multiprocessing end without `atexit`, and forget their finalizers when they
+        # begin; what is registered here runs after that.
+        if "multiprocessing.util" in sys.modules:
+            from multiprocessing.util import register_after_fork
+
+            register_after_fork(each, _finalize)
+
+
+def _finalize(each: AllureSpanExporter | AllureSpanProcessor) -> None:
+    from multiprocessing.util import Finalize
+
+    Finalize(each, each._flush_at_exit, exitpriority=10)
 
 
 if hasattr(os, "register_at_fork"):
@@ -134,6 +153,7 @@ class AllureSpanProcessor(SpanProcessor):
         if report is None:
             self._recorder = recorders.Recorder(self.report)
             recorders.activate(self._recorder)
+        _live.add(self)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Note the span as open. Errors here would surface in the code under test."""
@@ -158,6 +178,13 @@ class AllureSpanProcessor(SpanProcessor):
     def unfinished(self) -> list[spans.Span]:
         """Return the spans that have started and not ended."""
         return [from_sdk(span) for span in list(self._open.values())]
+
+    def _after_fork(self) -> None:
+        self._open.clear()
+        self.report.forget()
+
+    def _flush_at_exit(self) -> None:
+        self.force_flush()
 
     def shutdown(self) -> None:
         """Write what is left."""

@@ -17,15 +17,15 @@ _STATUSES = ("unset", "ok", "error")
 def from_sdk(span: ReadableSpan) -> Span:
     """Return `span` as plain data; one that has not ended has no end."""
     context, parent, status = span.context, span.parent, span.status
-    scope = span.instrumentation_scope
+    scope, kind = span.instrumentation_scope, span.kind
     assert context is not None  # the SDK always gives one; its annotation is wider
     return Span(
         context.trace_id,
         context.span_id,
         None if parent is None else parent.span_id,
         parent is not None and parent.is_remote,
-        span.name,
-        _KINDS[span.kind.value],
+        str(span.name),
+        _KINDS[kind.value] if kind is not None else _KINDS[0],
         span.start_time or 0,
         span.end_time,
         _STATUSES[status.status_code.value],

@@ -31,7 +31,8 @@ def installed() -> dict[str, EntryPoint]:
 def activate(names: Iterable[str], problems: Problems) -> Callable[[], None]:
     """Activate instrumentations and return what deactivates them again.
 
-    One that is active already is left alone. One that cannot be activated is a problem, no error.
+    One that is active already is left alone. One that cannot be activated is a problem, no error;
+    of `all`, those whose library is not installed are just left out.
 
     Args:
         names: of installed instrumentations, or `all`.
@@ -42,6 +43,7 @@ def activate(names: Iterable[str], problems: Problems) -> Callable[[], None]:
     """
     known = installed()
     wanted: dict[str, EntryPoint] = {}
+    names = list(names)
     for name in names:
         if name == "all":
             wanted.update((n, entry) for n, entry in known.items() if n not in NOT_FOR_ALL)
@@ -57,11 +59,14 @@ def activate(names: Iterable[str], problems: Problems) -> Callable[[], None]:
         # Some warn about themselves, which `-W error` would turn into failures.
         with problems.caught(f"activating {name}"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            instrumentor = entry.load()()
-            if not instrumentor.is_instrumented_by_opentelemetry:
-                instrumentor.instrument()
-                if instrumentor.is_instrumented_by_opentelemetry:
+            conflict = _conflict(entry)
+            if conflict is None:
+                instrumentor = entry.load()()
+                if not instrumentor.is_instrumented_by_opentelemetry:
+                    instrumentor.instrument(raise_exception_on_conflict=True)
                     active.append(instrumentor)
+            elif name in names:
+                problems.add(f"activating {name}", conflict)
 
     def deactivate() -> None:
         for instrumentor in active:
@@ -70,3 +75,11 @@ def activate(names: Iterable[str], problems: Problems) -> Callable[[], None]:
                 instrumentor.uninstrument()
 
     return deactivate
+
+
+def _conflict(entry: EntryPoint) -> str | None:
+    """Return what is wrong with the library to be instrumented: missing, or of another version."""
+    from opentelemetry.instrumentation.dependencies import get_dist_dependency_conflicts
+
+    conflict = get_dist_dependency_conflicts(entry.dist) if entry.dist is not None else None
+    return None if conflict is None else str(conflict)

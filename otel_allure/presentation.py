@@ -103,8 +103,9 @@ def title(span: Span) -> str:
     text = None
     if span.kind != "internal":
         text = next(filter(None, (rule(span) for rule in _TITLES)), None)
-        text = None if text is None else _shortened(text, _LONGEST_TITLE)
-    return redacted_text(text or span.name) or _UNNAMED
+    if text is None:
+        return redacted_text(span.name) or _UNNAMED
+    return _shortened(redacted_text(text), _LONGEST_TITLE)
 
 
 def _shortened(text: str, longest: int) -> str:
@@ -194,9 +195,10 @@ def outcome(span: Span) -> Outcome:
         return OK
     if exception is not None:
         status = FAILED if exception.type == "AssertionError" else BROKEN
-        message = f"{exception.type}: {exception.message}".strip(": ")
+        message = f"{exception.type}: {exception.message}".strip(": ") or span.status_message
         return Outcome(status, redacted_text(message), redacted_text(exception.stacktrace) or None)
-    message = span.status_message or as_text(first(span.attributes, "error.type") or status_code)
+    error_type = first(span.attributes, "error.type")
+    message = span.status_message or as_text(error_type or status_code or "error")
     return Outcome(BROKEN, redacted_text(message))
 
 

@@ -6,15 +6,15 @@ Four things are wanted, and they pull against each other. This is the constructi
   `tracer`), which samples everything, has no limits and ignores `OTEL_SDK_DISABLED`.
 * **The team's backend gets them too.** The processors of a provider that is there when the session
   starts are given our spans as well. In-memory exporters are left out: tests count what is in them.
-* **The user's provider wins.** We never call `set_tracer_provider`. We replace the API's *proxy*,
-  which is what everybody gets until a provider is set, so that setting one works as without us,
-  also for tracers fetched earlier. When one is set it gets a span processor of ours.
-* **With nothing set up, instrumented spans are recorded**: the proxy's tracers then are those of
-  a provider of the SDK's, without limits, which nobody else sees.
+* **The user's provider wins.** We never call `set_tracer_provider`, so that setting one works as
+  without us, also for tracers fetched earlier. When one is set it gets a span processor of ours.
+* **With nothing set up, instrumented spans are recorded.** Until a provider is set everybody has
+  the API's proxy tracers, which do nothing. While we are there, they use a provider of the SDK's
+  that nobody else sees, without limits.
 
 The API has no event for "a provider was set". Its `Once` guards that moment, so ours, which is
-otherwise the same, listens there; what tests do to reset the API is looked at again whenever a
-scope of the test session opens or ends.
+otherwise the same, listens there. Tests reset the API by assigning to its globals, so the module
+tells when these are set: a test may reset, set a provider and use it before we are asked again.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import os
 import weakref
 from collections.abc import Iterator
 from importlib.metadata import entry_points
+from types import ModuleType
 from typing import Any
 
 from opentelemetry import trace
@@ -69,40 +70,61 @@ class SessionProvider:
         self._own.add_span_processor(processor)
         self._tracer = tracer
         self._relay = _Relay(processor)
-        self._seen: object = None
-        self._once: Once | None = None
+        self._proxied: weakref.WeakKeyDictionary[Any, trace.Tracer] = weakref.WeakKeyDictionary()
 
     def install(self) -> None:
-        """Take the place of the API's proxy and listen for providers."""
-        _proxy.own = self._own
-        self._plain_proxy = trace._PROXY_TRACER_PROVIDER
-        trace._PROXY_TRACER_PROVIDER = _proxy
-        self._look()
+        """Listen for providers, and stand in where none is set."""
+        _sessions.append(self)
+        _proxy_class._tracer = property(_tracer_of_proxy)
+        trace.__class__ = _ListeningModule
+        self.look()
 
     def uninstall(self) -> None:
         """Put everything back and write out what exporters have queued."""
         self._relay.processor = None
-        _proxy.own = None
-        trace._PROXY_TRACER_PROVIDER = self._plain_proxy
-        if self._once is not None and trace._TRACER_PROVIDER_SET_ONCE is self._once:
-            trace._TRACER_PROVIDER_SET_ONCE = self._once.plain  # type: ignore[attr-defined]
+        _sessions.remove(self)
+        if not _sessions:
+            trace.__class__ = ModuleType
+            _proxy_class._tracer = _plain_tracer_of_proxy
+            once: Any = trace._TRACER_PROVIDER_SET_ONCE
+            trace._TRACER_PROVIDER_SET_ONCE = getattr(once, "plain", once)
         with self._problems.caught("flushing the exporters"):
             self._own.shutdown()
 
     def tracer(self) -> RecordingTracer:
-        """Return what starts our spans, after a look at whose provider is set by now."""
-        if trace._TRACER_PROVIDER is not self._seen:
-            self._look()
+        """Return what starts our spans."""
         return self._tracer
+
+    def tracer_without_provider(self, proxy: Any) -> trace.Tracer:
+        """Return what the API's `proxy` uses until a provider is set."""
+        tracer = self._proxied.get(proxy)
+        if tracer is None:
+            tracer = self._proxied[proxy] = self._own.get_tracer(
+                proxy._instrumenting_module_name,
+                proxy._instrumenting_library_version,
+                proxy._schema_url,
+                proxy._attributes,
+            )
+        return tracer
+
+    def look(self) -> None:
+        """Look at whose provider is set by now. It is called in users' code: nothing is raised."""
+        with self._problems.caught("listening to a provider"):
+            once: Any = trace._TRACER_PROVIDER_SET_ONCE
+            if not isinstance(once, _ListeningOnce):
+                trace._TRACER_PROVIDER_SET_ONCE = _ListeningOnce(once)
+            provider = trace._TRACER_PROVIDER
+            if hasattr(provider, "add_span_processor"):
+                self._relay.listen_to(provider)
 
     def share_with_backend(self) -> None:
         """Give our spans to the provider that is set by now, if any."""
-        self._look()
-        provider: Any = self._seen
+        provider: Any = trace._TRACER_PROVIDER
         if hasattr(provider, "add_span_processor"):
-            self._share(_Backend(provider, provider.resource))
+            self._share(provider)
 
-    def _share(self, backend: _Backend) -> None:
+    def _share(self, provider: Any) -> None:
+        backend = _Backend(provider, self._problems)
         self._tracer.on_start.append(backend.on_start)
         self._tracer.on_end.append(backend.on_end)
 
@@ -116,15 +138,7 @@ class SessionProvider:
                 (entry,) = entry_points(group="opentelemetry_traces_exporter", name=name)
                 self._own.add_span_processor(BatchSpanProcessor(entry.load()()))
         if others:
-            self._share(_Backend(self._own, self._own.resource))
-
-    def _look(self) -> None:
-        once = trace._TRACER_PROVIDER_SET_ONCE
-        if not isinstance(once, _ListeningOnce):
-            self._once = trace._TRACER_PROVIDER_SET_ONCE = _ListeningOnce(once, self)
-        provider = self._seen = trace._TRACER_PROVIDER
-        if hasattr(provider, "add_span_processor"):
-            self._relay.listen_to(provider)
+            self._share(self._own)
 
 
 def _names(value: str) -> set[str]:
@@ -150,48 +164,36 @@ def unlimited_provider() -> TracerProvider:
     return provider
 
 
-class _ProxyTracer(trace.ProxyTracer):
-    """A tracer of whoever provides tracers when a span is started."""
+# -- the places of the API where providers are set and missed
 
-    @property
-    def _tracer(self) -> trace.Tracer:
-        provider = trace._TRACER_PROVIDER or _proxy.own
-        if provider is None:
-            return self._noop_tracer
-        return provider.get_tracer(
-            self._instrumenting_module_name,
-            self._instrumenting_library_version,
-            self._schema_url,
-            self._attributes,
-        )
+_sessions: list[SessionProvider] = []
+"""The innermost is the last: a test may run pytest itself."""
+
+_proxy_class: Any = trace.ProxyTracer
+_plain_tracer_of_proxy: Any = _proxy_class.__dict__["_tracer"]
 
 
-class _Proxy(trace.ProxyTracerProvider):
-    """What `get_tracer_provider` gives until a provider is set: it records into the report."""
-
-    own: TracerProvider | None = None
-
-    def get_tracer(
-        self,
-        instrumenting_module_name: str,
-        instrumenting_library_version: str | None = None,
-        schema_url: str | None = None,
-        attributes: Any = None,
-    ) -> trace.Tracer:
-        return _ProxyTracer(
-            instrumenting_module_name, instrumenting_library_version, schema_url, attributes
-        )
+def _tracer_of_proxy(proxy: Any) -> trace.Tracer:
+    tracer: trace.Tracer = _plain_tracer_of_proxy.fget(proxy)
+    if tracer is proxy._noop_tracer and _sessions:
+        return _sessions[-1].tracer_without_provider(proxy)
+    return tracer
 
 
-_proxy = _Proxy()
+class _ListeningModule(ModuleType):
+    """`opentelemetry.trace`, while it tells us when one of its globals is assigned to."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        if name.startswith("_TRACER_PROVIDER") and _sessions:
+            _sessions[-1].look()
 
 
 class _ListeningOnce(Once):
-    """The `Once` that guards `set_tracer_provider`, and tells the session when it was used."""
+    """The `Once` that guards `set_tracer_provider`, while it tells us when it was used."""
 
-    def __init__(self, plain: Once, session: SessionProvider) -> None:
+    def __init__(self, plain: Once) -> None:
         self.plain = plain
-        self._session = weakref.ref(session)
 
     @property
     def _done(self) -> bool:  # tests reset it
@@ -203,9 +205,8 @@ class _ListeningOnce(Once):
 
     def do_once(self, func: Any) -> bool:
         done = self.plain.do_once(func)
-        session = self._session()
-        if session is not None:
-            session._look()
+        if _sessions:
+            _sessions[-1].look()
         return done
 
 
@@ -214,11 +215,12 @@ class _Relay(SpanProcessor):
 
     def __init__(self, processor: SpanProcessor) -> None:
         self.processor: SpanProcessor | None = processor
-        self._providers: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._providers: list[weakref.ref[Any]] = []  # some cannot be hashed
 
     def listen_to(self, provider: Any) -> None:
-        if provider not in self._providers:
-            self._providers.add(provider)
+        self._providers = [known for known in self._providers if known() is not None]
+        if all(known() is not provider for known in self._providers):
+            self._providers.append(weakref.ref(provider))
             provider.add_span_processor(self)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -236,9 +238,10 @@ class _Relay(SpanProcessor):
 class _Backend:
     """Gives our spans to the processors of a provider."""
 
-    def __init__(self, provider: Any, resource: Resource) -> None:
+    def __init__(self, provider: Any, problems: Problems) -> None:
         self._provider = provider
-        self._resource = resource
+        self._resource = getattr(provider, "resource", None) or Resource.create()
+        self._problems = problems
 
     def _processors(self) -> Iterator[SpanProcessor]:
         multi = getattr(self._provider, "_active_span_processor", None)
@@ -251,13 +254,15 @@ class _Backend:
 
     def on_start(self, span: RecordingSpan) -> None:
         for processor in self._processors():
-            processor.on_start(span)  # type: ignore[arg-type]  # it has what they use of it
+            with self._problems.caught("giving spans to the processors of the provider"):
+                processor.on_start(span)  # type: ignore[arg-type]  # it has what they use of it
 
     def on_end(self, span: RecordingSpan) -> None:
         readable = None
         for processor in self._processors():
-            readable = readable or self._readable(span)
-            processor.on_end(readable)
+            with self._problems.caught("giving spans to the processors of the provider"):
+                readable = readable or self._readable(span)
+                processor.on_end(readable)
 
     def _readable(self, span: RecordingSpan) -> ReadableSpan:
         parent = None

@@ -10,26 +10,41 @@ import re
 
 MASK = "****"
 
-# Words, not substrings: `authors` and `tokenizer` are no secrets.
+# Words, not substrings: `authors`, `tokenizer` and `max_tokens` are no secrets. Nor is what a name
+# says about one, as in `token_count`.
 _SENSITIVE = re.compile(
-    r"(?:^|[._\-\s])(?:"
-    r"authorization|auth|cookie|set[_-]?cookie|pass(?:word|wd|phrase|code)?|pwd|secrets?|"
-    r"(?:\w+[_-])?token|(?:api|access|private|secret|signing|encryption)[_-]?key(?:[_-]?id)?|apikey|"
-    r"credentials?|session[_-]?(?:id|key)?|csrf\w*|xsrf\w*|jwt|otp|pin|signature|sig|"
-    r"x[_-](?:amz|goog)[_-](?:signature|credential|security[_-]token)|awsaccesskeyid"
-    r")(?:$|[._\-\s])",
+    r"(?:password|passwd|passphrase|passcode|(?:^|[^a-z0-9])(?:"
+    r"authorization|auth|(?:set[_-]?)?cookies?|pass|pwd|secrets?|credentials?|"
+    r"(?:access|auth|bearer|id|refresh|session)?token|"
+    r"(?:api|access|account|private|secret|signing|encryption)[_-]?key(?:[_-]?id)?|"
+    r"session[._-]?(?:id|key)|csrf\w*|xsrf\w*|jwt|otp|pin|signature|sig|awsaccesskeyid"
+    r"))\d*(?:$|[^a-z0-9](?!(?:bucket|count|details|length|limit|method|mode|policy|scheme|size|"
+    r"ttl|type|usage)(?:$|[^a-z0-9])))",
     re.IGNORECASE,
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
-_USERINFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.\-]*://)[^/?#\s@'\"]+@", re.IGNORECASE)
-_QUERY_VALUE = re.compile(r"(?P<name>[?&;][^=&;#\s?]+)=(?P<value>[^&;#\s'\"]*)")
+_USERINFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.\-]{0,30}://)[^/?#\s'\"]+@", re.IGNORECASE)
+_QUERY_VALUE = re.compile(
+    r"(?P<start>(?:^|[?&;#])\s*(?P<name>[^=&;#\s?]+)=)(?P<value>[^&;#\s'\"]+)"
+)
+_QUOTED = r"\\?'(?:[^'\\]|\\.)*'|\\?\"(?:[^\"\\]|\\.)*\""
+# Without a boundary on the left: `PGPASSWORD`, `client_secret`, `SharedAccessKey`.
 _ASSIGNED = re.compile(
-    r"(?P<name>\b(?:password|passwd|pwd|secret|api[_-]?key|access[_-]?token|token)\b['\"]?\s*[=:]\s*)"
-    r"(?P<value>'[^']*'|\"[^\"]*\"|[^\s,;&)}\]]+)",
+    r"(?P<name>(?:password|passwd|passphrase|pwd|secret|token|"
+    r"(?:api|access|account|private|secret|signing|encryption)[_-]?key)\b"
+    r"\\?['\"]?[ \t]*(?:=>|==?|:)[ \t]*)"
+    rf"(?:{_QUOTED}|[^\s;&]*[^\s;&,)}}\]])",
     re.IGNORECASE,
 )
-_BEARER = re.compile(r"\b(?P<scheme>bearer|basic)\s+[a-z0-9._~+/\-]{8,}=*", re.IGNORECASE)
+_HEADER = re.compile(
+    r"(?P<name>\b(?:authorization|cookie)\b\\?['\"]?[ \t]*[=:][ \t]*)"
+    rf"(?:{_QUOTED}|[^\r\n]+)",
+    re.IGNORECASE,
+)
+_CREDENTIALS = re.compile(
+    r"\b(?P<scheme>bearer|basic)\s+(?P<value>[\w.~+/\-]{6,}=*)", re.IGNORECASE
+)
 _JWT = re.compile(r"\beyJ[\w\-]{6,}\.[\w\-]{6,}\.[\w\-]*")
 
 
@@ -49,13 +64,19 @@ def redacted_text(text: str) -> str:
         text = _USERINFO.sub(rf"\g<scheme>{MASK}@", text)
     if "=" in text or ":" in text:
         text = _QUERY_VALUE.sub(_masked_query, text)
+        text = _HEADER.sub(rf"\g<name>{MASK}", text)
         text = _ASSIGNED.sub(rf"\g<name>{MASK}", text)
     if len(text) > 12:
-        text = _BEARER.sub(rf"\g<scheme> {MASK}", text)
+        text = _CREDENTIALS.sub(_masked_credentials, text)
         text = _JWT.sub(MASK, text)
     return text
 
 
 def _masked_query(match: re.Match[str]) -> str:
-    name = match["name"]
-    return f"{name}={MASK}" if is_sensitive(name[1:]) else match[0]
+    return match["start"] + MASK if is_sensitive(match["name"]) else match[0]
+
+
+def _masked_credentials(match: re.Match[str]) -> str:
+    """Mask what is no word: `Basic authentication` is a phrase."""
+    is_word = match["value"][1:].isalpha() and match["value"][1:].islower()
+    return match[0] if is_word else f"{match['scheme']} {MASK}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,9 +12,12 @@ import allure_commons
 
 from otel_allure.problems import Problems
 from otel_allure.results_directory import ResultsDirectory
-from otel_allure.spans import Span
+from otel_allure.spans import Span, span_key
 from otel_allure.to_results import is_container, is_session, to_container, to_results
-from otel_allure.traces import Trace, Traces
+from otel_allure.traces import WAITING, Trace, Traces
+
+_Key = tuple[int, int]
+"""Trace id and span id."""
 
 
 class Report:
@@ -31,9 +35,14 @@ class Report:
         self.only_tests = only_tests
         self.others: list[Trace] = []
         """Traces without a test, where `only_tests` is set."""
-        self._traces = Traces()
-        self._users: dict[tuple[int, int], list[str]] = {}
         self._reentrant = threading.RLock()  # a listener of ours may end a span while we write
+        self._start_empty()
+
+    def _start_empty(self) -> None:
+        self._traces = Traces()
+        self._users: dict[_Key, set[str]] = {}  # uuids of the tests that used a fixture's trace
+        self._containers: weakref.WeakValueDictionary[_Key, Trace] = weakref.WeakValueDictionary()
+        self._unused: dict[_Key, Trace] = {}  # those of them that no test has used so far
 
     def hold(self, trace_id: int) -> None:
         """Note that a test of this trace runs: nothing else in it makes it finished."""
@@ -48,44 +57,65 @@ class Report:
     def add(self, spans: Iterable[Span]) -> None:
         """Take ended spans in and write what is finished."""
         with self._reentrant:
-            for trace in self._traces.add(spans):
-                self._write(trace)
+            self._write_all(self._traces.add(spans))
 
     def settle(self, unfinished: Iterable[Span] = ()) -> None:
         """Write everything that is known, with the spans that have not ended."""
         with self._reentrant:
-            for trace in self._traces.add(unfinished):
-                self._write(trace)
-            for trace in self._traces.settle():
-                self._write(trace)
+            self._write_all(self._traces.add(unfinished))
+            self._write_all(self._traces.settle(), settled=True)
+            # Both report tools drop a container without children.
+            unused, self._unused = self._unused, {}
+            for trace in unused.values():
+                self._write_other(trace)
 
     def forget(self) -> None:
         """Drop what is in flight, as a forked child does: it is its parent's to write."""
-        self._reentrant = threading.RLock()
-        self._traces = Traces()
+        self._reentrant = threading.RLock()  # a thread that the child does not have may hold it
+        self._start_empty()
+        self.others.clear()
+        self.directory.results.clear()
 
     # -- out
 
-    def _write(self, trace: Trace) -> None:
-        with self.problems.caught("translating a trace"):
-            if trace.has_test:
-                self._write_results(trace)
-            elif any(map(is_container, trace.spans.values())):
-                self._write_container(trace)
-            elif not self.only_tests:
-                self._write_results(trace)
-            elif trace not in self.others and not all(map(is_session, trace.spans.values())):
-                self.others.append(trace)
+    def _write_all(self, traces: Iterable[Trace], *, settled: bool = False) -> None:
+        # Tests first: they say which fixtures they used.
+        for trace in sorted(traces, key=lambda trace: not trace.has_test):
+            if not (trace.finished or settled):
+                self.problems.add(
+                    "waiting for the roots of traces",
+                    f"more than {WAITING} spans have none, so the oldest are written as they are",
+                )
+            with self.problems.caught("translating a trace"):
+                self._write(trace)
 
-    def _write_container(self, trace: Trace) -> None:
-        children = [
-            uuid
-            for span in trace.spans.values()
-            for uuid in self._users.get((span.trace_id, span.span_id), ())
-        ]
-        container = to_container(trace.spans.values(), children)
-        if container is not None and children:  # both report tools drop one without children
-            self.publish("report_container", container=container)
+    def _write(self, trace: Trace) -> None:
+        if trace in self.others:  # what it belongs to has come since
+            self.others.remove(trace)
+        container = _container_key(trace)
+        if trace.has_test:
+            self._write_results(trace)
+        elif container is not None:
+            self._discard(trace.written)
+            self._containers[container] = trace
+            self._write_container(container)
+        elif not all(map(is_session, trace.spans.values())):
+            self._write_other(trace)
+
+    def _write_other(self, trace: Trace) -> None:
+        if self.only_tests:
+            self.others.append(trace)
+        else:
+            self._write_results(trace)
+
+    def _write_container(self, key: _Key) -> None:
+        trace, users = self._containers[key], self._users.get(key)
+        if not users:
+            self._unused[key] = trace
+            return
+        self._unused.pop(key, None)
+        container = to_container(trace.spans.values(), sorted(users))
+        self.publish("report_container", container=container)
 
     def _write_results(self, trace: Trace) -> None:
         translated = to_results(trace.spans.values())
@@ -93,18 +123,40 @@ class Report:
             self.publish("report_result", result=result)
         for container in translated.containers:
             self.publish("report_container", container=container)
-        for used, uuid in translated.uses:
-            users = self._users.setdefault(used, [])
-            if uuid not in users:
-                users.append(uuid)
         uuids = {result.uuid for result in translated.results}
-        for superseded in trace.written - uuids:  # a root, until its parent came
-            self.directory.discard(superseded)
+        self._discard(trace.written - uuids)  # a root, until its parent came
         trace.written = uuids
+        for key, uuid in translated.uses:
+            self._note_use(key, uuid)
+
+    def _note_use(self, key: _Key, uuid: str) -> None:
+        users = self._users.setdefault(key, set())
+        if uuid not in users:
+            users.add(uuid)
+            if key in self._containers:  # the fixture came before its user
+                self._write_container(key)
+
+    def _discard(self, uuids: Iterable[str]) -> None:
+        for uuid in uuids:
+            self.directory.discard(uuid)
 
     def publish(self, hook: str, **arguments: Any) -> None:
-        """Write through the hooks of allure_commons, so that other listeners get it too."""
+        """Write through the hooks of allure_commons, so that other listeners get it too.
+
+        Other directories of ours are left out: what belongs there is written by their reports.
+        """
         with self.problems.caught(f"an Allure listener's {hook}"):
-            if not allure_commons.plugin_manager.is_registered(self.directory):
+            manager = allure_commons.plugin_manager
+            ours = [p for p in manager.get_plugins() if isinstance(p, ResultsDirectory)]
+            if self.directory not in ours:
                 getattr(self.directory, hook)(**arguments)
-            getattr(allure_commons.plugin_manager.hook, hook)(**arguments)
+            others = [directory for directory in ours if directory is not self.directory]
+            manager.subset_hook_caller(hook, others)(**arguments)
+
+
+def _container_key(trace: Trace) -> _Key | None:
+    """Return which span is the fixture whose life the trace is, if it is one."""
+    for span in trace.spans.values():
+        if is_container(span) and span.parent_id not in trace.spans:
+            return span_key(span)
+    return None

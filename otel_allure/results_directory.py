@@ -31,7 +31,6 @@ class ResultsDirectory:
         self.results: set[str] = set()
         """uuids of the results in the directory that were written here."""
         self._problems = problems
-        self._made = False
 
     def clean(self) -> None:
         """Remove what is in the directory, but not the directory, which may be a mount point."""
@@ -68,13 +67,15 @@ class ResultsDirectory:
     def report_attached_file(self, source: str | os.PathLike[str], file_name: str) -> None:
         """Copy a file as an attachment's body."""
         with self._problems.caught(f"copying {source} into {self.path}"):
-            self._make()
+            self.path.mkdir(parents=True, exist_ok=True)
             temporary = self.path / _temporary(file_name)
             shutil.copyfile(source, temporary)
             temporary.replace(self.path / file_name)
 
     def discard(self, uuid: str) -> None:
         """Remove a result that turned out to be a part of another one."""
+        if uuid not in self.results:  # it could not be written
+            return
         self.results.discard(uuid)
         with self._problems.caught(f"removing a result from {self.path}"):
             (self.path / f"{uuid}-result.json").unlink(missing_ok=True)
@@ -82,16 +83,20 @@ class ResultsDirectory:
     def _write_json(self, file_name: str, item: Any) -> bool:
         indent = 4 if os.environ.get("ALLURE_INDENT_OUTPUT") else None
         with self._problems.caught(f"writing {type(item).__name__} to {self.path}"):
-            text = json.dumps(plain(item), indent=indent, ensure_ascii=False)
+            text = json.dumps(plain(item), indent=indent, ensure_ascii=False, default=as_string)
             # A lone surrogate becomes its JSON escape.
             return self._write(file_name, text.encode("utf-8", "backslashreplace"))
         return False
 
     def _write(self, file_name: str, data: bytes) -> bool:
         with self._problems.caught(f"writing to {self.path}"):
-            self._make()
             temporary = os.path.join(self.path, _temporary(file_name))  # noqa: PTH118 -- hot
-            with open(temporary, "wb") as file:  # noqa: PTH123 -- hot
+            try:
+                file = open(temporary, "wb")  # noqa: PTH123, SIM115 -- hot
+            except FileNotFoundError:  # the first file, or somebody removed the directory
+                self.path.mkdir(parents=True, exist_ok=True)
+                file = open(temporary, "wb")  # noqa: PTH123, SIM115
+            with file:
                 file.write(data)
             os.replace(temporary, os.path.join(self.path, file_name))  # noqa: PTH105, PTH118
             return True
@@ -100,12 +105,7 @@ class ResultsDirectory:
     def make(self) -> None:
         """Make the directory now, so that a run without results leaves an empty one."""
         with self._problems.caught(f"making {self.path}"):
-            self._make()
-
-    def _make(self) -> None:
-        if not self._made:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._made = True
 
 
 def _temporary(file_name: str) -> str:
@@ -135,7 +135,7 @@ def plain(item: Any) -> dict[str, Any]:
                     items.append(plain(entry))  # noqa: PERF401
             else:
                 out[name] = plain(value) if hasattr(value, "__attrs_attrs__") else value
-        elif value is False:
+        elif value == 0:  # False and the very first millisecond are values, None and "" are not
             out[name] = value
     only_string = _STRINGS_ONLY.get(type(item))
     if only_string is not None:

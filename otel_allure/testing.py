@@ -46,7 +46,8 @@ class Results:
 
     def body(self, attachment: dict[str, Any]) -> str:
         """Return the text of an attachment."""
-        return (self.directory / attachment["source"]).read_text("utf-8")
+        source: str = attachment["source"]
+        return (self.directory / source).read_text("utf-8")
 
     def fixtures_of(self, result: dict[str, Any], kind: str = "befores") -> list[dict[str, Any]]:
         """Return the `befores` or `afters` of a result, from all containers, by start."""

@@ -232,6 +232,7 @@ def _by_start(span: Span) -> tuple[int, int, int]:
 
 _TRANSPARENT = (c.PHASE, c.CONTAINER)  # their content is shown where they are
 
+
 def _fill(item: ExecutableItem, root: Span, tree: _Tree, container: TestResultContainer) -> None:
     """Put everything below `root` into `item`, fixtures into `container`."""
     steps: list[TestStepResult] = []

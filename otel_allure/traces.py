@@ -43,6 +43,7 @@ class Trace:
     """
 
     __slots__ = (
+        "__weakref__",
         "_size_written",
         "dirty",
         "finished",

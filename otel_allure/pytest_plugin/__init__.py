@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from otel_allure.pytest_plugin.session import AllureListener
 
 _LISTENER = "allure_listener"
+_title_decorator = decorators.TitleDecorator()
 _listener = pytest.StashKey["AllureListener"]()
 _undo = pytest.StashKey["list[Callable[[], None]]"]()
 
@@ -26,7 +27,8 @@ _undo = pytest.StashKey["list[Callable[[], None]]"]()
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Take the place of allure-pytest, and make `@allure.title` work in conftest files."""
     _displace_allure_pytest(pluginmanager)
-    allure_commons.plugin_manager.register(decorators.TitleDecorator())
+    if not allure_commons.plugin_manager.is_registered(_title_decorator):
+        allure_commons.plugin_manager.register(_title_decorator)
 
 
 def _displace_allure_pytest(pluginmanager: pytest.PytestPluginManager) -> None:

@@ -50,9 +50,7 @@ class MarkDecorators:
         return _mark(metadata.LABEL_MARK, *labels, label_type=label_type)
 
     @hookimpl
-    def decorate_as_link(
-        self, url: str, link_type: str, name: str | None
-    ) -> pytest.MarkDecorator:
+    def decorate_as_link(self, url: str, link_type: str, name: str | None) -> pytest.MarkDecorator:
         """Link the test to a page."""
         url = self._patterns.get(link_type, "{}").format(url)
         name = url if name is None else name

@@ -45,8 +45,8 @@ def _link_pattern(text: str) -> list[str]:
     return [kind, pattern]
 
 
-def _row(group: str, flag: str, dest: str, help: str, **more: Any) -> tuple[str, str, dict[str, Any]]:
-    return group, flag, {"dest": dest, "help": help, **more}
+def _row(group: str, flag: str, dest: str, **more: Any) -> tuple[str, str, dict[str, Any]]:
+    return group, flag, {"dest": dest, **more}
 
 
 _OPTIONS = [

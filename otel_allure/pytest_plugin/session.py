@@ -410,4 +410,3 @@ def _counts(when: str | None, status: str, known: Outcome | None) -> bool:
     if known.status != PASSED:
         return False
     return when == "call" or status in (FAILED, BROKEN)
-

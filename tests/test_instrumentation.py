@@ -1,0 +1,169 @@
+"""Instrumentations that a run activates: real ones, on real traffic over the loopback."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+
+import pytest
+
+from otel_allure.testing import tree
+
+NEEDED = "aiohttp", "opentelemetry.instrumentation.aiohttp_client"
+pytestmark = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in NEEDED),
+    reason="the instrumentations are not installed",
+)
+
+TRAFFIC = """
+    import aiohttp
+    import allure
+    import asyncio
+    import pytest
+    from aiohttp import web
+
+    async def hello(request):
+        with allure.step("in the handler"):
+            await asyncio.sleep(0)
+        return web.Response(text="hello")
+
+    @pytest.fixture
+    async def url():
+        application = web.Application()
+        application.router.add_get("/hello/{name}", hello)
+        runner = web.AppRunner(application)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = runner.addresses[0]
+        yield f"http://{host}:{port}"
+        await runner.cleanup()
+
+    async def get(url):
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            return response.status
+
+    async def test_traffic(url):
+        with allure.step("say hello"):
+            assert await get(f"{url}/hello/world") == 200
+        with allure.step("to both"):
+            await asyncio.gather(*(get(f"{url}/hello/{name}") for name in ("one", "two")))
+        with allure.step("to nobody"):
+            assert await get(f"{url}/nobody") == 404
+"""
+
+
+def hello(name):
+    """A request to `/hello/{name}`, as the client has seen it and in it the server."""
+    return {f"GET /hello/{name} → 200": [{"GET /hello/{name} → 200": ["in the handler"]}]}
+
+
+CHOICES = [
+    "--allure-otel-instrument=aiohttp-client,aiohttp-server",
+    "--allure-otel-instrument=all",
+    "--override-ini=allure_otel_instrument=aiohttp-client, aiohttp-server",
+]
+
+
+@pytest.mark.parametrize("option", CHOICES, ids=["names", "all", "ini"])
+def test_traffic(run, option):
+    """Step, client span, server span and the handler's step are nested, also when concurrent."""
+    done = run(TRAFFIC, option, passed=1)
+    result = done.report["test_traffic"]
+    one, both, nobody = tree(result)
+    assert one == {"say hello": [hello("world")]}
+    assert sorted(both["to both"], key=str) == [hello("one"), hello("two")]
+    assert nobody == {"to nobody": [{"GET /nobody → 404": ["GET /nobody → 404"]}]}
+    assert "not complete" not in done.outcome.stdout.str()
+
+
+def test_without_asking(run):
+    """Nothing is instrumented that nobody asked for: the server's work is where it was started."""
+    done = run(TRAFFIC, passed=1)
+    result = done.report["test_traffic"]
+    assert tree(result) == ["say hello", "to both", "to nobody"]
+    befores = {fixture["name"]: tree(fixture) for fixture in done.report.fixtures_of(result)}
+    assert befores["url"] == ["in the handler"] * 3
+
+
+def test_deactivation(pytester, monkeypatch):
+    """After the run only what was active before is; what was active makes one span, not two."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makepyfile(
+        test_traffic=TRAFFIC,
+        main="""
+        import json
+        import pytest
+        import aiohttp.web
+        from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
+        from opentelemetry.instrumentation.aiohttp_server import AioHttpServerInstrumentor
+        from otel_allure.testing import Results, tree
+
+        application = aiohttp.web.Application
+        AioHttpClientInstrumentor().instrument()
+        status = pytest.main([
+            "-p", "otel_allure", "-p", "asyncio", "-p", "no:cacheprovider", "-q",
+            "-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function",
+            "--alluredir=results", "--allure-otel-instrument=aiohttp-client,aiohttp-server",
+        ])
+        (result,) = Results("results").results
+        print(json.dumps([
+            status, tree(result)[0],
+            AioHttpClientInstrumentor().is_instrumented_by_opentelemetry,
+            AioHttpServerInstrumentor().is_instrumented_by_opentelemetry,
+            aiohttp.web.Application is application,
+        ]))
+        """,
+    )
+    done = pytester.run(sys.executable, "main.py")
+    assert json.loads(done.outlines[-1]) == [0, {"say hello": [hello("world")]}, True, False, True]
+
+
+INSTRUMENTORS = """
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+
+class Failing(BaseInstrumentor):
+    def instrumentation_dependencies(self):
+        return []
+
+    def _instrument(self, **kwargs):
+        raise RuntimeError("cannot do it")
+
+    def _uninstrument(self, **kwargs):
+        raise AssertionError("it was never active")
+
+class FailingLater(Failing):
+    def _instrument(self, **kwargs):
+        pass
+
+    def _uninstrument(self, **kwargs):
+        raise RuntimeError("cannot undo it")
+"""
+
+
+def install(pytester, name, entries, *requires):
+    """Make a distribution of instrumentations that is found in the current directory."""
+    folder = pytester.mkdir(f"{name}-1.0.dist-info")
+    rows = [f"Requires-Dist: {needed}; extra == 'instruments'" for needed in requires]
+    metadata = ["Metadata-Version: 2.1", f"Name: {name}", "Version: 1.0", *rows]
+    (folder / "METADATA").write_text("\n".join([*metadata, "Provides-Extra: instruments", ""]))
+    (folder / "entry_points.txt").write_text("\n".join(["[opentelemetry_instrumentor]", *entries]))
+
+
+@pytest.mark.parametrize("names", ["failing,missing,failing_later,absent", "all"])
+def test_failures(run, pytester, names):
+    """One that fails is told of in the summary; the run and the others are fine."""
+    pytester.makepyfile(instrumentors=INSTRUMENTORS)
+    entries = ["failing = instrumentors:Failing", "failing_later = instrumentors:FailingLater"]
+    install(pytester, "failing", [*entries, "missing = no_such_module:Instrumentor"])
+    # Many people have instrumentations of libraries that they do not have.
+    install(pytester, "absent", ["absent = no_such_module:Other"], "no-such-library >= 1")
+    done = run(TRAFFIC, f"--allure-otel-instrument={names},aiohttp-client,aiohttp-server", passed=1)
+    assert tree(done.report["test_traffic"])[0] == {"say hello": [hello("world")]}
+    text = done.outcome.stdout.str()
+    assert "activating failing: RuntimeError: cannot do it" in text
+    assert "activating missing: ModuleNotFoundError: No module named 'no_such_module'" in text
+    assert ("activating absent: " in text) == (names != "all")
+    assert done.outcome.ret == 0
+    assert "Traceback" not in text + done.outcome.stderr.str()

@@ -1,0 +1,334 @@
+"""When a trace is handed out, and what is kept of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from otel_allure import conventions as c
+from otel_allure.spans import Span
+from otel_allure.testing import build_span
+from otel_allure.traces import Trace, Traces, is_test
+
+TEST = {c.KIND: c.TEST}
+STEP = {c.KIND: c.STEP}
+
+
+def names(traces: list[Trace]) -> list[list[str]]:
+    """Return the names of the spans of each trace, in the order of their ids."""
+    return [[trace.spans[i].name for i in sorted(trace.spans)] for trace in traces]
+
+
+def children(first: int, count: int, parent_id: int = 1) -> list[Span]:
+    return [build_span(f"{i}", i, parent_id) for i in range(first, first + count)]
+
+
+def root(trace_id: int = 7, **fields: object) -> Span:
+    return build_span("root", 1, trace_id=trace_id, **fields)
+
+
+# -- what finishes a trace
+
+
+@pytest.mark.parametrize(
+    ("span", "finishes"),
+    [
+        pytest.param(build_span("a", 1), True, id="a root"),
+        pytest.param(build_span("a", 1, end_ns=None), False, id="a root that has not ended"),
+        pytest.param(build_span("a", 2, 1), False, id="a child"),
+        pytest.param(
+            build_span("a", 2, 1, parent_is_remote=True), True, id="a child of another process"
+        ),
+        pytest.param(
+            build_span("a", 2, 1, parent_is_remote=True, end_ns=None),
+            False,
+            id="a child of another process that has not ended",
+        ),
+        pytest.param(build_span("a", 2, 1, attributes=TEST), True, id="a test below something"),
+        pytest.param(
+            build_span("a", 2, 1, attributes=TEST, end_ns=None), False, id="a test that runs"
+        ),
+        pytest.param(build_span("a", 2, 1, attributes=STEP), False, id="a step"),
+        pytest.param(build_span("a", 1, attributes=STEP), True, id="a step that is a root"),
+        pytest.param(
+            build_span("a", 2, 1, attributes=STEP, parent_is_remote=True),
+            True,
+            id="a step below another process",
+        ),
+    ],
+)
+def test_what_finishes_a_trace(span, finishes):
+    """A local root does, and a test, when they have ended."""
+    assert names(Traces().add([span])) == ([["a"]] if finishes else [])
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({}, False),
+        ({c.KIND: c.TEST}, True),
+        ({c.KIND: c.STEP}, False),
+        ({c.TEST_CASE_NAME: "a"}, True),
+        ({c.PYTEST_SPAN_TYPE: "test"}, True),
+        ({c.PYTEST_SPAN_TYPE: "run"}, False),
+        ({c.KIND: c.STEP, c.TEST_CASE_NAME: "a"}, False),
+        ({c.KIND: b"test"}, False),
+        ({c.KIND: ["test"]}, False),
+    ],
+    ids=repr,
+)
+def test_what_is_a_test(attributes, expected):
+    """What our own kind says counts before the marks of others."""
+    assert is_test(build_span("a", 1, attributes=attributes)) is expected
+
+
+def test_children_come_before_their_root():
+    """Nothing is handed out until the root has ended; then everything is."""
+    traces = Traces()
+    assert traces.add(children(2, 3)) == []
+    assert names(traces.add([build_span("root", 1)])) == [["root", "2", "3", "4"]]
+
+
+def test_one_batch_of_several_traces():
+    """Each finished trace is handed out once, however its spans are mixed with others."""
+    spans = [build_span("x", 2, 1, trace_id=8), root(7), root(8), build_span("y", 2, 1, trace_id=9)]
+    assert names(Traces().add(spans)) == [["root", "x"], ["root"]]
+
+
+def test_nothing_comes_of_nothing():
+    """No spans, no traces."""
+    traces = Traces()
+    assert (traces.add([]), traces.settle()) == ([], [])
+
+
+# -- late spans
+
+
+def test_late_spans_are_handed_out_when_they_are_an_eighth():
+    """To rewrite a result for each of them would cost the square of their number."""
+    traces = Traces()
+    traces.add([*children(2, 15), build_span("root", 1)])
+    assert traces.add(children(20, 1)) == []
+    (trace,) = traces.add(children(21, 1))
+    assert len(trace.spans) == 18
+    assert [len(traces.add([span])) for span in children(30, 3)] == [0, 0, 1]
+
+
+def test_late_spans_that_are_too_few_come_at_settle():
+    """Whole, with all that was handed out before; and only once."""
+    traces = Traces()
+    traces.add([*children(2, 15), build_span("root", 1)])
+    traces.add(children(20, 1))
+    (trace,) = traces.settle()
+    assert len(trace.spans) == 17
+    assert traces.settle() == []
+
+
+def test_a_small_trace_is_amended_at_once():
+    """One late span is more than an eighth of it."""
+    traces = Traces()
+    traces.add([build_span("root", 1)])
+    assert names(traces.add(children(2, 1))) == [["root", "2"]]
+
+
+def test_a_late_root_is_never_too_small():
+    """The real root of a trace that was handed out with a remote one is written at once."""
+    traces = Traces()
+    traces.add([build_span("server", 2, 1, parent_is_remote=True), *children(3, 30, parent_id=2)])
+    (trace,) = traces.add([build_span("client", 1)])
+    assert len(trace.spans) == 32
+
+
+def test_late_spans_know_what_was_written_before():
+    """The trace is the same object, so that results of it can be replaced."""
+    traces = Traces()
+    (first,) = traces.add([build_span("root", 1)])
+    first.written = {"a uuid"}
+    (again,) = traces.add(children(2, 1))
+    assert again is first
+    assert again.written == {"a uuid"}
+
+
+# -- the same span again
+
+
+def test_the_same_span_again_changes_nothing():
+    """Two exporters, a retry: it is not even handed out again."""
+    traces = Traces()
+    span = build_span("root", 1)
+    traces.add([span])
+    assert traces.add([span]) == []
+    assert traces.add([span._replace(name="other")]) == []
+    assert traces.settle() == []
+
+
+def test_an_unfinished_span_is_replaced_when_it_ends():
+    """What was shown as unfinished at a flush ends later."""
+    traces = Traces()
+    traces.add([build_span("root", 1, end_ns=None)])
+    assert names(traces.settle()) == [["root"]]
+    (trace,) = traces.add([build_span("root", 1, end_ns=9_000_000)])
+    assert trace.spans[1].end_ns == 9_000_000
+
+
+def test_an_ended_span_is_not_replaced_by_an_unfinished_one():
+    """A forked process knows it as open still."""
+    traces = Traces()
+    (trace,) = traces.add([build_span("root", 1)])
+    traces.add([build_span("root", 1, end_ns=None)])
+    assert trace.spans[1].end_ns is not None
+
+
+# -- roots whose parent is in another process, or seems to be
+
+
+SERVER = build_span("server", 2, 1, parent_is_remote=True)
+
+
+def test_a_remote_parent_that_has_ended_here_is_no_remote_parent():
+    """Client and server in one process: the client's root decides."""
+    traces = Traces()
+    traces.add([build_span("client", 1, 9)])
+    assert traces.add([SERVER]) == []
+
+
+def test_a_remote_parent_that_runs_here_is_no_remote_parent():
+    """A processor sees it start."""
+    traces = Traces()
+    traces.started(SERVER.trace_id, 1)
+    assert traces.add([SERVER]) == []
+    assert names(traces.add([build_span("client", 1)])) == [["client", "server"]]
+
+
+def test_a_remote_parent_that_comes_later_takes_its_child_in():
+    """An exporter cannot know better: it is handed out twice, the second time whole."""
+    traces = Traces()
+    assert names(traces.add([SERVER])) == [["server"]]
+    assert names(traces.add([build_span("client", 1)])) == [["client", "server"]]
+
+
+# -- tests that run
+
+
+def test_a_held_trace_is_finished_by_its_test_only():
+    """The end of a server's span in it does not make it finished."""
+    traces = Traces()
+    traces.hold(SERVER.trace_id)
+    assert traces.add([SERVER]) == []
+    assert traces.add(children(3, 1)) == []
+    test = build_span("test", 1, attributes=TEST)
+    assert names(traces.add([test])) == [["test", "server", "3"]]
+
+
+def test_what_comes_after_a_held_trace_is_finished_amends_it():
+    """Also the end of a server's span, whose caller is known."""
+    traces = Traces()
+    traces.hold(SERVER.trace_id)
+    traces.add([build_span("test", 1, attributes=TEST)])
+    assert names(traces.add([SERVER])) == [["test", "server"]]
+
+
+def test_a_held_trace_is_handed_out_at_settle():
+    """As far as it is known."""
+    traces = Traces()
+    traces.hold(SERVER.trace_id)
+    traces.add(children(2, 1))
+    assert names(traces.settle()) == [["2"]]
+
+
+# -- settle
+
+
+def test_settle_hands_out_what_has_no_root():
+    """Orphans are not lost."""
+    traces = Traces()
+    traces.add(children(2, 2))
+    assert names(traces.settle()) == [["2", "3"]]
+    assert traces.settle() == []
+
+
+def test_a_root_may_come_after_settle():
+    """Then the trace is handed out whole."""
+    traces = Traces()
+    traces.add(children(2, 2))
+    traces.settle()
+    assert names(traces.add([build_span("root", 1)])) == [["root", "2", "3"]]
+
+
+# -- how much is kept
+
+
+def test_finished_traces_are_forgotten():
+    """Memory follows what is in flight: of 10,000 traces no more than some 512 are kept."""
+    traces = Traces()
+    handed_out = [trace for i in range(1, 10_001) for trace in traces.add([root(i)])]
+    assert len(handed_out) == 10_000
+    assert len(traces._traces) < 700
+
+
+def test_nothing_is_lost_when_a_finished_trace_is_forgotten():
+    """Late spans that were too few to be written are handed out then."""
+    traces = Traces(keep=4)
+    traces.add([root(1), *(span._replace(trace_id=1) for span in children(2, 20))])
+    assert traces.add([build_span("late", 99, 1, trace_id=1)]) == []
+    evicted = [t for i in range(2, 20) for t in traces.add([root(i)]) if t.trace_id == 1]
+    assert [len(trace.spans) for trace in evicted] == [22]
+
+
+def test_spans_that_come_after_their_trace_was_forgotten_are_handed_out():
+    """On their own, at the latest when everything settles."""
+    traces = Traces(keep=1)
+    for i in range(1, 10):
+        traces.add([root(i)])
+    traces.add([build_span("late", 2, 1, trace_id=1)])
+    assert names(traces.settle()) == [["late"]]
+
+
+def test_what_is_open_is_not_forgotten_with_what_is_finished():
+    """A background task of a finished trace still runs; so does a trace without a root so far."""
+    traces = Traces(keep=1)
+    traces.started(1, 2)
+    traces.add([root(1), build_span("x", 2, 1, trace_id=3)])
+    for i in range(10, 30):
+        traces.add([root(i)])
+    assert names(traces.add([build_span("task", 2, 1, trace_id=1)])) == [["root", "task"]]
+    assert names(traces.add([root(3)])) == [["root", "x"]]
+
+
+def test_roots_that_never_come_do_not_fill_the_memory():
+    """Every span is handed out, once, the oldest first; a bounded number waits."""
+    traces = Traces(waiting=100)
+    handed_out = []
+    for i in range(1, 1001):
+        handed_out += traces.add([build_span(f"{i}", 2, 1, trace_id=i)])
+        assert sum(trace.size for trace in traces._traces.values()) <= 130
+    handed_out += traces.settle()
+    assert names(handed_out) == [[f"{i}"] for i in range(1, 1001)]
+
+
+def test_a_root_that_never_ends_does_not_fill_the_memory():
+    """A worker's endless loop is one trace; its spans are handed out in parts."""
+    traces = Traces(waiting=100)
+    handed_out = [len(t.spans) for span in children(2, 1000) for t in traces.add([span])]
+    handed_out += [len(trace.spans) for trace in traces.settle()]
+    assert sum(handed_out) == 1000
+    assert max(handed_out) <= 130
+
+
+def test_spans_that_start_and_never_end_do_not_fill_the_memory():
+    """Those are known to a processor; there is nothing of them to hand out."""
+    traces = Traces(waiting=100)
+    for i in range(1, 1001):
+        traces.started(i, 1)
+        assert traces.add([]) == []
+    assert len(traces._traces) <= 230
+
+
+def test_a_test_that_runs_is_never_taken_apart():
+    """However many spans it has; nor do the traces of others push it out."""
+    traces = Traces(keep=1, waiting=10)
+    traces.hold(7)
+    for i in range(2, 200):
+        assert traces.add([build_span(f"{i}", i, 1, trace_id=7)]) == []
+        traces.add([build_span("orphan", 2, 1, trace_id=1000 + i)])
+    (trace,) = traces.add([root(7, attributes=TEST)])
+    assert len(trace.spans) == 199
