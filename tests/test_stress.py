@@ -161,10 +161,12 @@ class Program:
                     waiting.cancel()
                     task.cancel()
         else:
-            for event, task, child in zip(events, tasks, node.children, strict=True):
+            for event, task, child in zip(events, tuple(tasks), node.children, strict=True):
                 if child.fails == "cancel":
-                    asyncio.ensure_future(cancel_when(event, task))
-        done = await asyncio.gather(*tasks, return_exceptions=True)
+                    tasks.append(asyncio.ensure_future(cancel_when(event, task)))
+        done = await asyncio.gather(*tasks[: len(events)], return_exceptions=True)
+        for canceller in tasks[len(events) :]:
+            canceller.cancel()
         return [e for e in done if isinstance(e, Exception)]
 
     async def generated(self, node: Node, own: Noted) -> Any:
