@@ -41,9 +41,9 @@ def activate(names: Iterable[str], problems: Problems) -> Callable[[], None]:
     Raises:
         UnknownInstrumentationError: for a name that is not installed; it says which are.
     """
-    known = installed()
-    wanted: dict[str, EntryPoint] = {}
     names = list(names)
+    known = installed() if names else {}  # to look takes a tenth of a second
+    wanted: dict[str, EntryPoint] = {}
     for name in names:
         if name == "all":
             wanted.update((n, entry) for n, entry in known.items() if n not in NOT_FOR_ALL)

@@ -48,6 +48,8 @@ class Recorder:
         """Tests that run now, by trace id."""
         self.link_patterns: dict[str, str] = {}
         """URL patterns with a `{}` for the short form, by link type."""
+        self.outside: list[str] = []
+        """Names of what ran outside of tests."""
         self._tracer = tracer or global_tracer
 
     @property
@@ -76,7 +78,7 @@ class Recorder:
         if test is None:
             scope = scope_in(context)
             test = None if scope is None else scope.test
-        if test is None and len(self.running) == 1:
+        if (test is None or test.ended) and len(self.running) == 1:
             with contextlib.suppress(StopIteration, RuntimeError):
                 test = next(iter(self.running.values()))
         return None if test is None or test.ended else test
@@ -126,6 +128,7 @@ class Recorder:
             lines: list[str] = []
             for trace in self.report.others:
                 for result in to_results(trace.spans.values()).results:
+                    self.outside.append(str(result.name))
                     lines += tree_lines(plain(result))
                     for step in all_steps(result):
                         for a in step.attachments:

@@ -16,8 +16,8 @@ _SENSITIVE = re.compile(
     r"(?:password|passwd|passphrase|passcode|(?:^|[^a-z0-9])(?:"
     r"authorization|auth|(?:set[_-]?)?cookies?|pass|pwd|secrets?|credentials?|"
     r"(?:access|auth|bearer|id|refresh|session)?token|"
-    r"(?:api|access|account|private|secret|signing|encryption)[_-]?key(?:[_-]?id)?|"
-    r"session[._-]?(?:id|key)|csrf\w*|xsrf\w*|jwt|otp|pin|signature|sig|awsaccesskeyid"
+    r"(?:api|(?:aws)?access|account|private|secret|signing|encryption)[_-]?key(?:[_-]?id)?|"
+    r"session[._-]?(?:id|key)|csrf\w*|xsrf\w*|jwt|otp|pin|signature|sig"
     r"))\d*(?:$|[^a-z0-9](?!(?:bucket|count|details|length|limit|method|mode|policy|scheme|size|"
     r"ttl|type|usage)(?:$|[^a-z0-9])))",
     re.IGNORECASE,
@@ -26,26 +26,27 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 _USERINFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.\-]{0,30}://)[^/?#\s'\"]+@", re.IGNORECASE)
 _QUERY_VALUE = re.compile(
-    r"(?P<start>(?:^|[?&;#])\s*(?P<name>[^=&;#\s?]+)=)(?P<value>[^&;#\s'\"]+)"
+    r"(?P<start>(?:^|[?&;#])\s*(?P<name>[\w.%\[\]\-]+)=)(?P<value>[^&;#\s'\"]+)"
 )
+_UNMASKED = r"(?![=>]?[ \t]*\*{4})"  # not again, as an unquoted mask would take in what is after it
 _QUOTED = r"\\?'(?:[^'\\]|\\.)*'|\\?\"(?:[^\"\\]|\\.)*\""
 # Without a boundary on the left: `PGPASSWORD`, `client_secret`, `SharedAccessKey`.
 _ASSIGNED = re.compile(
     r"(?P<name>(?:password|passwd|passphrase|pwd|secret|token|"
     r"(?:api|access|account|private|secret|signing|encryption)[_-]?key)\b"
-    r"\\?['\"]?[ \t]*(?:=>|==?|:)[ \t]*)"
-    rf"(?:{_QUOTED}|[^\s;&]*[^\s;&,)}}\]])",
+    r"\\?['\"]?[ \t]*(?:=>|==?|:)"
+    rf"{_UNMASKED}[ \t]*)(?:{_QUOTED}|[^\s;&]*[^\s;&,)}}\]])",
     re.IGNORECASE,
 )
 _HEADER = re.compile(
-    r"(?P<name>\b(?:authorization|cookie)\b\\?['\"]?[ \t]*[=:][ \t]*)"
-    rf"(?:{_QUOTED}|[^\r\n]+)",
+    r"(?P<name>\b(?:authorization|cookie)\b\\?['\"]?[ \t]*[=:]"
+    rf"{_UNMASKED}[ \t]*)(?:{_QUOTED}|[^\r\n]+)",
     re.IGNORECASE,
 )
 _CREDENTIALS = re.compile(
     r"\b(?P<scheme>bearer|basic)\s+(?P<value>[\w.~+/\-]{6,}=*)", re.IGNORECASE
 )
-_JWT = re.compile(r"\beyJ[\w\-]{6,}\.[\w\-]{6,}\.[\w\-]*")
+_JWT = re.compile(r"(?<![\w\-])eyJ[\w\-]{6,}\.[\w\-]{6,}\.[\w\-]*")
 
 
 def is_sensitive(name: str) -> bool:

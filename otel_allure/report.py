@@ -96,7 +96,7 @@ class Report:
         if trace.has_test:
             self._write_results(trace)
         elif container is not None:
-            self._discard(trace.written)
+            self._supersede(trace, set())
             self._containers[container] = trace
             self._write_container(container)
         elif not all(map(is_session, trace.spans.values())):
@@ -123,9 +123,8 @@ class Report:
             self.publish("report_result", result=result)
         for container in translated.containers:
             self.publish("report_container", container=container)
-        uuids = {result.uuid for result in translated.results}
-        self._discard(trace.written - uuids)  # a root, until its parent came
-        trace.written = uuids
+        items: list[Any] = [*translated.results, *translated.containers]
+        self._supersede(trace, {item.uuid for item in items})
         for key, uuid in translated.uses:
             self._note_use(key, uuid)
 
@@ -136,9 +135,11 @@ class Report:
             if key in self._containers:  # the fixture came before its user
                 self._write_container(key)
 
-    def _discard(self, uuids: Iterable[str]) -> None:
-        for uuid in uuids:
+    def _supersede(self, trace: Trace, written: set[str]) -> None:
+        """Remove what was written of a part of a trace and is in what is `written` now."""
+        for uuid in trace.written - written:  # of a root, until its parent came
             self.directory.discard(uuid)
+        trace.written = written
 
     def publish(self, hook: str, **arguments: Any) -> None:
         """Write through the hooks of allure_commons, so that other listeners get it too.

@@ -6,6 +6,7 @@ A result that is reported again, because more of its trace arrived, replaces its
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -73,12 +74,12 @@ class ResultsDirectory:
             temporary.replace(self.path / file_name)
 
     def discard(self, uuid: str) -> None:
-        """Remove a result that turned out to be a part of another one."""
-        if uuid not in self.results:  # it could not be written
-            return
+        """Remove a result or container that turned out to be a part of another one."""
         self.results.discard(uuid)
-        with self._problems.caught(f"removing a result from {self.path}"):
-            (self.path / f"{uuid}-result.json").unlink(missing_ok=True)
+        with self._problems.caught(f"removing files from {self.path}"):
+            for kind in ("result", "container"):
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                    (self.path / f"{uuid}-{kind}.json").unlink()
 
     def _write_json(self, file_name: str, item: Any) -> bool:
         indent = 4 if os.environ.get("ALLURE_INDENT_OUTPUT") else None

@@ -189,15 +189,17 @@ class TestScope(Scope):
     """A running test. What `allure.dynamic` says goes here.
 
     Attributes:
+        first_title: the title until somebody gives it one.
         phase: the phase that is running, None between phases.
     """
 
     __test__ = False  # not a test class for pytest
-    __slots__ = ("description", "description_html", "labels", "links", "phase")
+    __slots__ = ("description", "description_html", "first_title", "labels", "links", "phase")
 
     def __init__(self, title: str, span: Span, before: Context) -> None:
         super().__init__(c.TEST, title, span, before)
         self.test = self
+        self.first_title = title
         self.phase: Scope | None = None
         self.labels: list[tuple[str, str]] = []
         self.links: list[tuple[str, str, str]] = []  # url, name, type

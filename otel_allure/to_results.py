@@ -63,7 +63,7 @@ def to_results(spans: Iterable[Span]) -> Translated:
     uses: list[tuple[tuple[int, int], str]] = []
     for root in tree.result_roots():
         result = _test_result(root, tree) if is_test(root) else _root_result(root, tree)
-        container = TestResultContainer(uuid=_uuid(root, 1), children=[result.uuid])
+        container = TestResultContainer(uuid=_uuid(root, _ITS_CONTAINER), children=[result.uuid])
         _fill(result, root, tree, container)
         results.append(result)
         if container.befores or container.afters:
@@ -120,8 +120,8 @@ class _Tree:
     """
 
     def __init__(self, spans: Iterable[Span]) -> None:
-        ordered = sorted(spans, key=_by_start)
-        self.by_id = {span.span_id: span for span in ordered}
+        self.by_id = {span.span_id: span for span in sorted(spans, key=_by_start)}
+        ordered = list(self.by_id.values())
         self.children: dict[int, list[Span]] = {}
         self.roots: list[Span] = []
         self.last_ns = max((s.end_ns or s.start_ns for s in ordered), default=0)
@@ -391,10 +391,13 @@ def _test_result(span: Span, tree: _Tree) -> TestResult:
         historyId=_text(a, c.HISTORY_ID) or _md5(full_name),
         description=_text(a, c.DESCRIPTION),
         descriptionHtml=_text(a, c.DESCRIPTION_HTML),
-        labels=[Label(name=n, value=v) for n, v in _rows(span, c.LABEL_NAMES, c.LABEL_VALUES)],
+        labels=[
+            Label(name=label, value=value or "")
+            for label, value in _rows(span, c.LABEL_NAMES, c.LABEL_VALUES)
+        ],
         links=[
-            Link(url=url, name=name, type=kind)
-            for url, name, kind in _rows(span, c.LINK_URLS, c.LINK_NAMES, c.LINK_TYPES)
+            Link(url=url, name=text, type=kind)
+            for url, text, kind in _rows(span, c.LINK_URLS, c.LINK_NAMES, c.LINK_TYPES)
         ],
     )
     result.start, result.stop = tree.milliseconds(_timed(span, tree))
@@ -467,11 +470,14 @@ def _md5(*texts: str) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
+_ITS_CONTAINER = 1 << 63
+
+
 def _uuid(span: Span, salt: int = 0) -> str:
     """Return the uuid of what is made of `span`: the same each time, so that files are replaced.
 
     Trace ids are random, so are their results' uuids.
     """
-    mixed = (span.span_id + salt) * 0x9E3779B97F4A7C15_F39CC0605CEDC835
+    mixed = (span.span_id ^ salt) * 0x9E3779B97F4A7C15_F39CC0605CEDC835
     digits = f"{(span.trace_id ^ mixed) & (1 << 128) - 1:032x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -23,6 +23,7 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 from otel_allure import conventions as c
 from otel_allure import spans
 from otel_allure.clock import now_ns
+from otel_allure.scope import _SCOPE_KEY
 
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
@@ -209,7 +210,10 @@ class RecordingTracer(trace.Tracer):
         set_status_on_exception: bool = True,
     ) -> RecordingSpan:
         """Start a span below the one in `context`, by default the current context."""
-        parent: Any = (current_context() if context is None else context).get(_SPAN_KEY)
+        context = current_context() if context is None else context
+        parent: Any = context.get(_SPAN_KEY)
+        if type(parent) is trace.NonRecordingSpan:
+            parent = _recorded_parent(parent, context)
         span = RecordingSpan(self, name, parent, start_time or now_ns())
         if kind is not SpanKind.INTERNAL:
             span.kind = kind
@@ -242,6 +246,15 @@ class RecordingTracer(trace.Tracer):
             if span.owner is not None:
                 span.attributes.update(span.owner.described())
         return [span.record() for span in unfinished]
+
+
+def _recorded_parent(parent: trace.Span, context: Context) -> Any:
+    """Return `parent`, or the scope's span in place of one below it that a sampler dropped."""
+    scope: Any = context.get(_SCOPE_KEY)
+    dropped = parent.get_span_context()
+    if scope is None or dropped.is_remote:
+        return parent
+    return scope.span if scope.span.get_span_context().trace_id == dropped.trace_id else parent
 
 
 def _id_generator() -> Callable[[], int]:

@@ -59,6 +59,11 @@ def hello(name):
     return {f"GET /hello/{name} → 200": [{"GET /hello/{name} → 200": ["in the handler"]}]}
 
 
+def rows(result):
+    """The tree of a result, with server spans named alike: old versions name the handler."""
+    return json.loads(json.dumps(tree(result)).replace("GET hello ", "GET /hello/{name} "))
+
+
 CHOICES = [
     "--allure-otel-instrument=aiohttp-client,aiohttp-server",
     "--allure-otel-instrument=all",
@@ -71,10 +76,11 @@ def test_traffic(run, option):
     """Step, client span, server span and the handler's step are nested, also when concurrent."""
     done = run(TRAFFIC, option, passed=1)
     result = done.report["test_traffic"]
-    one, both, nobody = tree(result)
+    one, both, nobody = rows(result)
     assert one == {"say hello": [hello("world")]}
     assert sorted(both["to both"], key=str) == [hello("one"), hello("two")]
-    assert nobody == {"to nobody": [{"GET /nobody → 404": ["GET /nobody → 404"]}]}
+    (request,) = nobody["to nobody"]  # a 404 that was expected is no failure
+    assert list(request) == ["GET /nobody → 404"]
     assert "not complete" not in done.outcome.stdout.str()
 
 
@@ -98,7 +104,7 @@ def test_deactivation(pytester, monkeypatch):
         import aiohttp.web
         from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
         from opentelemetry.instrumentation.aiohttp_server import AioHttpServerInstrumentor
-        from otel_allure.testing import Results, tree
+        from otel_allure.testing import Results
 
         application = aiohttp.web.Application
         AioHttpClientInstrumentor().instrument()
@@ -109,7 +115,7 @@ def test_deactivation(pytester, monkeypatch):
         ])
         (result,) = Results("results").results
         print(json.dumps([
-            status, tree(result)[0],
+            status, {"steps": result["steps"][:1]},
             AioHttpClientInstrumentor().is_instrumented_by_opentelemetry,
             AioHttpServerInstrumentor().is_instrumented_by_opentelemetry,
             aiohttp.web.Application is application,
@@ -117,7 +123,9 @@ def test_deactivation(pytester, monkeypatch):
         """,
     )
     done = pytester.run(sys.executable, "main.py")
-    assert json.loads(done.outlines[-1]) == [0, {"say hello": [hello("world")]}, True, False, True]
+    status, found, *state = json.loads(done.outlines[-1])
+    assert (status, rows(found)) == (0, [{"say hello": [hello("world")]}])
+    assert state == [True, False, True]
 
 
 INSTRUMENTORS = """
@@ -160,7 +168,7 @@ def test_failures(run, pytester, names):
     # Many people have instrumentations of libraries that they do not have.
     install(pytester, "absent", ["absent = no_such_module:Other"], "no-such-library >= 1")
     done = run(TRAFFIC, f"--allure-otel-instrument={names},aiohttp-client,aiohttp-server", passed=1)
-    assert tree(done.report["test_traffic"])[0] == {"say hello": [hello("world")]}
+    assert rows(done.report["test_traffic"])[0] == {"say hello": [hello("world")]}
     text = done.outcome.stdout.str()
     assert "activating failing: RuntimeError: cannot do it" in text
     assert "activating missing: ModuleNotFoundError: No module named 'no_such_module'" in text

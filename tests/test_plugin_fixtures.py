@@ -440,3 +440,44 @@ def test_async_fixtures(run, plugin):
     assert {r["name"]: tree(r) for r in report.results} == {
         f"test_{n}": [f"body {n}"] for n in ("one", "two", "three")
     }
+
+
+def test_skipped_tests_have_no_fixtures_that_they_did_not_use(run):
+    """Also those that run for other tests; one whose fixture fails has that, and what came before."""
+    done = run(
+        """
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def first():
+            pass
+
+        @pytest.fixture(scope="module")
+        def fails(first):
+            raise ValueError
+
+        @pytest.fixture(scope="module")
+        def never(fails):
+            pass
+
+        def test_uses(first):
+            pass
+
+        @pytest.mark.skip
+        def test_skipped(first):
+            pass
+
+        def test_error(first, never):
+            pass
+        """,
+        plugins=(),
+        passed=1,
+        skipped=1,
+        errors=1,
+    )
+    used = {r["name"]: [f["name"] for f in done.report.fixtures_of(r)] for r in done.report.results}
+    assert used == {
+        "test_uses": ["first"],
+        "test_skipped": [],
+        "test_error": ["first", "fails"],
+    }

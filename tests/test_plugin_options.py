@@ -9,6 +9,8 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from allure_commons._allure import StepContext
+from opentelemetry import trace
 
 from otel_allure.testing import Results, tree
 
@@ -285,10 +287,12 @@ def test_test_plan(pytester, monkeypatch, plan, options, expected):
     ],
 )
 def test_bad_values(pytester, monkeypatch, option, message):
-    """A wrong value is a usage error that names the right ones."""
+    """A wrong value is a usage error that names the right ones, and leaves nothing behind."""
+    before = StepContext.__enter__, type(trace)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     done = pytester.runpytest_inprocess("-p", "otel_allure", "--alluredir=results", option)
     assert done.ret == pytest.ExitCode.USAGE_ERROR
+    assert (StepContext.__enter__, type(trace)) == before
     done.stderr.fnmatch_lines([f"*{message}*"])
     assert not (pytester.path / "results").exists()
 
@@ -406,3 +410,43 @@ def test_beside_allure_pytest(pytester, first, workers):
     assert [tree(result) for result in report.results] == [[{"a step": ["[an attachment]"]}]]
     # Only ours gives an attachment without a type one.
     assert report["test_one"]["steps"][0]["attachments"][0]["type"] == "text/plain"
+
+
+CONFTEST = """
+def pytest_configure(config):
+    config.option.allure_report_dir = {directory!r}
+    config.option.allure_link_pattern = [["issue", "https://issues.example/{{}}"]]
+"""
+LINKED = """
+import allure
+
+@allure.issue("1")
+def test_linked():
+    allure.dynamic.issue("2")
+"""
+
+
+@pytest.mark.parametrize("option", [[], ["--alluredir=other"]])
+def test_conftest_decides_where_the_report_goes(run, pytester, option):
+    """Its `pytest_configure` may set the options; nothing is left where they pointed before."""
+    pytester.makeconftest(CONFTEST.format(directory="decided"))
+    run(LINKED, *option, plugins=(), alluredir=False, passed=1)
+    (result,) = Results(pytester.path / "decided").results
+    urls = sorted(link["url"] for link in result["links"])
+    assert urls == ["https://issues.example/1", "https://issues.example/2"]
+    assert not (pytester.path / "other").exists()
+
+
+def test_conftest_decides_that_there_is_no_report(run, pytester):
+    pytester.makeconftest(CONFTEST.format(directory=None))
+    run(LINKED, plugins=(), passed=1)
+    assert not (pytester.path / "results").exists()
+
+
+def test_what_runs_outside_of_tests_is_told(run, pytester):
+    """A step in a conftest file, for instance: it is kept, and the summary says where."""
+    pytester.makeconftest("import allure\nwith allure.step('in conftest'):\n    pass\n")
+    done = run(ONE_TEST, plugins=(), passed=1)
+    done.outcome.stdout.fnmatch_lines(["otel-allure: 1 steps or spans outside of tests*in conftest*"])
+    (entry,) = [a for g in done.report.globals for a in g["attachments"]]
+    assert "in conftest" in done.report.body(entry)

@@ -732,3 +732,75 @@ def test_as_allure_pytest(run, pytester, tmp_path):
     # We keep the values of masked and hidden parameters out of the file.
     found["by the body"]["parameters"] = masked
     assert found == expected
+
+
+def test_one_bad_piece_of_metadata_loses_no_other(run):
+    """A parameter without a repr, a title without an end: the rest is there, and it is told."""
+    done = run(
+        """
+        import allure
+        import pytest
+
+        class NoRepr:
+            def __repr__(self):
+                raise ValueError("no repr")
+
+        @allure.title("Title {x}")
+        @allure.description("kept")
+        @pytest.mark.parametrize("x, y", [(NoRepr(), 1)], ids=["id"])
+        def test_bad(x, y):
+            pass
+        """,
+        plugins=(),
+        passed=1,
+    )
+    (result,) = done.report.results
+    assert result["description"] == "kept"
+    assert [p["name"] for p in result["parameters"]] == ["x", "y"]
+    assert result["historyId"]
+    assert "no repr" in done.outcome.stdout.str()
+
+
+def test_items_renamed_and_told_late(run, pytester):
+    """Names changed in set-up count, and a session fixture's finalizer speaks of the last test."""
+    pytester.makeconftest(
+        """
+        import allure
+        import pytest
+
+        def pytest_runtest_setup(item):
+            item.name = f"{item.name} renamed"
+
+        @pytest.fixture(scope="session", autouse=True)
+        def session():
+            yield
+            allure.dynamic.label("told", "in the end")
+
+        @pytest.hookimpl(wrapper=True)
+        def pytest_runtest_makereport(item, call):
+            report = yield
+            if report.when == "call":
+                allure.attach("picture", "screenshot")
+            return report
+        """
+    )
+    done = run(
+        """
+        import allure
+
+        def test_one():
+            pass
+
+        @allure.title("Title")
+        def test_two():
+            print("text")
+            allure.attach("body", "in the body")
+        """,
+        plugins=(),
+        passed=2,
+    )
+    one, two = done.report["test_one renamed"], done.report["Title"]
+    told = {"name": "told", "value": "in the end"}
+    assert (told in one["labels"], told in two["labels"]) == (False, True)
+    names = [a["name"] for a in two["attachments"]]
+    assert names == ["in the body", "screenshot", "stdout"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import allure_commons
@@ -46,7 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Begin to record before any code of the user is imported."""
-    _start(early_config)
+    _start(early_config, parsed=False)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -64,9 +65,22 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{mark}: {meaning}")
 
     _start(config)
-    listener = config.stash.get(_listener, None)
-    if listener is not None:
-        _register(config, listener)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Begin for good: conftest files have had their say about where the report goes."""
+    config = session.config
+    results_dir = _results_dir(config)
+    if results_dir is None:
+        _run_all(config.stash.get(_undo, []))
+        return
+    _start(config)
+    listener = config.stash[_listener]
+    listener.report.directory.path = Path(results_dir)
+    listener.recorder.link_patterns = dict(config.option.allure_link_pattern)
+    _prepare_directory(config, listener)
+    listener.open_session()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
@@ -77,9 +91,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Confi
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Say what could not be reported."""
+    """Say what could not be reported, and what is not where one would look for it."""
     listener = config.stash.get(_listener, None)
-    if listener is not None and (lines := listener.problems.lines()):
+    if listener is None:
+        return
+    outside = listener.recorder.outside
+    if outside:
+        terminalreporter.write_line(
+            f"otel-allure: {len(outside)} steps or spans outside of tests are among the report's"
+            f" global attachments, the first is {outside[0]!r}"
+        )
+    if lines := listener.problems.lines():
         terminalreporter.section("otel-allure: the report is not complete", yellow=True)
         for line in lines:
             terminalreporter.write_line(line)
@@ -97,10 +119,15 @@ def pytest_testnodedown(node: Any) -> None:
 # -- starting and stopping
 
 
-def _results_dir(config: pytest.Config) -> str | None:
-    """Return where the report goes, None if none is wanted."""
-    given: str | None = getattr(config.known_args_namespace, "allure_report_dir", None)
-    given = given or getattr(config.option, "allure_report_dir", None)
+def _results_dir(config: pytest.Config, *, parsed: bool = True) -> str | None:
+    """Return where the report goes, None if none is wanted.
+
+    Before all options are `parsed`, what is known of the command line has to do.
+    """
+    known: str | None = getattr(config.known_args_namespace, "allure_report_dir", None)
+    given = config.option.allure_report_dir if parsed else known
+    if known and not given:
+        return None  # a conftest file has said so
     if given:
         return os.path.abspath(given)
     exporters = os.environ.get("OTEL_TRACES_EXPORTER", "")
@@ -111,18 +138,25 @@ def _results_dir(config: pytest.Config) -> str | None:
     return None
 
 
-def _start(config: pytest.Config) -> None:
+def _start(config: pytest.Config, *, parsed: bool = True) -> None:
     """Begin to record, if a report is wanted and this has not been done."""
-    results_dir = _results_dir(config)
+    results_dir = _results_dir(config, parsed=parsed)
     if results_dir is None or _listener in config.stash:
         return
     from otel_allure import instrumentation
+    from otel_allure.pytest_plugin import cooperative
     from otel_allure.pytest_plugin.session import AllureListener
 
-    listener = AllureListener(config, results_dir)
+    listener = config.stash[_listener] = AllureListener(config, results_dir)
     listener.start()
-    config.stash[_listener] = listener
-    undo = config.stash[_undo] = [listener.stop]
+    directory = listener.report.directory
+    config.pluginmanager.register(listener, _LISTENER)
+    allure_commons.plugin_manager.register(directory)
+    undo = config.stash[_undo] = [
+        listener.stop,
+        lambda: allure_commons.plugin_manager.unregister(directory),
+        lambda: config.pluginmanager.unregister(listener),
+    ]
     config.add_cleanup(lambda: _run_all(undo))
     listener.provider.add_exporters_from_environment()
     try:
@@ -130,26 +164,21 @@ def _start(config: pytest.Config) -> None:
         undo.append(instrumentation.activate(names, listener.problems))
     except instrumentation.UnknownInstrumentationError as error:
         raise pytest.UsageError(f"{options.INSTRUMENT}: {error}") from None
+    undo.insert(0, cooperative.follow(listener))
 
 
-def _register(config: pytest.Config, listener: AllureListener) -> None:
-    from otel_allure.pytest_plugin import cooperative
-
+def _prepare_directory(config: pytest.Config, listener: AllureListener) -> None:
     is_worker = hasattr(config, "workerinput")
     directory = listener.report.directory
     if config.option.clean_alluredir and not config.option.collectonly and not is_worker:
         directory.clean()
     directory.make()
-    listener.recorder.link_patterns = dict(config.option.allure_link_pattern)
-    config.pluginmanager.register(listener, _LISTENER)
-    allure_commons.plugin_manager.register(directory)
-    config.stash[_undo].append(lambda: allure_commons.plugin_manager.unregister(directory))
-    config.stash[_undo].insert(0, cooperative.follow(listener))
     if is_worker:
         listener.worker_output = config.workeroutput  # type: ignore[attr-defined]
 
 
 def _run_all(undo: list[Callable[[], None]]) -> None:
-    """Call what undoes the start: the listener stops first, what it writes with goes last."""
-    for action in undo:
-        action()
+    """Call, once, what undoes the start: the listener stops first, what it writes with goes last.
+    """
+    while undo:
+        undo.pop(0)()

@@ -32,7 +32,7 @@ class MarkDecorators:
     """Everything else is a mark, so that it is inherited from classes and modules."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self._patterns = dict(config.option.allure_link_pattern)
+        self._config = config
 
     @hookimpl
     def decorate_as_description(self, test_description: str) -> pytest.MarkDecorator:
@@ -52,7 +52,8 @@ class MarkDecorators:
     @hookimpl
     def decorate_as_link(self, url: str, link_type: str, name: str | None) -> pytest.MarkDecorator:
         """Link the test to a page."""
-        url = self._patterns.get(link_type, "{}").format(url)
+        patterns = dict(self._config.option.allure_link_pattern)
+        url = patterns.get(link_type, "{}").format(url)
         name = url if name is None else name
         return _mark(metadata.LINK_MARK, url, name=name, link_type=link_type)
 

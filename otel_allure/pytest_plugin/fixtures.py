@@ -29,6 +29,7 @@ class FixtureLife:
 
     Attributes:
         container: the span of its life; None for a fixture of function scope.
+        failed: whether its set-up did.
         context: what is current for the fixture's own code.
 
     A container says which tests used it, so its span ends when those have, with the time of the
@@ -43,6 +44,7 @@ class FixtureLife:
         self.context = Context()
         self._recorder = recorder
         self._test = test
+        self.failed = False
         self._users = 0
         self._torn_down_ns: int | None = None
 
@@ -67,6 +69,7 @@ class FixtureLife:
     @contextmanager
     def part(self, phase: str, name: str) -> Iterator[None]:
         """Run the block as the fixture's `before` or one of its `after`s."""
+        __tracebackhide__ = True
         parent = self._parent_context()
         span = self._recorder.tracer.start_span(name, parent, start_time=now_ns())
         scope = Scope(c.FIXTURE, name, span, parent)
@@ -93,6 +96,7 @@ class FixtureLife:
         name = f"{self.name}::{getattr(finalizer, '__name__', index)}"
 
         def recorded() -> object:
+            __tracebackhide__ = True
             with self.part("after", name):
                 return finalizer()
 
@@ -111,6 +115,7 @@ class Fixtures:
         self, fixturedef: pytest.FixtureDef[Any], test: TestScope | None
     ) -> Generator[None, Any, Any]:
         """Record a fixture's set-up around the `yield`, and see to its finalizers."""
+        __tracebackhide__ = True
         name = getattr(fixturedef.func, metadata.TITLE_ATTRIBUTE, None) or fixturedef.argname
         life = self._lives[fixturedef] = FixtureLife(
             name, self._recorder, test, self._container(fixturedef, name, test)
@@ -123,6 +128,9 @@ class Fixtures:
         try:
             with life.part("before", name):
                 return (yield)
+        except BaseException:
+            life.failed = True
+            raise
         finally:
             _set_function(fixturedef, function)
             for index, finalizer in enumerate(finalizers[before:]):
@@ -151,13 +159,18 @@ class Fixtures:
         for fixturedef in list(self._lives):
             self.tear_down(fixturedef)
 
-    def used_by(self, item: pytest.Item) -> Iterator[FixtureLife]:
-        """Yield the wider fixtures in the test's closure, overridden ones too."""
+    def used_by(self, item: pytest.Item, complete: bool) -> Iterator[FixtureLife]:
+        """Yield the wider fixtures in the test's closure, overridden ones too.
+
+        If the test's set-up is not `complete`, because it was skipped or a fixture failed, only
+        those count that it came to.
+        """
         request = getattr(item, "_request", None)
+        reached = getattr(request, "_fixture_defs", {})
         for name in getattr(request, "fixturenames", ()):
             for fixturedef in item.session._fixturemanager.getfixturedefs(name, item) or ():
                 life = self._lives.get(fixturedef)
-                if life is not None and life.container is not None:
+                if life is not None and (complete or life.failed or name in reached):
                     yield life
 
 

@@ -100,7 +100,7 @@ def title(item: pytest.Item) -> str:
         return item.name
     values: dict[str, Any] = {}
     callspec = getattr(item, "callspec", None)
-    if callspec is not None and callspec.id:
+    if callspec is not None:
         values["param_id"] = _unescaped(callspec.id)
         values.update(callspec.params)
     values.update(getattr(item, "funcargs", None) or {})
@@ -123,7 +123,8 @@ def description(item: pytest.Item) -> str | None:
     text = _mark_value(item, DESCRIPTION_MARK)
     if text:
         return str(text)
-    return getattr(getattr(item, "function", None), "__doc__", None)
+    function = getattr(item, "function", None)
+    return None if function is None else function.__doc__  # None has a docstring, too
 
 
 def description_html(item: pytest.Item) -> str | None:

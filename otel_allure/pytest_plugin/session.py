@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from _pytest import python as pytest_python
 from allure_commons.types import AttachmentType
-from allure_commons.utils import md5, represent
+from allure_commons.utils import md5
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -30,6 +30,7 @@ from otel_allure import recorder as recorders
 from otel_allure.clock import now_ns
 from otel_allure.exporter import AllureSpanProcessor
 from otel_allure.outcome import BROKEN, FAILED, PASSED, SKIPPED, Outcome, message_of
+from otel_allure.problems import Problems
 from otel_allure.provider import SessionProvider
 from otel_allure.pytest_plugin import metadata
 from otel_allure.pytest_plugin.coroutines import in_context, is_async
@@ -37,6 +38,8 @@ from otel_allure.pytest_plugin.fixtures import FixtureLife, Fixtures
 from otel_allure.report import Report
 from otel_allure.results_directory import as_string
 from otel_allure.scope import Parameter, Scope, TestScope, attached
+from otel_allure.steps import represented
+from otel_allure.threads import hand_over_contexts
 from otel_allure.tracer import RecordingSpan, RecordingTracer
 
 
@@ -45,6 +48,7 @@ class RunningTest:
 
     def __init__(self, item: pytest.Item, scope: TestScope) -> None:
         self.item = item
+        self.nodeid = item.nodeid
         self.scope = scope
         self.outcome: Outcome | None = None
         self.identified = False
@@ -72,20 +76,27 @@ class RunningTest:
         phase.attributes = {c.PHASE_NAME: name}
         return phase
 
-    def identify(self) -> None:
-        """Find out name, identity and parameters, once the fixtures are there to fill titles."""
+    def identify(self, problems: Problems) -> None:
+        """Find out title, description and parameters, once the fixtures are there to fill titles.
+
+        What was told to the test already, by `allure.dynamic`, stays.
+        """
         item, test = self.item, self.scope
         self.identified = True
-        known = {parameter.name for parameter in test.parameters}
-        for name, value in metadata.callspec_parameters(item).items():
-            if name not in known:
-                test.parameters.append(Parameter(name, represent(value)))
-        if test.title == item.name:
-            test.title = metadata.title(item)
-        if test.description is None:
-            test.description = metadata.description(item)
-        if test.description_html is None:
-            test.description_html = metadata.description_html(item)
+        with problems.caught("taking a test's parameters"):
+            known = {parameter.name for parameter in test.parameters}
+            for name, value in metadata.callspec_parameters(item).items():
+                if name not in known:
+                    test.parameters.append(Parameter(name, represented(value)))
+        with problems.caught("taking a test's title"):
+            if test.title == test.first_title:
+                test.title = metadata.title(item)
+        with problems.caught("taking a test's description"):
+            test.description = test.description or metadata.description(item)
+            test.description_html = test.description_html or metadata.description_html(item)
+
+
+_RUNNING = pytest.StashKey[RunningTest]()
 
 
 class AllureListener:
@@ -113,10 +124,12 @@ class AllureListener:
         """Begin to record, before any code of the user is imported."""
         self.provider.install()
         recorders.activate(self.recorder)
+        self._take_threads_back = hand_over_contexts()
 
     def stop(self) -> None:
         """Write what is left and put everything back."""
         self.settle()
+        self._take_threads_back()
         recorders.deactivate(self.recorder)
         self.provider.uninstall()
 
@@ -147,8 +160,7 @@ class AllureListener:
         self.report.settle([*self._tracer.unfinished(), *self._processor.unfinished()])
         self.recorder.write_outside_of_tests()
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self) -> None:
+    def open_session(self) -> None:
         """Open the session's span, in the trace that TRACEPARENT names, if any."""
         carrier = {
             name: os.environ[name.upper()]
@@ -185,16 +197,21 @@ class AllureListener:
 
     def open(self, item: pytest.Item) -> RunningTest:
         """Return the running attempt at `item`; the first to ask opens it."""
-        running = self.running.get(item.nodeid)
+        running = self.running_at(item)
         if running is None:
             span = self.provider.tracer().start_span(
                 item.name, Context(), links=self._session_links, start_time=now_ns()
             )
-            scope = TestScope(item.name, span, Context())
-            running = self.running[item.nodeid] = RunningTest(item, scope)
-            self.recorder.running[span.trace_id] = scope
+            running = RunningTest(item, TestScope(item.name, span, Context()))
+            item.stash[_RUNNING] = self.running[item.nodeid] = running
+            self.recorder.running[span.trace_id] = running.scope
             self.report.hold(span.trace_id)
         return running
+
+    def running_at(self, item: pytest.Item) -> RunningTest | None:
+        """Return the running attempt at `item`, if there is one."""
+        running = item.stash.get(_RUNNING, None)
+        return None if running is None or running.scope.ended else running
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -204,24 +221,29 @@ class AllureListener:
             with attached(running.scope.context):
                 return (yield)
         finally:
-            if self.running.get(item.nodeid) is not None:
-                self.finish(self.running[item.nodeid])
+            last = self.running_at(item)
+            if last is not None:
+                self.finish(last)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Record the set-up; then the fixtures are known."""
+        __tracebackhide__ = True
         running = self.open(item)
+        complete = False
         try:
             with self._phase(running, "setup"):
-                return (yield)
+                result = yield
+            complete = True
+            return result
         finally:
-            with self.problems.caught("identifying a test"):
-                self._note_fixtures(running)
-                running.identify()
+            self._note_fixtures(running, complete)
+            running.identify(self.problems)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Record the call, whose time is the test's."""
+        __tracebackhide__ = True
         running = self.open(item)
         try:
             with self._phase(running, "call"):
@@ -231,17 +253,18 @@ class AllureListener:
             running.outcome = Outcome(BROKEN, message_of(error))
             raise
         finally:
-            with self.problems.caught("noting a test's fixtures"):
-                self._note_fixtures(running)
+            self._note_fixtures(running, complete=True)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Record the tear-down."""
+        __tracebackhide__ = True
         with self._phase(self.open(item), "teardown"):
             return (yield)
 
     @contextmanager
     def _phase(self, running: RunningTest, name: str) -> Iterator[None]:
+        __tracebackhide__ = True
         phase = running.begin_phase(name, self.provider.tracer())
         with attached(phase.context):
             try:
@@ -249,13 +272,15 @@ class AllureListener:
             finally:
                 phase.end()
 
-    def _note_fixtures(self, running: RunningTest) -> None:
-        for life in self._fixtures.used_by(running.item):
-            running.use(life)
+    def _note_fixtures(self, running: RunningTest, complete: bool) -> None:
+        with self.problems.caught("noting a test's fixtures"):
+            for life in self._fixtures.used_by(running.item, complete):
+                running.use(life)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
         """Make the call current inside of a coroutine; see `coroutines`."""
+        __tracebackhide__ = True
         function = pyfuncitem.obj
         if not is_async(function):
             return (yield)
@@ -272,18 +297,18 @@ class AllureListener:
         try:
             return (yield)
         finally:
-            running = self.running.get(nodeid)
-            if running is not None:
-                self.finish(running)
+            for running in list(self.running.values()):
+                if nodeid in (running.nodeid, running.item.nodeid):
+                    self.finish(running)
 
     def finish(self, running: RunningTest) -> None:
         """End an attempt, with all that is known of it."""
         item, test = running.item, running.scope
-        self.running.pop(item.nodeid, None)
+        self.running.pop(running.nodeid, None)
         self.recorder.running.pop(test.span.get_span_context().trace_id, None)
         with self.problems.caught("finishing a test"):
             if not running.identified:
-                running.identify()
+                running.identify(self.problems)
             full_name = metadata.full_name(item)
             originals = metadata.callspec_parameters(item)
             test.attributes = {
@@ -318,7 +343,7 @@ class AllureListener:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Take over what pytest made of a phase."""
         report = yield
-        running = self.running.get(item.nodeid)
+        running = self.running_at(item)
         if running is not None:
             with self.problems.caught("taking a test's outcome"):
                 outcome = _outcome(report, call)
@@ -348,11 +373,12 @@ class AllureListener:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: Any
     ) -> Generator[None, Any, Any]:
-        """Record a fixture's set-up; what parametrize passes directly is none."""
-        if fixturedef.func is _DIRECT_PARAMETER:
+        """Record a fixture's set-up; what plugins make up to pass values on is none."""
+        __tracebackhide__ = True
+        if fixturedef.func is _DIRECT_PARAMETER or fixturedef.argname.startswith(_NO_FIXTURES):
             return (yield)
         item = getattr(request, "_pyfuncitem", None)
-        running = self.running.get(item.nodeid) if item is not None else None
+        running = self.running_at(item) if item is not None else None
         test = running.scope if running is not None else None
         return (yield from self._fixtures.set_up(fixturedef, test))
 
@@ -370,6 +396,7 @@ class AllureListener:
 
 # pytest makes a fixture of every directly parametrized argument. They are parameters already.
 _DIRECT_PARAMETER = getattr(pytest_python, "get_direct_param_fixture_func", None)
+_NO_FIXTURES = ("pytestbdd_stepdef_",)
 _RESULT_STATUS = {PASSED: "pass", FAILED: "fail", BROKEN: "fail"}
 
 
