@@ -72,10 +72,16 @@ def trees(directory: Path) -> dict[str, Any]:
     return {result["name"]: tree(result) for result in Results(directory).results}
 
 
-def remote(span_id: int) -> Any:
+def remote(span_id: int, trace_id: int = 0xABCD) -> Any:
     """Return a context in which a span of another process is current."""
-    context = SpanContext(0xABCD, span_id, is_remote=True, trace_flags=TraceFlags(1))
+    context = SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(1))
     return trace.set_span_in_context(NonRecordingSpan(context))
+
+
+def served(client: trace.Span) -> Any:
+    """Return what a server extracts from the request of a client, also in the same process."""
+    context = client.get_span_context()
+    return remote(context.span_id, context.trace_id)
 
 
 # -- every route
@@ -84,43 +90,39 @@ def remote(span_id: int) -> Any:
 def record(tracer: trace.Tracer) -> None:
     """Make what a real run makes: tests, fixtures, nesting, errors, orphans, remote parents."""
     start = tracer.start_as_current_span
-    with start("db", attributes={c.KIND: c.CONTAINER}) as db:
-        with start("db", attributes={c.KIND: c.FIXTURE, c.PHASE_NAME: "before"}):
-            with start("create", attributes={c.KIND: c.STEP}):
-                pass
+    step = {c.KIND: c.STEP, c.STATUS: "failed"}
+    setup, call = ({c.KIND: c.PHASE, c.PHASE_NAME: name} for name in ("setup", "call"))
+    before = {c.KIND: c.FIXTURE, c.PHASE_NAME: "before"}
+    request = {"http.request.method": "GET", "url.full": "http://u:p@h/x?token=t"}
+    with (
+        start("db", attributes={c.KIND: c.CONTAINER}) as db,
+        start("db", attributes=before),
+        start("create", attributes=step),
+    ):
+        pass
     for name in ("one", "two"):
-        link = Link(db.get_span_context(), {c.KIND: c.CONTAINER})
-        with start(name, links=[link], attributes={c.KIND: c.TEST}):
-            with start("setup", attributes={c.KIND: c.PHASE, c.PHASE_NAME: "setup"}):
-                with start("user", attributes={c.KIND: c.FIXTURE, c.PHASE_NAME: "before"}):
-                    pass
-            with start("call", attributes={c.KIND: c.PHASE, c.PHASE_NAME: "call"}):
+        links = [Link(db.get_span_context(), {c.KIND: c.CONTAINER})]
+        with start(name, links=links, attributes={c.KIND: c.TEST}):
+            with start("setup", attributes=setup), start("user", attributes=before):
+                pass
+            with start("call", attributes=call):
                 for i in range(12):
-                    with start(f"step {i}", attributes={c.KIND: c.STEP, c.STATUS: "failed"}):
-                        pass
-                attributes = {"http.request.method": "GET", "url.full": "http://u:p@h/x?token=t"}
-                with start("GET", kind=SpanKind.CLIENT, attributes=attributes) as client:
-                    context = SpanContext(
-                        client.get_span_context().trace_id,
-                        client.get_span_context().span_id,
-                        is_remote=True,
-                        trace_flags=TraceFlags(1),
-                    )
-                    served = trace.set_span_in_context(NonRecordingSpan(context))
-                    with start("GET", served, SpanKind.SERVER, {"http.route": "/x"}):
-                        with start("SELECT", kind=SpanKind.CLIENT, attributes={"db.system": "x"}):
-                            pass
-                lost = tracer.start_span("lost")  # never exported: it never ends
-                with start("orphan", trace.set_span_in_context(lost)):
+                    tracer.start_span(f"step {i}", attributes=step).end()
+                with (
+                    start("GET", kind=SpanKind.CLIENT, attributes=request) as client,
+                    start("serve", served(client), SpanKind.SERVER),
+                    start("SELECT", kind=SpanKind.CLIENT, attributes={"db.system": "x"}),
+                ):
                     pass
+                never_ends = trace.set_span_in_context(tracer.start_span("never ends"))
+                tracer.start_span("orphan", never_ends).end()
     with start("GET /a", remote(1), SpanKind.SERVER), start("below"):
         pass
-    with start("GET /b", remote(2), SpanKind.SERVER):
-        pass
+    tracer.start_span("GET /b", remote(2), SpanKind.SERVER).end()
     with pytest.raises(ValueError, match="no"), start("script"):
         raise ValueError("no")
-    with start("nobody's", trace.set_span_in_context(tracer.start_span("never ends"))):
-        pass
+    never_ends = trace.set_span_in_context(tracer.start_span("never ends"))
+    tracer.start_span("nobody's", never_ends).end()
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +178,7 @@ def expected(recorded, tmp_path_factory) -> dict[str, Any]:
 def test_what_comes_of_the_recorded_spans(expected):
     """The measure of the other routes is right itself."""
     results = {item["name"]: item for name, item in expected.items() if "-result" in name}
-    client = {"GET /x": [{"GET": ["SELECT"]}]}
+    client = {"GET /x": [{"serve": ["SELECT"]}]}
     test = [*(f"failed: step {i}" for i in range(12)), client, "orphan"]
     assert {name: tree(result) for name, result in results.items()} == {
         "one": test,
@@ -278,9 +280,11 @@ def test_eight_threads(exporter, tmp_path, processor_class):
     def work(worker: int) -> None:
         barrier.wait()
         for i in range(20):
-            with tracer.start_as_current_span(f"{worker}.{i}"):
-                with tracer.start_as_current_span("a"), tracer.start_as_current_span("b"):
-                    pass
+            with (
+                tracer.start_as_current_span(f"{worker}.{i}"),
+                tracer.start_as_current_span("a"),
+            ):
+                tracer.start_span("b").end()
 
     threads = [threading.Thread(target=work, args=(worker,)) for worker in range(8)]
     for thread in threads:
@@ -542,12 +546,7 @@ def test_the_processor_knows_that_a_caller_runs_here(processor, tmp_path):
     """The end of a server's span does not end the trace of a client in the same process."""
     tracer = provider_with(processor).get_tracer("test")
     with tracer.start_as_current_span("client") as client:
-        context = client.get_span_context()
-        served = SpanContext(
-            context.trace_id, context.span_id, is_remote=True, trace_flags=context.trace_flags
-        )
-        parent = trace.set_span_in_context(NonRecordingSpan(served))
-        tracer.start_span("server", parent).end()
+        tracer.start_span("server", served(client)).end()
         assert trees(tmp_path / "results") == {}
     assert trees(tmp_path / "results") == {"client": ["server"]}
 
