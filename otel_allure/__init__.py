@@ -8,14 +8,15 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from otel_allure.exporter import AllureSpanExporter, AllureSpanProcessor
-    from otel_allure.steps import RunningStep, step
+    from otel_allure.steps import RunningStep, log_step, step
 
-__all__ = ["AllureSpanExporter", "AllureSpanProcessor", "RunningStep", "step"]
+__all__ = ["AllureSpanExporter", "AllureSpanProcessor", "RunningStep", "log_step", "step"]
 
 _HOMES = {
     "AllureSpanExporter": "otel_allure.exporter",
     "AllureSpanProcessor": "otel_allure.exporter",
     "RunningStep": "otel_allure.steps",
+    "log_step": "otel_allure.steps",
     "step": "otel_allure.steps",
 }
 

@@ -10,7 +10,7 @@ import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
 from types import TracebackType
-from typing import Any, TypeVar, overload
+from typing import Any, Literal, TypeVar, get_args, overload
 
 from allure_commons.utils import SafeFormatter, represent
 from opentelemetry import trace
@@ -21,11 +21,12 @@ from opentelemetry.trace import Span
 from otel_allure import conventions as c
 from otel_allure import recorder as recorders
 from otel_allure.clock import now_ns
-from otel_allure.outcome import outcome_of
+from otel_allure.outcome import Outcome, outcome_of
 from otel_allure.results_directory import new_uuid
 from otel_allure.scope import _RUNTIME, _SCOPE_KEY, Parameter, Scope, attached, live_context
 
 F = TypeVar("F", bound=Callable[..., Any])
+Status = Literal["passed", "failed", "broken", "skipped"]
 
 
 class RunningStep(Scope):
@@ -69,6 +70,18 @@ class RunningStep(Scope):
             allure_commons.plugin_manager.hook.attach_data(
                 body=body, name=name, attachment_type=attachment_type, extension=extension
             )
+
+    def set_status(self, status: Status, message: str | None = None) -> None:
+        """Say how the step ended without raising, for a check that does not stop the test.
+
+        An exception that leaves the step still decides. The test's own status does not change.
+
+        Raises:
+            ValueError: for a status that Allure does not know.
+        """
+        if status not in get_args(Status):
+            raise ValueError(f"status {status!r} is none of {', '.join(get_args(Status))}")
+        self.outcome = Outcome(status, message)
 
     def finish(self, exception: BaseException | None, tb: TracebackType | None) -> None:
         """End it, with what `exception` says of it."""
@@ -159,6 +172,21 @@ class Step:
     def __call__(self, func: F) -> F:
         """Return `func`, as a function of the same kind that runs in a step."""
         return decorated(self.title, func)
+
+
+def log_step(title: str, status: Status = "passed", message: str | None = None) -> None:
+    """Note something as a step that has no duration, at its place in time.
+
+    Args:
+        title: what is noted.
+        status: how it is marked; it changes nothing else.
+        message: shown with it.
+
+    Raises:
+        ValueError: for a status that Allure does not know.
+    """
+    with Step(title) as noted:
+        noted.set_status(status, message)
 
 
 def _take(step: Step) -> RunningStep | None:

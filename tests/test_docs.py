@@ -31,7 +31,7 @@ def test_readme_first_test(run):
 def test_readme_handle(run):
     done = run(snippet("ask the bank") + "\nasync def test_pay():\n    await pay(3)\n", passed=1)
     result = done.report["test_pay"]
-    assert tree(result) == [{"pay 3": ["ask the bank (sandbox)"]}]
+    assert tree(result) == [{"pay 3": ["failed: ask the bank (sandbox)"]}]
     (parameter,) = result["steps"][0]["steps"][0]["parameters"]
     assert parameter == {"name": "account", "value": "****", "mode": "masked"}
 

@@ -19,7 +19,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context, get_current
 
 from otel_allure import recorder as recorders
-from otel_allure import step
+from otel_allure import log_step, step
 from otel_allure.report import Report
 from otel_allure.scope import TestScope, attached
 from otel_allure.testing import Results, steps, tree
@@ -326,6 +326,30 @@ def test_handle(recording, either):
 
 
 # -- how steps end
+
+
+def test_status_without_an_exception(recording, either):
+    """A soft check: the step is red, the test goes on; an exception still decides."""
+    with recording.test():
+        with either("checked") as s:
+            s.set_status("failed", "three of four")
+        with contextlib.suppress(ValueError), either("raised") as s:
+            s.set_status("passed")
+            raise ValueError
+        with either("wrong") as s, pytest.raises(ValueError, match="none of passed, failed"):
+            s.set_status("green")
+    result = recording.read()["test"]
+    assert tree(result) == ["failed: checked", "broken: raised", "wrong"]
+    assert result["steps"][0]["statusDetails"] == {"message": "three of four"}
+
+
+def test_logged_step(recording, either):
+    with recording.test(), either("outer"):
+        log_step("seen")
+        log_step("not seen", "skipped", "there was none")
+    outer = recording.read()["test"]["steps"][0]
+    assert tree(outer) == ["seen", "skipped: not seen"]
+    assert outer["steps"][1]["statusDetails"] == {"message": "there was none"}
 
 
 @pytest.mark.parametrize(

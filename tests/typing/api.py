@@ -8,7 +8,7 @@ from typing import Any
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter
 
-from otel_allure import AllureSpanExporter, AllureSpanProcessor, step
+from otel_allure import AllureSpanExporter, AllureSpanProcessor, log_step, step
 
 exporter: SpanExporter = AllureSpanExporter()
 exporter = AllureSpanExporter(results_dir="allure-results")
@@ -52,5 +52,7 @@ async def steps() -> None:
         s.title = "other title"
         s.parameter("name", object(), mode="masked")
         s.attach(b"body", name="name")
+        s.set_status("failed", "soft check")
+    log_step("seen", "skipped", "there was none")
     async with step("title") as t:
         t.parameter("name", 1)
