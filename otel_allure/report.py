@@ -79,7 +79,7 @@ class Report:
     # -- out
 
     def _write_all(self, traces: Iterable[Trace], *, settled: bool = False) -> None:
-        # Tests first: they say which fixtures they used.
+        # Tests first: they say which fixtures they used, so each container is written once.
         for trace in sorted(traces, key=lambda trace: not trace.has_test):
             if not (trace.finished or settled):
                 self.problems.add(

@@ -270,6 +270,16 @@ def test_from_sdk():
 # -- threads
 
 
+@pytest.fixture
+def hasty() -> Iterator[None]:
+    """Let the interpreter change threads all the time, so that what is not guarded shows."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("processor_class", [SimpleSpanProcessor, BatchSpanProcessor])
 def test_eight_threads(exporter, tmp_path, processor_class):
     """A simple processor exports from all of them at once; every span is in its place."""
@@ -298,6 +308,7 @@ def test_eight_threads(exporter, tmp_path, processor_class):
     }
 
 
+@pytest.mark.usefixtures("hasty")
 def test_one_trace_from_eight_threads(exporter, tmp_path):
     """Its result is written several times, and at last it is whole."""
     processor = SimpleSpanProcessor(exporter)

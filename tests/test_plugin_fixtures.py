@@ -443,7 +443,7 @@ def test_async_fixtures(run, plugin):
 
 
 def test_skipped_tests_have_no_fixtures_that_they_did_not_use(run):
-    """Also those that run for other tests; one whose fixture fails has that, and what came before."""
+    """Also those of other tests; one whose fixture fails has that, and what came before."""
     done = run(
         """
         import pytest

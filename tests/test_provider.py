@@ -224,8 +224,6 @@ def test_without_a_provider(run, monkeypatch):
     assert report.body(outside).split(maxsplit=1)[1].startswith("at import")
 
 
-
-
 @pytest.mark.parametrize(
     "sampler",
     [

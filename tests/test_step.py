@@ -18,8 +18,8 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.context import Context, get_current
 
-from otel_allure import recorder as recorders
 from otel_allure import log_step, step
+from otel_allure import recorder as recorders
 from otel_allure.report import Report
 from otel_allure.scope import TestScope, attached
 from otel_allure.testing import Results, steps, tree

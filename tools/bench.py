@@ -2,7 +2,8 @@
 
 `make bench` runs it. All variants run in turns, so that whatever else the machine does hits all of
 them alike; the figures to look at are the ratios. CPU is user and system time of the whole pytest
-process; a variant's cost is the difference to plain pytest, the least of the rounds, since nothing makes a run cheaper than it is.
+process, the least of the rounds, since nothing makes a run cheaper than it is; a variant's cost is
+the difference to plain pytest.
 """
 
 from __future__ import annotations

@@ -178,7 +178,6 @@ def _prepare_directory(config: pytest.Config, listener: AllureListener) -> None:
 
 
 def _run_all(undo: list[Callable[[], None]]) -> None:
-    """Call, once, what undoes the start: the listener stops first, what it writes with goes last.
-    """
+    """Undo the start, once: the listener stops first, what it writes with goes last."""
     while undo:
         undo.pop(0)()
