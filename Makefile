@@ -29,7 +29,7 @@ lint: $(VENV)/.lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 bench: $(VENV)/.bench  ## cost beside allure-pytest, as ratios
 	$(VENV)/bench/bin/python tools/bench.py $(ARGS)
