@@ -45,7 +45,7 @@ class Report:
         self._unused: dict[_Key, Trace] = {}  # those of them that no test has used so far
 
     def hold(self, trace_id: int) -> None:
-        """Note that a test of this trace runs: nothing else in it makes it finished."""
+        """Note that this trace's test, or wide fixture, runs: nothing else makes it finished."""
         with self._reentrant:
             self._traces.hold(trace_id)
 

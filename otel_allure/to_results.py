@@ -96,8 +96,8 @@ def to_container(spans: Iterable[Span], children: Sequence[str]) -> TestResultCo
 
 
 def is_session(span: Span) -> bool:
-    """Whether the span is a run of tests, of which nothing is shown."""
-    return _kind(span) == c.SESSION
+    """Whether the span is a run of tests or a phase, of which nothing is shown by itself."""
+    return _kind(span) in (c.SESSION, c.PHASE)
 
 
 def is_container(span: Span) -> bool:

@@ -11,11 +11,8 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractContextManager
 from typing import Any
-
-from opentelemetry.context import Context
-
-from otel_allure.scope import attached
 
 
 def is_async(function: object) -> bool:
@@ -23,30 +20,35 @@ def is_async(function: object) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
-def in_context(function: Callable[..., Any], context: Callable[[], Context]) -> Callable[..., Any]:
-    """Return the async `function`, running in what `context` returns when it is resumed."""
+Place = Callable[[bool], AbstractContextManager[None]]
+"""Makes current what belongs to a function that is resumed; told whether for the first time."""
+
+
+def in_place(function: Callable[..., Any], place: Place) -> Callable[..., Any]:
+    """Return the async `function`, in `place` whenever it is resumed."""
 
     @functools.wraps(function)
     async def coroutine_inner(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        with attached(context()):
+        with place(True):
             return await function(*args, **kwargs)
 
     @functools.wraps(function)
     async def async_generator_inner(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         __tracebackhide__ = True
         generator = function(*args, **kwargs)
-        resume, value = generator.asend, None
+        resume, value, first = generator.asend, None, True
         while True:
-            with attached(context()):
+            with place(first):
                 try:
                     produced = await resume(value)
                 except StopAsyncIteration:
                     return
+            first = False
             try:
                 resume, value = generator.asend, (yield produced)
             except GeneratorExit:
-                with attached(context()):
+                with place(False):
                     await generator.aclose()
                 raise
             except BaseException as error:

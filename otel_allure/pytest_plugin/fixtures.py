@@ -8,7 +8,7 @@ trace of its own, so that it inflates no test: a *container* span for its life, 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
@@ -19,9 +19,9 @@ from otel_allure import conventions as c
 from otel_allure.clock import now_ns
 from otel_allure.outcome import outcome_of
 from otel_allure.pytest_plugin import metadata
-from otel_allure.pytest_plugin.coroutines import in_context, is_async
+from otel_allure.pytest_plugin.coroutines import in_place, is_async
 from otel_allure.recorder import Recorder
-from otel_allure.scope import Scope, TestScope
+from otel_allure.scope import Scope, TestScope, attached
 
 
 class FixtureLife:
@@ -44,7 +44,7 @@ class FixtureLife:
         self.context = Context()
         self._recorder = recorder
         self._test = test
-        self.failed = False
+        self.failed = self._in_part = False
         self._users = 0
         self._torn_down_ns: int | None = None
 
@@ -75,7 +75,7 @@ class FixtureLife:
         scope = Scope(c.FIXTURE, name, span, parent)
         scope.test = scope.test or self._test
         scope.attributes = {c.PHASE_NAME: phase}
-        self.context = scope.context
+        self.context, self._in_part = scope.context, True
         scope.enter()
         try:
             yield
@@ -83,8 +83,19 @@ class FixtureLife:
             scope.outcome = outcome_of(error)
             raise
         finally:
+            self._in_part = False
             scope.leave()
             scope.end()
+
+    def resumed(self, first: bool) -> AbstractContextManager[None]:
+        """Return what is current while the fixture's coroutine runs, from its first step on.
+
+        pytest-trio runs both halves of a fixture around the test's body, out of our hooks' sight:
+        the first belongs to the set-up all the same, the second is the tear-down.
+        """
+        if first or self._in_part:
+            return attached(self.context)
+        return self.part("after", f"{self.name}::0")
 
     def _parent_context(self) -> Context:
         if self.container is not None:
@@ -122,7 +133,7 @@ class Fixtures:
         )
         function = fixturedef.func
         if is_async(function):
-            _set_function(fixturedef, in_context(function, lambda: life.context))
+            _set_function(fixturedef, in_place(function, life.resumed))
         finalizers = fixturedef._finalizers  # there is no public way to name or time them
         before = len(finalizers)
         try:
@@ -144,6 +155,7 @@ class Fixtures:
         span = self._recorder.tracer.start_span(
             name, Context(), links=self._session_links, start_time=now_ns()
         )
+        self._recorder.report.hold(span.get_span_context().trace_id)
         scope = Scope(c.CONTAINER, name, span, Context())
         scope.test = test
         return scope

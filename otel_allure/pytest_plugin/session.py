@@ -33,7 +33,7 @@ from otel_allure.outcome import BROKEN, FAILED, PASSED, SKIPPED, Outcome, messag
 from otel_allure.problems import Problems
 from otel_allure.provider import SessionProvider
 from otel_allure.pytest_plugin import metadata
-from otel_allure.pytest_plugin.coroutines import in_context, is_async
+from otel_allure.pytest_plugin.coroutines import in_place, is_async
 from otel_allure.pytest_plugin.fixtures import FixtureLife, Fixtures
 from otel_allure.report import Report
 from otel_allure.results_directory import as_string
@@ -285,7 +285,7 @@ class AllureListener:
         if not is_async(function):
             return (yield)
         test = self.open(pyfuncitem).scope
-        pyfuncitem.obj = in_context(function, lambda: test.live.context)
+        pyfuncitem.obj = in_place(function, lambda first: attached(test.live.context))
         try:
             return (yield)
         finally:
@@ -329,6 +329,8 @@ class AllureListener:
             if test.outcome.status in _RESULT_STATUS:
                 assert test.attributes is not None
                 test.attributes[c.TEST_CASE_RESULT_STATUS] = _RESULT_STATUS[test.outcome.status]
+            if type(item).__name__ in _NO_TESTS:
+                test.kind = c.PHASE
             test.span.update_name(test.title)
             if test.phase is not None:
                 test.phase.end()
@@ -396,6 +398,7 @@ class AllureListener:
 
 # pytest makes a fixture of every directly parametrized argument. They are parameters already.
 _DIRECT_PARAMETER = getattr(pytest_python, "get_direct_param_fixture_func", None)
+_NO_TESTS = {"AsyncioConcurrentGroup"}  # runs the tests, which are items of their own
 _NO_FIXTURES = ("pytestbdd_stepdef_",)
 _RESULT_STATUS = {PASSED: "pass", FAILED: "fail", BROKEN: "fail"}
 
