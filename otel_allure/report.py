@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import allure_commons
@@ -35,6 +35,8 @@ class Report:
         self.only_tests = only_tests
         self.others: list[Trace] = []
         """Traces without a test, where `only_tests` is set."""
+        self.redirect: Callable[[Iterable[Span]], None] | None = None
+        """Where spans go instead, in a process whose parent writes the report."""
         self._reentrant = threading.RLock()  # a listener of ours may end a span while we write
         self._start_empty()
 
@@ -56,11 +58,17 @@ class Report:
 
     def add(self, spans: Iterable[Span]) -> None:
         """Take ended spans in and write what is finished."""
+        if self.redirect is not None:
+            self.redirect(spans)
+            return
         with self._reentrant:
             self._write_all(self._traces.add(spans))
 
     def settle(self, unfinished: Iterable[Span] = ()) -> None:
         """Write everything that is known, with the spans that have not ended."""
+        if self.redirect is not None:
+            self.redirect(unfinished)
+            return
         with self._reentrant:
             self._write_all(self._traces.add(unfinished))
             self._write_all(self._traces.settle(), settled=True)

@@ -239,6 +239,11 @@ class RecordingTracer(trace.Tracer):
         for listener in self.on_end:
             listener(span)
 
+    def forget(self) -> None:
+        """Drop what is open, as a forked child does: it is its parent's."""
+        self._open.clear()
+        self.new_id = _id_generator()  # not the ids that the parent goes on with
+
     def unfinished(self) -> list[spans.Span]:
         """Return the spans that have not ended, with what they were told so far."""
         unfinished = list(self._open.values())

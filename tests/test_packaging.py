@@ -26,6 +26,7 @@ PATH = [
     "traces",
     "to_results",
     "from_sdk",
+    "spool",
     "tree",
     "results_directory",
     "report",

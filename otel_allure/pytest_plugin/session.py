@@ -38,6 +38,7 @@ from otel_allure.pytest_plugin.fixtures import FixtureLife, Fixtures
 from otel_allure.report import Report
 from otel_allure.results_directory import as_string
 from otel_allure.scope import Parameter, Scope, TestScope, attached
+from otel_allure.spool import Spool
 from otel_allure.steps import represented
 from otel_allure.threads import hand_over_contexts
 from otel_allure.tracer import RecordingSpan, RecordingTracer
@@ -108,6 +109,8 @@ class AllureListener:
         self.problems = self.report.problems
         self._tracer = RecordingTracer(self._take)
         self._ended: list[RecordingSpan] = []
+        self._spool = Spool(self._become_child)
+        self._process_start_ns = 0
         self._processor = AllureSpanProcessor(report=self.report)
         self.provider = SessionProvider(self._tracer, self._processor, self.problems)
         self.recorder = recorders.Recorder(self.report, self.provider.tracer, is_session=True)
@@ -132,14 +135,17 @@ class AllureListener:
         self._take_threads_back()
         recorders.deactivate(self.recorder)
         self.provider.uninstall()
+        self._spool.close()
 
     def _take(self, span: RecordingSpan) -> None:
         """Take a span of ours that has ended.
 
         They wait for the end of a test or of a wide fixture: only then there is something to do.
         """
+        if span.start_ns < self._process_start_ns:
+            return  # it was open at a fork: it is the parent's
         self._ended.append(span)
-        if span.parent_id is None:
+        if span.parent_id is None or self.report.redirect is not None:
             self._drain()
 
     def _drain(self) -> None:
@@ -147,6 +153,20 @@ class AllureListener:
         with self.problems.caught("taking spans"):
             ended, self._ended = self._ended, []
             self.report.add([span.record() for span in ended])
+
+    def _become_child(self) -> None:
+        """Leave the report to the process that this one was forked from."""
+        self._process_start_ns = now_ns()
+        self._ended = []
+        self._tracer.forget()
+        self.report.forget()
+        self.report.redirect = self._spool.write
+
+    def _take_from_children(self) -> None:
+        with self.problems.caught("taking spans of child processes"):
+            found = self._spool.read()
+            if found:
+                self.report.add(found)
 
     def settle(self) -> None:
         """Write everything that is known."""
@@ -157,6 +177,7 @@ class AllureListener:
             self._session_span.end(now_ns())
             self._session_span = None
         self._drain()
+        self._take_from_children()
         self.report.settle([*self._tracer.unfinished(), *self._processor.unfinished()])
         self.recorder.write_outside_of_tests()
 
@@ -306,6 +327,7 @@ class AllureListener:
         item, test = running.item, running.scope
         self.running.pop(running.nodeid, None)
         self.recorder.running.pop(test.span.get_span_context().trace_id, None)
+        self._take_from_children()
         with self.problems.caught("finishing a test"):
             if not running.identified:
                 running.identify(self.problems)
