@@ -38,7 +38,7 @@ class Spool:
         """Append spans, in a child."""
         if self._file is None and self._directory is not None:
             # Not buffered: each span is there at once, however the child ends.
-            self._file = open(self._directory / str(os.getpid()), "ab", buffering=0)  # noqa: SIM115
+            self._file = (self._directory / str(os.getpid())).open("ab", buffering=0)
         if self._file is not None:
             for span in spans:
                 data = pickle.dumps(tuple(_as_plain_data(span)))
