@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 import allure_commons
@@ -27,14 +27,23 @@ class Report:
         path: the directory of results.
         only_tests: whether traces without a test are kept back, as pytest's plugin does; they are
             then given by `others`, not written as results.
+        busy: returns the ids of traces that have open spans and must stay, beside those that
+            `started` knows.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, only_tests: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        only_tests: bool = False,
+        busy: Callable[[], Container[int]] = tuple,
+    ) -> None:
         self.problems = Problems(log=not only_tests)
         self.directory = ResultsDirectory(path, self.problems)
         self.only_tests = only_tests
         self.others: list[Trace] = []
         """Traces without a test, where `only_tests` is set."""
+        self.busy: Callable[[], Container[int]] = busy
         self.redirect: Callable[[Iterable[Span]], None] | None = None
         """Where spans go instead, in a process whose parent writes the report."""
         self._reentrant = threading.RLock()  # a listener of ours may end a span while we write
@@ -42,6 +51,7 @@ class Report:
 
     def _start_empty(self) -> None:
         self._traces = Traces()
+        self._traces.busy = self.busy
         self._users: dict[_Key, set[str]] = {}  # uuids of the tests that used a fixture's trace
         self._containers: weakref.WeakValueDictionary[_Key, Trace] = weakref.WeakValueDictionary()
         self._unused: dict[_Key, Trace] = {}  # those of them that no test has used so far

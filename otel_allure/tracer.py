@@ -239,6 +239,10 @@ class RecordingTracer(trace.Tracer):
         for listener in self.on_end:
             listener(span)
 
+    def open_traces(self) -> set[int]:
+        """Return the ids of traces that have open spans."""
+        return {span.trace_id for span in list(self._open.values())}
+
     def forget(self) -> None:
         """Drop what is open, as a forked child does: it is its parent's."""
         self._open.clear()

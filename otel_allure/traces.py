@@ -15,13 +15,17 @@ No clock, no lock, no I/O: the caller owns those.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable
 
 from otel_allure import conventions as c
 from otel_allure.spans import Span
 
 KEEP = 512
 """Finished traces that are kept in memory so that late spans can still join them."""
+
+KEEP_SPANS = 5_000
+"""Spans of such traces, together. More would cost more than memory: the garbage collector looks at
+all of them again and again."""
 
 WAITING = 50_000
 """Spans that may wait for the root of their trace. Beyond that the oldest of them are handed out as
@@ -122,10 +126,18 @@ class Traces:
     Args:
         keep: how many finished traces may wait for late spans.
         waiting: how many spans may wait for the root of their trace.
+        keep_spans: how many spans those finished traces may have together.
+
+    Attributes:
+        busy: returns the ids of traces with spans that are open, where `started` is not told so.
     """
 
-    def __init__(self, keep: int = KEEP, waiting: int = WAITING) -> None:
+    def __init__(
+        self, keep: int = KEEP, waiting: int = WAITING, keep_spans: int = KEEP_SPANS
+    ) -> None:
+        self.busy: Callable[[], Container[int]] = tuple
         self._keep = keep
+        self._keep_spans = keep_spans
         self._waiting = waiting
         self._traces: dict[int, Trace] = {}  # the oldest first
         self._traces_looked_at = 0
@@ -170,14 +182,14 @@ class Traces:
         """Whether there may be too much by now. Looking costs time for each trace that is kept."""
         return (
             len(self._traces) - self._traces_looked_at > self._keep // 4
-            or self._spans_since_look > self._waiting // 4
+            or self._spans_since_look > min(self._waiting, self._keep_spans) // 4
         )
 
     def _evict(self) -> list[Trace]:
         """Forget the oldest traces beyond what may be kept; return those with unwritten spans."""
         free = [trace for trace in self._traces.values() if not trace.held]
         done = [trace for trace in free if not trace.waits]
-        evicted = done[: max(0, len(done) - self._keep)]
+        evicted = self._beyond_keep(done)
         waiting = [trace for trace in free if trace.waits]
         excess = sum(trace.size for trace in waiting) - self._waiting
         for trace in waiting:
@@ -189,6 +201,19 @@ class Traces:
             del self._traces[trace.trace_id]
         self._traces_looked_at, self._spans_since_look = len(self._traces), 0
         return [trace.taken() for trace in evicted if trace.dirty]
+
+    def _beyond_keep(self, done: list[Trace]) -> list[Trace]:
+        """Return the oldest of finished traces, so that those that stay are not too many."""
+        busy = self.busy()
+        done = [trace for trace in done if trace.trace_id not in busy]
+        traces, spans = len(done), sum(trace.size for trace in done)
+        evicted: list[Trace] = []
+        for trace in done:
+            if traces <= self._keep and spans <= self._keep_spans:
+                break
+            traces, spans = traces - 1, spans - trace.size
+            evicted.append(trace)
+        return evicted
 
 
 def is_test(span: Span) -> bool:

@@ -332,3 +332,21 @@ def test_a_test_that_runs_is_never_taken_apart():
         traces.add([build_span("orphan", 2, 1, trace_id=1000 + i)])
     (trace,) = traces.add([root(7, attributes=TEST)])
     assert len(trace.spans) == 199
+
+
+def test_finished_traces_have_a_number_of_spans_together():
+    """The oldest go first; one that has open spans stays until those have ended."""
+    traces = Traces(keep=1000, keep_spans=20)
+    traces.busy = lambda: {1}
+    for trace_id in range(1, 21):
+        spans = [build_span("step", n, 99, trace_id=trace_id) for n in range(1, 5)]
+        traces.add([*spans, build_span("root", 99, trace_id=trace_id)])
+    late = traces.add(
+        [
+            build_span("late", 5, 99, trace_id=1),
+            build_span("late", 5, 99, trace_id=2),
+            build_span("late", 5, 99, trace_id=20),
+        ]
+    )
+    assert sorted(len(trace.spans) for trace in late) == [6, 6]  # of 1 and 20: 2 is forgotten
+    assert [len(trace.spans) for trace in traces.settle()] == [1]

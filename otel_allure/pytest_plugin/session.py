@@ -105,9 +105,9 @@ class AllureListener:
 
     def __init__(self, config: pytest.Config, results_dir: str) -> None:
         self.config = config
-        self.report = Report(results_dir, only_tests=True)
-        self.problems = self.report.problems
         self._tracer = RecordingTracer(self._take)
+        self.report = Report(results_dir, only_tests=True, busy=self._tracer.open_traces)
+        self.problems = self.report.problems
         self._ended: list[RecordingSpan] = []
         self._spool = Spool(self._become_child)
         self._process_start_ns = 0
