@@ -5,6 +5,7 @@ Identity is byte for byte that of allure-pytest, so that histories go on after t
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import threading
@@ -173,11 +174,21 @@ def labels(item: pytest.Item, dynamic: Iterable[tuple[str, str]]) -> Iterator[tu
             yield LabelType.TAG, mark.name
     given = {name for name, _ in (*marked, *dynamic)}
     yield from ((name, value) for name, value in _suites(item) if name not in given)
-    yield LabelType.HOST, socket.gethostname()
+    yield LabelType.HOST, _host()
     yield LabelType.THREAD, f"{os.getpid()}-{threading.current_thread().name}"
     yield LabelType.FRAMEWORK, "pytest"
-    yield LabelType.LANGUAGE, platform_label()
+    yield LabelType.LANGUAGE, _language()
     yield "package", package(item)
+
+
+@functools.cache
+def _host() -> str:
+    return socket.gethostname()
+
+
+@functools.cache
+def _language() -> str:
+    return str(platform_label())
 
 
 def _suites(item: pytest.Item) -> Iterator[tuple[str, str]]:

@@ -436,7 +436,9 @@ def _outcome(report: pytest.TestReport, call: pytest.CallInfo[None]) -> Outcome:
     if call.excinfo is None:
         if report.outcome == "passed" and xfail is not None:
             return Outcome(PASSED, f"XPASS {xfail}".rstrip())
-        return Outcome(report.outcome, report.longreprtext or None)
+        # The text of a report is rendered when it is asked for: not for every phase that passed.
+        text = report.longreprtext if report.longrepr else ""
+        return Outcome(report.outcome, text or None)
     message = call.excinfo.exconly()
     if xfail is not None:
         message = f"XFAIL {xfail}".rstrip() + f"\n\n{message}"
