@@ -526,6 +526,60 @@ def test_task_stays_below_the_step_that_started_it(recording):
     assert recording.tree() == [{"start": ["background"]}, "next"]
 
 
+async def _as_completed(jobs):
+    for next_done in asyncio.as_completed(jobs):
+        await next_done
+
+
+@pytest.mark.parametrize(
+    "run_both",
+    [
+        lambda jobs: asyncio.gather(*(asyncio.wait_for(job, 30) for job in jobs)),
+        lambda jobs: asyncio.gather(*(asyncio.shield(job) for job in jobs)),
+        _as_completed,
+    ],
+    ids=["wait_for", "shield", "as_completed"],
+)
+def test_ways_to_wait(recording, run_both):
+    async def branch(n, mine, other):
+        with step(f"outer {n}"):
+            other.set()
+            await mine.wait()
+            with step(f"inner {n}"):
+                pass
+
+    async def body():
+        a, b = asyncio.Event(), asyncio.Event()
+        with step("both"):
+            await run_both([branch(1, a, b), branch(2, b, a)])
+
+    with recording.test():
+        asyncio.run(body())
+    (both,) = recording.tree()
+    assert sorted(both["both"], key=str) == [{f"outer {n}": [f"inner {n}"]} for n in (1, 2)]
+
+
+def test_callbacks(recording):
+    """`call_soon` and `call_later` run where they were scheduled, also after that step."""
+
+    def work(name):
+        with step(name):
+            pass
+
+    async def body():
+        loop = asyncio.get_running_loop()
+        done = asyncio.Event()
+        with step("schedule"):
+            loop.call_soon(work, "soon")
+            loop.call_later(0, work, "later")
+            loop.call_later(0, done.set)
+        await done.wait()
+
+    with recording.test():
+        asyncio.run(body())
+    assert recording.tree() == [{"schedule": ["soon", "later"]}]
+
+
 def test_spans_of_users_are_parents_too(recording):
     """A step below a span of the user's is below it, and what is attached there is too."""
     tracer = recording.tracer
