@@ -69,3 +69,14 @@ def test_architecture_lists_every_module():
     text = (ROOT / "docs" / "architecture.md").read_text()
     modules = {p.name for p in (ROOT / "otel_allure").glob("*.py")} - {"__init__.py"}
     assert {name for name in modules if f"`{name}`" not in text} == set()
+
+
+def test_compose_file_names_what_exists():
+    """There may be no Docker where this runs: at least its files and services are there."""
+    yaml = pytest.importorskip("yaml")
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    assert set(compose["services"]) == {"db", "shop", "tests"}
+    for name in ("shop", "tests"):
+        service = compose["services"][name]
+        assert (ROOT / service["build"]["context"] / service["build"]["dockerfile"]).exists()
+        assert set(service["depends_on"]) <= set(compose["services"])
