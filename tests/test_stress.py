@@ -61,27 +61,22 @@ def canonical(item: dict[str, Any]) -> Any:
     return (item["name"], item["status"], attachments, children)
 
 
+def nodes_with(children: st.SearchStrategy[list[Node]]) -> st.SearchStrategy[Node]:
+    return st.builds(
+        Node,
+        way=st.integers(0, 9),
+        form=st.integers(0, 4),
+        attachments=st.integers(0, 2),
+        pauses=st.integers(0, 2),
+        fails=st.sampled_from(["", "", "", "assert", "raise", "cancel"]),
+        propagates=st.booleans(),
+        children=children,
+    )
+
+
 nodes = st.recursive(
-    st.builds(
-        Node,
-        way=st.integers(0, 9),
-        form=st.integers(0, 4),
-        attachments=st.integers(0, 2),
-        pauses=st.integers(0, 2),
-        fails=st.sampled_from(["", "", "", "assert", "raise", "cancel"]),
-        propagates=st.booleans(),
-        children=st.just([]),
-    ),
-    lambda children: st.builds(
-        Node,
-        way=st.integers(0, 9),
-        form=st.integers(0, 4),
-        attachments=st.integers(0, 2),
-        pauses=st.integers(0, 2),
-        fails=st.sampled_from(["", "", "", "assert", "raise", "cancel"]),
-        propagates=st.booleans(),
-        children=st.lists(children, max_size=4),
-    ),
+    nodes_with(st.just([])),
+    lambda children: nodes_with(st.lists(children, max_size=4)),
     max_leaves=14,
 )
 
