@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import mimetypes
 import re
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from allure_commons.types import AttachmentType
 
 from otel_allure import recorder as recorders
 from otel_allure.recorder import Recorder
-from otel_allure.results_directory import as_string, new_uuid
+from otel_allure.results_directory import as_string, attachment_file_name, new_uuid
 from otel_allure.scope import Attachment, Parameter, TestScope
 from otel_allure.steps import RunningStep, Step, represented, start_step
 
@@ -161,7 +160,7 @@ def written_data(recorder: Recorder, body: Any, name: Any, kind: Any, extension:
     """Write a text or bytes and return the reference."""
     body = body if isinstance(body, (str, bytes, bytearray, memoryview)) else str(body)
     media_type, extension = typed(kind, extension, text=isinstance(body, str))
-    file_name = f"{new_uuid()}-attachment.{extension}"
+    file_name = attachment_file_name(extension)
     recorder.report.publish("report_attached_data", body=body, file_name=file_name)
     return Attachment(str(name or file_name), file_name, media_type)
 
@@ -172,7 +171,7 @@ def written_file(
     """Copy a file and return the reference."""
     path = Path(source)
     media_type, extension = typed(kind, extension or path.suffix.lstrip("."))
-    file_name = f"{new_uuid()}-attachment.{extension}"
+    file_name = attachment_file_name(extension)
     recorder.report.publish("report_attached_file", source=source, file_name=file_name)
     return Attachment(str(name or path.name), file_name, media_type)
 
@@ -236,7 +235,7 @@ def tell_others(hook: str, running: RunningStep, **arguments: Any) -> None:
     if len(_hooks.start_step.get_hookimpls()) < 2 or not _api:
         return
     if hook == "start_step":
-        running.uuid = str(uuid.uuid4())
+        running.uuid = new_uuid()
     if running.uuid is not None:
         _api[-1].others[hook](uuid=running.uuid, **arguments)
 

@@ -14,9 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from otel_allure import __version__
+from otel_allure.conventions import DEFAULT_RESULTS_DIR, RESULTS_DIR
 from otel_allure.tree import tree_lines
-
-RESULTS_DIR = "OTEL_EXPORTER_ALLURE_RESULTS_DIR"
 
 # What makes the one-liner work: see `otel-allure run --help`.
 _DEFAULTS = {
@@ -52,14 +51,14 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--results-dir",
         metavar="DIR",
-        default=os.environ.get(RESULTS_DIR) or "allure-results",
+        default=os.environ.get(RESULTS_DIR) or DEFAULT_RESULTS_DIR,
         help=f"where results go (default: ${RESULTS_DIR}, else allure-results)",
     )
     run.add_argument("program", nargs=argparse.REMAINDER, help="the program and its arguments")
     run.set_defaults(command=_run)
 
     tree = commands.add_parser("tree", help="print results as trees of steps")
-    tree.add_argument("directory", nargs="?", default="allure-results", type=Path)
+    tree.add_argument("directory", nargs="?", default=DEFAULT_RESULTS_DIR, type=Path)
     tree.add_argument("--test", metavar="NAME", help="only results whose name contains this")
     tree.set_defaults(command=_tree)
     return parser

@@ -64,3 +64,7 @@ TEST_CASE_NAME: Final = "test.case.name"
 TEST_CASE_RESULT_STATUS: Final = "test.case.result.status"
 PYTEST_SPAN_TYPE: Final = "pytest.span_type"
 PYTEST_NODE_ID: Final = "pytest.nodeid"
+
+RESULTS_DIR: Final = "OTEL_EXPORTER_ALLURE_RESULTS_DIR"
+"""Environment variable that says where results go when nobody else does."""
+DEFAULT_RESULTS_DIR: Final = "allure-results"

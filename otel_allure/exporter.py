@@ -20,11 +20,9 @@ from opentelemetry.trace import get_tracer_provider
 from otel_allure import recorder as recorders
 from otel_allure import spans
 from otel_allure.clock import now_ns
+from otel_allure.conventions import DEFAULT_RESULTS_DIR, RESULTS_DIR
 from otel_allure.from_sdk import from_sdk
 from otel_allure.report import Report
-
-RESULTS_DIR = "OTEL_EXPORTER_ALLURE_RESULTS_DIR"
-DEFAULT_RESULTS_DIR = "allure-results"
 
 
 def results_dir_from_environment() -> str:

@@ -42,15 +42,13 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import SpanContext, Status, TraceFlags
+from opentelemetry.trace import SpanContext, Status
 from opentelemetry.util._once import Once
 
 from otel_allure import conventions as c
 from otel_allure.exporter import AllureSpanExporter, AllureSpanProcessor
 from otel_allure.problems import Problems
-from otel_allure.tracer import RecordingSpan, RecordingTracer
-
-_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+from otel_allure.tracer import SAMPLED, RecordingSpan, RecordingTracer
 
 
 class SessionProvider:
@@ -267,7 +265,7 @@ class _Backend:
     def _readable(self, span: RecordingSpan) -> ReadableSpan:
         parent = None
         if span.parent_id is not None:
-            parent = SpanContext(span.trace_id, span.parent_id, span.parent_is_remote, _SAMPLED)
+            parent = SpanContext(span.trace_id, span.parent_id, span.parent_is_remote, SAMPLED)
         return ReadableSpan(
             name=span.name,
             context=span.get_span_context(),

@@ -6,7 +6,6 @@ ambient state about *where* something runs: that is the context's, see `scope`.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +17,7 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 from otel_allure import conventions as c
 from otel_allure.clock import now_ns
 from otel_allure.report import Report
-from otel_allure.results_directory import new_uuid, plain
+from otel_allure.results_directory import attachment_file_name, plain
 from otel_allure.scope import Attachment, Scope, TestScope, live_context, scope_in
 from otel_allure.to_results import to_results
 from otel_allure.tree import all_steps, tree_lines
@@ -66,10 +65,16 @@ class Recorder:
         context = live_context()
         if scope_in(context) is not None:
             return context
-        if not get_current_span(context).get_span_context().is_valid and len(self.running) == 1:
-            with contextlib.suppress(StopIteration, RuntimeError):  # it ends just now, elsewhere
-                return next(iter(self.running.values())).live.context
+        if not get_current_span(context).get_span_context().is_valid:
+            only = self._only_test()
+            if only is not None:
+                return only.live.context
         return context
+
+    def _only_test(self) -> TestScope | None:
+        """Return the test that runs, if there is exactly one."""
+        tests = list(self.running.values())
+        return tests[0] if len(tests) == 1 else None
 
     def test(self) -> TestScope | None:
         """Return the running test, as seen from here."""
@@ -78,9 +83,8 @@ class Recorder:
         if test is None:
             scope = scope_in(context)
             test = None if scope is None else scope.test
-        if (test is None or test.ended) and len(self.running) == 1:
-            with contextlib.suppress(StopIteration, RuntimeError):
-                test = next(iter(self.running.values()))
+        if test is None or test.ended:
+            test = self._only_test()
         return None if test is None or test.ended else test
 
     def attach(self, attachment: Attachment) -> None:
@@ -135,7 +139,7 @@ class Recorder:
                             self.attach_global(Attachment(a.name, a.source, a.type or ""))
             self.report.others.clear()
             if lines:
-                source = f"{new_uuid()}-attachment.txt"
+                source = attachment_file_name("txt")
                 body = "\n".join(lines) + "\n"
                 self.report.publish("report_attached_data", body=body, file_name=source)
                 self.attach_global(Attachment("Outside of tests", source, "text/plain"))

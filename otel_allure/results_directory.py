@@ -113,6 +113,11 @@ def _temporary(file_name: str) -> str:
     return f"{file_name}.{os.getpid()}.tmp"
 
 
+def attachment_file_name(extension: str) -> str:
+    """Return a new name for an attachment's body."""
+    return f"{new_uuid()}-attachment.{extension}"
+
+
 def new_uuid() -> str:
     """Return a random uuid, from the operating system: seeding `random` does not repeat it."""
     digits = os.urandom(16).hex()

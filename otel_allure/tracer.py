@@ -25,7 +25,7 @@ from otel_allure import spans
 from otel_allure.clock import now_ns
 from otel_allure.scope import _SCOPE_KEY
 
-_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 
 class RecordingSpan(trace.Span):
@@ -81,7 +81,7 @@ class RecordingSpan(trace.Span):
     def get_span_context(self) -> SpanContext:
         """Return the ids, as others need them; made when they do."""
         if self._context is None:
-            self._context = SpanContext(self.trace_id, self.span_id, False, _SAMPLED)
+            self._context = SpanContext(self.trace_id, self.span_id, False, SAMPLED)
         return self._context
 
     @property
