@@ -131,7 +131,10 @@ class Recorder:
         with self.report.problems.caught("writing what ran outside of tests"):
             lines: list[str] = []
             for trace in self.report.others:
-                for result in to_results(trace.spans.values()).results:
+                translated = to_results(trace.spans.values(), self.report.presentation)
+                for name, body in translated.files.items():
+                    self.report.publish("report_attached_data", body=body, file_name=name)
+                for result in translated.results:
                     self.outside.append(str(result.name))
                     lines += tree_lines(plain(result))
                     for step in all_steps(result):

@@ -7,6 +7,9 @@ author passes to Allure (titles, parameters, attachments) is theirs and is writt
 from __future__ import annotations
 
 import re
+from collections import Counter
+
+from otel_allure.settings import DEFAULTS, Settings
 
 MASK = "****"
 
@@ -49,35 +52,52 @@ _CREDENTIALS = re.compile(
 _JWT = re.compile(r"(?<![\w\-])eyJ[\w\-]{6,}\.[\w\-]{6,}\.[\w\-]*")
 
 
-def is_sensitive(name: str) -> bool:
-    """Whether a value of this name (a header, a query parameter, an attribute) is a secret."""
-    return _SENSITIVE.search(_CAMEL.sub("_", name)) is not None
+class Redaction:
+    """What is masked, and how much has been.
 
+    Args:
+        settings: see the fields `redact...` there.
 
-def redacted(name: str, value: str) -> str:
-    """Return `value` as it may be written under `name`."""
-    return MASK if is_sensitive(name) else redacted_text(value)
+    Attributes:
+        masked: number of values that were masked, by what they were recognised by.
+    """
 
+    def __init__(self, settings: Settings = DEFAULTS) -> None:
+        self._on = settings.redact
+        self.masked: Counter[str] = Counter()
 
-def redacted_text(text: str) -> str:
-    """Return `text` with the secrets masked that can be told by their form."""
-    if "://" in text:
-        text = _USERINFO.sub(rf"\g<scheme>{MASK}@", text)
-    if "=" in text or ":" in text:
-        text = _QUERY_VALUE.sub(_masked_query, text)
-        text = _HEADER.sub(rf"\g<name>{MASK}", text)
-        text = _ASSIGNED.sub(rf"\g<name>{MASK}", text)
-    if len(text) > 12:
-        text = _CREDENTIALS.sub(_masked_credentials, text)
-        text = _JWT.sub(MASK, text)
-    return text
+    def is_sensitive(self, name: str) -> bool:
+        """Whether a value of this name (a header, a query parameter, an attribute) is a secret."""
+        return self._on and _SENSITIVE.search(_CAMEL.sub("_", name)) is not None
 
+    def value(self, name: str, value: str) -> str:
+        """Return `value` as it may be written under `name`."""
+        return MASK if self.is_sensitive(name) else self.text(value)
 
-def _masked_query(match: re.Match[str]) -> str:
-    return match["start"] + MASK if is_sensitive(match["name"]) else match[0]
+    def text(self, text: str) -> str:
+        """Return `text` with the secrets masked that can be told by their form."""
+        if not self._on:
+            return text
+        if "://" in text:
+            text = _USERINFO.sub(rf"\g<scheme>{MASK}@", text)
+        if "=" in text or ":" in text:
+            text = _QUERY_VALUE.sub(self._masked_query, text)
+            text = _HEADER.sub(rf"\g<name>{MASK}", text)
+            text = _ASSIGNED.sub(rf"\g<name>{MASK}", text)
+        if len(text) > 12:
+            text = _CREDENTIALS.sub(_masked_credentials, text)
+            text = _JWT.sub(MASK, text)
+        return text
+
+    def _masked_query(self, match: re.Match[str]) -> str:
+        return match["start"] + MASK if self.is_sensitive(match["name"]) else match[0]
 
 
 def _masked_credentials(match: re.Match[str]) -> str:
     """Mask what is no word: `Basic authentication` is a phrase."""
     is_word = match["value"][1:].isalpha() and match["value"][1:].islower()
     return match[0] if is_word else f"{match['scheme']} {MASK}"
+
+
+AS_IS = Redaction(Settings(redact=False))
+"""Masks nothing."""

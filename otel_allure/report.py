@@ -10,10 +10,17 @@ from typing import Any
 
 import allure_commons
 
+from otel_allure.presentation import Presentation
 from otel_allure.problems import Problems
-from otel_allure.results_directory import ResultsDirectory
+from otel_allure.results_directory import (
+    ResultsDirectory,
+    container_file_name,
+    result_file_name,
+)
+from otel_allure.settings import DEFAULTS, Settings
+from otel_allure.span_tree import is_container, is_session
 from otel_allure.spans import Span, span_key
-from otel_allure.to_results import is_container, is_session, to_container, to_results
+from otel_allure.to_results import Translated, to_container, to_results
 from otel_allure.traces import WAITING, Trace, Traces
 
 _Key = tuple[int, int]
@@ -29,6 +36,10 @@ class Report:
             then given by `others`, not written as results.
         busy: returns the ids of traces that have open spans and must stay, beside those that
             `started` knows.
+        settings: what users have set.
+
+    Attributes:
+        presentation: how spans from instrumentation are shown.
     """
 
     def __init__(
@@ -37,9 +48,11 @@ class Report:
         *,
         only_tests: bool = False,
         busy: Callable[[], Container[int]] = tuple,
+        settings: Settings = DEFAULTS,
     ) -> None:
         self.problems = Problems(log=not only_tests)
         self.directory = ResultsDirectory(path, self.problems)
+        self.presentation = Presentation(settings)
         self.only_tests = only_tests
         self.others: list[Trace] = []
         """Traces without a test, where `only_tests` is set."""
@@ -132,19 +145,30 @@ class Report:
             self._unused[key] = trace
             return
         self._unused.pop(key, None)
-        container = to_container(trace.spans.values(), sorted(users))
-        self.publish("report_container", container=container)
+        translated = to_container(trace.spans.values(), sorted(users), self.presentation)
+        self._publish_all(trace, translated)
 
     def _write_results(self, trace: Trace) -> None:
-        translated = to_results(trace.spans.values())
+        translated = to_results(trace.spans.values(), self.presentation)
+        self._publish_all(trace, translated)
+        for key, uuid in translated.uses:
+            self._note_use(key, uuid)
+
+    def _publish_all(self, trace: Trace, translated: Translated) -> None:
+        for name, body in translated.files.items():
+            self.publish("report_attached_data", body=body, file_name=name)
         for result in translated.results:
             self.publish("report_result", result=result)
         for container in translated.containers:
             self.publish("report_container", container=container)
-        items: list[Any] = [*translated.results, *translated.containers]
-        self._supersede(trace, {item.uuid for item in items})
-        for key, uuid in translated.uses:
-            self._note_use(key, uuid)
+        self._supersede(
+            trace,
+            {
+                *translated.files,
+                *(result_file_name(result.uuid) for result in translated.results),
+                *(container_file_name(container.uuid) for container in translated.containers),
+            },
+        )
 
     def _note_use(self, key: _Key, uuid: str) -> None:
         users = self._users.setdefault(key, set())
@@ -155,8 +179,8 @@ class Report:
 
     def _supersede(self, trace: Trace, written: set[str]) -> None:
         """Remove what was written of a part of a trace and is in what is `written` now."""
-        for uuid in trace.written - written:  # of a root, until its parent came
-            self.directory.discard(uuid)
+        for file_name in trace.written - written:  # of a root, until its parent came
+            self.directory.discard(file_name)
         trace.written = written
 
     def publish(self, hook: str, **arguments: Any) -> None:

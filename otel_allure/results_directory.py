@@ -30,7 +30,7 @@ class ResultsDirectory:
     def __init__(self, path: str | os.PathLike[str], problems: Problems) -> None:
         self.path = Path(path).absolute()
         self.results: set[str] = set()
-        """uuids of the results in the directory that were written here."""
+        """Names of the files of results that were written here."""
         self._problems = problems
 
     def clean(self) -> None:
@@ -45,13 +45,14 @@ class ResultsDirectory:
     @hookimpl
     def report_result(self, result: TestResult) -> None:
         """Write a test's result."""
-        if self._write_json(f"{result.uuid}-result.json", result):
-            self.results.add(result.uuid)
+        name = result_file_name(result.uuid)
+        if self._write_json(name, result):
+            self.results.add(name)
 
     @hookimpl
     def report_container(self, container: TestResultContainer) -> None:
         """Write fixtures and the tests that used them."""
-        self._write_json(f"{container.uuid}-container.json", container)
+        self._write_json(container_file_name(container.uuid), container)
 
     @hookimpl
     def report_globals(self, globals_item: Globals) -> None:
@@ -73,13 +74,14 @@ class ResultsDirectory:
             shutil.copyfile(source, temporary)
             temporary.replace(self.path / file_name)
 
-    def discard(self, uuid: str) -> None:
-        """Remove a result or container that turned out to be a part of another one."""
-        self.results.discard(uuid)
-        with self._problems.caught(f"removing files from {self.path}"):
-            for kind in ("result", "container"):
-                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                    (self.path / f"{uuid}-{kind}.json").unlink()
+    def discard(self, file_name: str) -> None:
+        """Remove a file that turned out to be a part of what another one says."""
+        self.results.discard(file_name)
+        with (
+            self._problems.caught(f"removing files from {self.path}"),
+            contextlib.suppress(FileNotFoundError, NotADirectoryError),
+        ):
+            (self.path / file_name).unlink()
 
     def _write_json(self, file_name: str, item: Any) -> bool:
         indent = 4 if os.environ.get("ALLURE_INDENT_OUTPUT") else None
@@ -111,6 +113,16 @@ class ResultsDirectory:
 
 def _temporary(file_name: str) -> str:
     return f"{file_name}.{os.getpid()}.tmp"
+
+
+def result_file_name(uuid: str) -> str:
+    """Return the name of a result's file."""
+    return f"{uuid}-result.json"
+
+
+def container_file_name(uuid: str) -> str:
+    """Return the name of a container's file."""
+    return f"{uuid}-container.json"
 
 
 def attachment_file_name(extension: str) -> str:

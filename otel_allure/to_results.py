@@ -6,7 +6,8 @@ disappear, their content stays; fixtures move into a container. Whatever the spa
 of them is shown: one without an end as unfinished, one whose parent is missing below the test,
 one that ran outside of the tests in a result of what is above them.
 
-No clock, no disk, no threads, no pytest, no SDK.
+No clock, no disk, no threads, no pytest, no SDK: attachments that are made of spans are returned
+by file name.
 """
 
 from __future__ import annotations
@@ -31,15 +32,11 @@ from allure_commons.model2 import (
 )
 
 from otel_allure import conventions as c
-from otel_allure import presentation
 from otel_allure.outcome import FAILED, OK, PASSED, UNKNOWN, Outcome
+from otel_allure.presentation import Document, Presentation, as_text
+from otel_allure.span_tree import SpanTree, is_container, kind_of
 from otel_allure.spans import Attributes, Span
 from otel_allure.traces import is_test
-
-MAX_DEPTH = 200
-"""Levels of steps in a result. The report tools lose results of 500 (Allure 2) or 2,000 levels
-(Allure 3), and Python's JSON encoder those of about 330: deeper steps are shown flat, at the last
-level, with a note."""
 
 UNFINISHED = "Unfinished: the span had not ended when the report was written."
 NO_PARENT = "Incomplete: the span that it belongs to has not come, {}."
@@ -53,217 +50,231 @@ class Translated(NamedTuple):
     uses: list[tuple[tuple[int, int], str]]
     """Which containers' spans the tests used: (trace id, span id) of the container, uuid of the
     test. A test says so by span links, as it can not have several parents."""
+    files: dict[str, str]
+    """Bodies of the attachments that were made of spans, by file name. The same spans give the
+    same names."""
 
 
-def to_results(spans: Iterable[Span]) -> Translated:
+_AS_USUAL = Presentation()
+
+
+def to_results(spans: Iterable[Span], presentation: Presentation = _AS_USUAL) -> Translated:
     """Translate the spans of one trace."""
-    tree = _Tree(spans)
-    results: list[TestResult] = []
-    containers: list[TestResultContainer] = []
-    uses: list[tuple[tuple[int, int], str]] = []
+    tree = SpanTree(spans)
+    translated = Translated([], [], [], {})
     for root in tree.result_roots():
-        result = _test_result(root, tree) if is_test(root) else _root_result(root, tree)
+        its = _Translation(tree, presentation, translated.files)
+        result = its.test_result(root) if is_test(root) else its.root_result(root)
         container = TestResultContainer(uuid=_uuid(root, _ITS_CONTAINER), children=[result.uuid])
-        _fill(result, root, tree, container)
-        results.append(result)
+        its.fill(result, root, container)
+        translated.results.append(result)
         if container.befores or container.afters:
-            containers.append(container)
-        uses += [
+            translated.containers.append(container)
+        translated.uses.extend(
             ((link.trace_id, link.span_id), result.uuid)
             for link in root.links
             if link.attributes.get(c.KIND) == c.CONTAINER
-        ]
-    return Translated(results, containers, uses)
+        )
+    return translated
 
 
-def to_container(spans: Iterable[Span], children: Sequence[str]) -> TestResultContainer | None:
+def to_container(
+    spans: Iterable[Span], children: Sequence[str], presentation: Presentation = _AS_USUAL
+) -> Translated:
     """Translate a fixture's own trace; `children` are the uuids of the tests that used it."""
-    tree = _Tree(spans)
+    tree = SpanTree(spans)
+    translated = Translated([], [], [], {})
     root = next((span for span in tree.roots if is_container(span)), None)
     if root is None:
-        return None
+        return translated
+    its = _Translation(tree, presentation, translated.files)
     start, stop = tree.milliseconds(root)
     container = TestResultContainer(
         uuid=_uuid(root), name=root.name, children=list(children), start=start, stop=stop
     )
     # A container has no steps of its own: what is in none of its fixtures becomes one.
     rest = TestBeforeResult(name=root.name, start=start, stop=stop)
-    _describe(rest, root)
-    _fill(rest, root, tree, container)
+    its.describe(rest, root)
+    its.fill(rest, root, container)
     if rest.steps or rest.attachments:
         container.befores.append(rest)
-    return container
+    translated.containers.append(container)
+    return translated
 
-
-def is_session(span: Span) -> bool:
-    """Whether the span is a run of tests or a phase, of which nothing is shown by itself."""
-    return _kind(span) in (c.SESSION, c.PHASE)
-
-
-def is_container(span: Span) -> bool:
-    """Whether the span is the life of a fixture with a trace of its own."""
-    return _kind(span) == c.CONTAINER
-
-
-def _kind(span: Span) -> str | None:
-    return span.attributes.get(c.KIND)
-
-
-# -- the tree
-
-
-class _Tree:
-    """The spans of a trace by parent, sorted by start.
-
-    The order does not depend on how the spans arrived: ties of start are broken by the end (what
-    contains the other comes first), then by the id.
-    """
-
-    def __init__(self, spans: Iterable[Span]) -> None:
-        self.by_id = {span.span_id: span for span in sorted(spans, key=_by_start)}
-        ordered = list(self.by_id.values())
-        self.children: dict[int, list[Span]] = {}
-        self.roots: list[Span] = []
-        self.last_ns = max((s.end_ns or s.start_ns for s in ordered), default=0)
-        for span in ordered:
-            parent = span.parent_id
-            if parent is None or parent not in self.by_id:
-                self.roots.append(span)
-            else:
-                self.children.setdefault(parent, []).append(span)
-        self._break_cycles(ordered)
-        self.tests = [s for s in ordered if _kind(s) != c.STEP and is_test(s)]
-        if self.tests[:1] != self.roots:  # else it is one test and what is below it, as always
-            self._adopt_orphans()
-
-    def _break_cycles(self, ordered: list[Span]) -> None:
-        """Make the first span of every cycle a root: broken data must not make spans vanish."""
-        reached = self._below(self.roots)
-        if len(reached) == len(self.by_id):
-            return
-        for span in ordered:
-            if span.span_id not in reached:
-                assert span.parent_id is not None
-                self.children[span.parent_id].remove(span)
-                self.roots.append(span)
-                reached |= self._below([span])
-
-    def _below(self, spans: Iterable[Span]) -> set[int]:
-        seen: set[int] = set()
-        todo = list(spans)
-        while todo:
-            span = todo.pop()
-            seen.add(span.span_id)
-            todo += self.children.get(span.span_id, ())
-        return seen
-
-    def _adopt_orphans(self) -> None:
-        """Hang spans whose parent is missing below the test, or its phase, that then ran."""
-        results = self.tests or [span for span in self.roots if is_container(span)][:1]
-        if not results:
-            return
-        stays = self._at_or_above(results)
-        hosts = [*results, *(phase for span in results for phase in self._phases(span))]
-        adopted: dict[int, list[Span]] = {}
-        for orphan in self.roots:
-            if orphan.span_id not in stays:
-                adopted.setdefault(self._host(orphan, hosts).span_id, []).append(orphan)
-        self.roots = [span for span in self.roots if span.span_id in stays]
-        for host_id, orphans in adopted.items():
-            children = self.children.get(host_id, [])
-            self.children[host_id] = sorted([*children, *orphans], key=_by_start)
-
-    def _at_or_above(self, spans: Iterable[Span]) -> set[int]:
-        # Not by `parent_id`, which still leads around a cycle.
-        parents = {child.span_id: i for i, below in self.children.items() for child in below}
-        found: set[int] = set()
-        for span in spans:
-            span_id: int | None = span.span_id
-            while span_id is not None and span_id not in found:
-                found.add(span_id)
-                span_id = parents.get(span_id)
-        return found
-
-    def _phases(self, span: Span) -> list[Span]:
-        return [child for child in self.children.get(span.span_id, ()) if _kind(child) == c.PHASE]
-
-    def _host(self, orphan: Span, hosts: list[Span]) -> Span:
-        """Return the innermost of `hosts` when `orphan` started, else the last one before it."""
-        before = [host for host in hosts if host.start_ns <= orphan.start_ns]
-        return max(
-            before or hosts[:1],
-            key=lambda host: (orphan.start_ns <= self._end_ns(host), host.start_ns),
-        )
-
-    def result_roots(self) -> list[Span]:
-        """Return the spans that become results."""
-        return self.tests + [root for root in self.roots if self._has_other_than_tests(root)]
-
-    def _has_other_than_tests(self, root: Span) -> bool:
-        """Whether there is something to show of `root`: it is no test, nor a mere frame of tests.
-
-        A whole session in one trace has spans above its tests (session, suites), and others
-        beside them, a set-up for example: those must not be missing.
-        """
-        todo = [root]
-        while todo:
-            span = todo.pop()
-            below = self.children.get(span.span_id, ())
-            if not below and not is_test(span):
-                return True
-            todo += () if is_test(span) else below
-        return False
-
-    def _end_ns(self, span: Span) -> int:
-        return self.last_ns if span.end_ns is None else span.end_ns
-
-    def milliseconds(self, span: Span) -> tuple[int, int]:
-        """Return start and stop for Allure: whole milliseconds, the stop not before the start."""
-        start = span.start_ns // 1_000_000
-        return start, max(start, self._end_ns(span) // 1_000_000)
-
-
-def _by_start(span: Span) -> tuple[int, int, int]:
-    end_ns = span.end_ns
-    return span.start_ns, -end_ns if end_ns is not None else -(1 << 63), span.span_id
-
-
-# -- steps and fixtures
 
 _TRANSPARENT = (c.PHASE, c.CONTAINER)  # their content is shown where they are
 
 
-def _fill(item: ExecutableItem, root: Span, tree: _Tree, container: TestResultContainer) -> None:
-    """Put everything below `root` into `item`, fixtures into `container`."""
-    steps: list[TestStepResult] = []
-    # Depth first with a stack of our own: the depth of a trace is up to others.
-    todo = [(span, item, 1) for span in reversed(tree.children.get(root.span_id, ()))]
-    while todo:
-        span, holder, depth = todo.pop()
-        kind = _kind(span)
-        if kind != c.STEP and is_test(span):
-            continue  # a result of its own
-        if kind in _TRANSPARENT:
-            below = holder
-            _collect_attachments(span, holder)
-        elif kind == c.FIXTURE:
-            below, depth = _fixture(span, tree, container), 0
-        else:
-            below = _step(span, tree)
-            holder.steps.append(below)
-            steps.append(below)
-        children = tree.children.get(span.span_id)
-        if children is None:
-            continue
-        children = children[::-1]
-        next_depth = depth if below is holder else depth + 1
-        if next_depth <= MAX_DEPTH:
-            todo += [(child, below, next_depth) for child in children]
-        else:
-            if depth == MAX_DEPTH:
-                below.name = f"{below.name} (deeper levels are shown flat, below this one)"
-            todo += [(child, holder, next_depth) for child in children]
-    _tell_twins_apart(steps)
+class _Translation:
+    """The making of one result, or of one container: what all of its steps need.
+
+    Args:
+        tree: the trace.
+        presentation: how spans from instrumentation are shown.
+        files: where bodies of attachments are put, by file name.
+    """
+
+    def __init__(self, tree: SpanTree, presentation: Presentation, files: dict[str, str]) -> None:
+        self.tree = tree
+        self.presentation = presentation
+        self.files = files
+
+    # -- steps and fixtures
+
+    def fill(self, item: ExecutableItem, root: Span, container: TestResultContainer) -> None:
+        """Put everything below `root` into `item`, fixtures into `container`."""
+        tree, max_depth = self.tree, self.presentation.settings.max_depth
+        steps: list[TestStepResult] = []
+        # Depth first with a stack of our own: the depth of a trace is up to others.
+        todo = [(span, item, 1) for span in reversed(tree.children.get(root.span_id, ()))]
+        while todo:
+            span, holder, depth = todo.pop()
+            kind = kind_of(span)
+            if kind != c.STEP and is_test(span):
+                continue  # a result of its own
+            if kind in _TRANSPARENT:
+                below = holder
+                _collect_attachments(span, holder)
+            elif kind == c.FIXTURE:
+                below, depth = self._fixture(span, container), 0
+            else:
+                below = self._step(span)
+                holder.steps.append(below)
+                steps.append(below)
+            children = tree.children.get(span.span_id)
+            if children is None:
+                continue
+            children = children[::-1]
+            next_depth = depth if below is holder else depth + 1
+            if next_depth <= max_depth:
+                todo += [(child, below, next_depth) for child in children]
+            else:
+                if depth == max_depth:
+                    below.name = f"{below.name} (deeper levels are shown flat, below this one)"
+                todo += [(child, holder, next_depth) for child in children]
+        _tell_twins_apart(steps)
+
+    def _step(self, span: Span) -> TestStepResult:
+        start, stop = self.tree.milliseconds(span)
+        step = TestStepResult(name=self.presentation.title(span), start=start, stop=stop)
+        self.describe(step, span)
+        return step
+
+    def _fixture(self, span: Span, container: TestResultContainer) -> ExecutableItem:
+        before = span.attributes.get(c.PHASE_NAME) != "after"
+        start, stop = self.tree.milliseconds(span)
+        kind = TestBeforeResult if before else TestAfterResult
+        fixture: ExecutableItem = kind(name=span.name, start=start, stop=stop)
+        self.describe(fixture, span)
+        (container.befores if before else container.afters).append(fixture)
+        if container.start is None or start < container.start:
+            container.start = start
+        container.stop = max(stop, container.stop or 0)
+        return fixture
+
+    def describe(self, item: ExecutableItem, span: Span) -> None:
+        """Set what steps, fixtures and tests have in common."""
+        status, message, trace = self._outcome(span)
+        item.status = status
+        if message or trace:
+            item.statusDetails = StatusDetails(message=message or None, trace=trace)
+        if c.KIND not in span.attributes:
+            item.parameters = [
+                Parameter(name=name, value=value)
+                for name, value in self.presentation.parameters(span)
+            ]
+            for number, document in enumerate(self.presentation.documents(span)):
+                item.attachments.append(self._attachment(span, number, document))
+        if c.PARAMETER_NAMES in span.attributes:
+            item.parameters += _parameters(span)
+        _collect_attachments(span, item)
+
+    def _attachment(self, span: Span, number: int, document: Document) -> Attachment:
+        """Return the `number`th attachment that is made of `span`; its body goes to the files."""
+        source = f"{_uuid(span, _ITS_FILES + number)}-attachment.{document.extension}"
+        self.files[source] = document.body
+        return Attachment(name=document.name, source=source, type=document.type)
+
+    def _outcome(self, span: Span) -> Outcome:
+        a = span.attributes
+        if span.end_ns is None:
+            return Outcome(UNKNOWN, _text(a, c.MESSAGE) or UNFINISHED, _text(a, c.TRACE))
+        if c.KIND in a or c.STATUS in a:
+            if c.STATUS not in a and c.MESSAGE not in a:
+                return OK
+            return Outcome(_text(a, c.STATUS) or PASSED, _text(a, c.MESSAGE), _text(a, c.TRACE))
+        return self.presentation.outcome(span)
+
+    # -- results
+
+    def test_result(self, span: Span) -> TestResult:
+        """Make the result of a test."""
+        a = span.attributes
+        name = span.name if c.KIND in a else _text(a, c.TEST_CASE_NAME) or span.name
+        full_name = (
+            _text(a, c.FULL_NAME) or _text(a, c.PYTEST_NODE_ID) or f"{_service(span)}#{name}"
+        )
+        result = TestResult(
+            uuid=_uuid(span),
+            name=name,
+            fullName=full_name,
+            titlePath=[text for text in _texts(a, c.TITLE_PATH) if text],
+            testCaseId=_text(a, c.TEST_CASE_ID) or _md5(full_name),
+            historyId=_text(a, c.HISTORY_ID) or _md5(full_name),
+            description=_text(a, c.DESCRIPTION),
+            descriptionHtml=_text(a, c.DESCRIPTION_HTML),
+            labels=[
+                Label(name=label, value=value or "")
+                for label, value in _rows(span, c.LABEL_NAMES, c.LABEL_VALUES)
+            ],
+            links=[
+                Link(url=url, name=text, type=kind)
+                for url, text, kind in _rows(span, c.LINK_URLS, c.LINK_NAMES, c.LINK_TYPES)
+            ],
+        )
+        result.start, result.stop = self.tree.milliseconds(_timed(span, self.tree))
+        self.describe(result, span)
+        if c.STATUS not in a and a.get(c.TEST_CASE_RESULT_STATUS) == "fail":
+            result.status = FAILED
+        details = {"known": a.get(c.KNOWN), "muted": a.get(c.MUTED), "flaky": a.get(c.FLAKY)}
+        if any(details.values()):
+            result.statusDetails = result.statusDetails or StatusDetails()
+            for field, value in details.items():
+                setattr(result.statusDetails, field, bool(value))
+        return result
+
+    def root_result(self, span: Span) -> TestResult:
+        """Make a result of a trace without a test: a request to a server, the run of a script."""
+        service, name = _service(span), self.presentation.title(span)
+        full_name = f"{service}#{name}"
+        result = TestResult(
+            uuid=_uuid(span),
+            name=name,
+            fullName=full_name,
+            testCaseId=_md5(full_name),
+            labels=[
+                Label(name="framework", value="opentelemetry"),
+                Label(
+                    name="language", value=str(_resource(span, "telemetry.sdk.language", "unknown"))
+                ),
+                Label(name="host", value=str(_resource(span, "host.name", "localhost"))),
+                Label(name="thread", value=str(_resource(span, "process.pid", service))),
+                Label(name="suite", value=service),
+            ],
+        )
+        result.start, result.stop = self.tree.milliseconds(span)
+        self.describe(result, span)
+        if not (
+            span.parent_id is None or span.parent_is_remote or span.parent_id in self.tree.by_id
+        ):
+            _note_missing_parent(result, span.parent_id)
+        # Results of equal name and parameters are taken for retries of one test, and all but the
+        # last are hidden. Each trace is a thing of its own, so its id belongs to its identity.
+        result.parameters.append(Parameter(name="trace_id", value=f"{span.trace_id:032x}"))
+        if span.parent_id is not None:
+            result.parameters.append(Parameter(name="span_id", value=f"{span.span_id:016x}"))
+        result.historyId = _md5(full_name, *(p.value for p in result.parameters))
+        return result
 
 
 def _tell_twins_apart(steps: list[TestStepResult]) -> None:
@@ -291,52 +302,6 @@ def _opens(step: TestStepResult) -> bool:
     return bool(step.steps or step.attachments or step.parameters or step.statusDetails)
 
 
-def _step(span: Span, tree: _Tree) -> TestStepResult:
-    start, stop = tree.milliseconds(span)
-    step = TestStepResult(name=presentation.title(span), start=start, stop=stop)
-    _describe(step, span)
-    return step
-
-
-def _fixture(span: Span, tree: _Tree, container: TestResultContainer) -> ExecutableItem:
-    before = span.attributes.get(c.PHASE_NAME) != "after"
-    start, stop = tree.milliseconds(span)
-    kind = TestBeforeResult if before else TestAfterResult
-    fixture: ExecutableItem = kind(name=span.name, start=start, stop=stop)
-    _describe(fixture, span)
-    (container.befores if before else container.afters).append(fixture)
-    if container.start is None or start < container.start:
-        container.start = start
-    container.stop = max(stop, container.stop or 0)
-    return fixture
-
-
-def _describe(item: ExecutableItem, span: Span) -> None:
-    """Set what steps, fixtures and tests have in common."""
-    status, message, trace = _outcome(span)
-    item.status = status
-    if message or trace:
-        item.statusDetails = StatusDetails(message=message or None, trace=trace)
-    if c.KIND not in span.attributes:
-        item.parameters = [
-            Parameter(name=name, value=value) for name, value in presentation.parameters(span)
-        ]
-    if c.PARAMETER_NAMES in span.attributes:
-        item.parameters += _parameters(span)
-    _collect_attachments(span, item)
-
-
-def _outcome(span: Span) -> Outcome:
-    a = span.attributes
-    if span.end_ns is None:
-        return Outcome(UNKNOWN, _text(a, c.MESSAGE) or UNFINISHED, _text(a, c.TRACE))
-    if c.KIND in a or c.STATUS in a:
-        if c.STATUS not in a and c.MESSAGE not in a:
-            return OK
-        return Outcome(_text(a, c.STATUS) or PASSED, _text(a, c.MESSAGE), _text(a, c.TRACE))
-    return presentation.outcome(span)
-
-
 def _parameters(span: Span) -> Iterator[Parameter]:
     names = (c.PARAMETER_NAMES, c.PARAMETER_VALUES, c.PARAMETER_MODES, c.PARAMETER_EXCLUDED)
     for name, value, mode, excluded in _rows(span, *names):
@@ -359,7 +324,7 @@ def _collect_attachments(span: Span, item: ExecutableItem) -> None:
 
 def _text(attributes: Attributes, name: str) -> str | None:
     value = attributes.get(name)
-    return value if value is None else presentation.as_text(value)
+    return value if value is None else as_text(value)
 
 
 def _texts(attributes: Attributes, name: str) -> list[str | None]:
@@ -367,7 +332,7 @@ def _texts(attributes: Attributes, name: str) -> list[str | None]:
     if value is None:
         return []
     values = value if isinstance(value, (list, tuple)) else (value,)
-    return [None if entry is None else presentation.as_text(entry) for entry in values]
+    return [None if entry is None else as_text(entry) for entry in values]
 
 
 def _rows(span: Span, *names: str) -> Iterator[tuple[str | None, ...]]:
@@ -375,79 +340,12 @@ def _rows(span: Span, *names: str) -> Iterator[tuple[str | None, ...]]:
     return zip_longest(*(_texts(span.attributes, name) for name in names))
 
 
-# -- results
-
-
-def _test_result(span: Span, tree: _Tree) -> TestResult:
-    a = span.attributes
-    name = span.name if c.KIND in a else _text(a, c.TEST_CASE_NAME) or span.name
-    full_name = _text(a, c.FULL_NAME) or _text(a, c.PYTEST_NODE_ID) or f"{_service(span)}#{name}"
-    result = TestResult(
-        uuid=_uuid(span),
-        name=name,
-        fullName=full_name,
-        titlePath=[text for text in _texts(a, c.TITLE_PATH) if text],
-        testCaseId=_text(a, c.TEST_CASE_ID) or _md5(full_name),
-        historyId=_text(a, c.HISTORY_ID) or _md5(full_name),
-        description=_text(a, c.DESCRIPTION),
-        descriptionHtml=_text(a, c.DESCRIPTION_HTML),
-        labels=[
-            Label(name=label, value=value or "")
-            for label, value in _rows(span, c.LABEL_NAMES, c.LABEL_VALUES)
-        ],
-        links=[
-            Link(url=url, name=text, type=kind)
-            for url, text, kind in _rows(span, c.LINK_URLS, c.LINK_NAMES, c.LINK_TYPES)
-        ],
-    )
-    result.start, result.stop = tree.milliseconds(_timed(span, tree))
-    _describe(result, span)
-    if c.STATUS not in a and a.get(c.TEST_CASE_RESULT_STATUS) == "fail":
-        result.status = FAILED
-    details = {"known": a.get(c.KNOWN), "muted": a.get(c.MUTED), "flaky": a.get(c.FLAKY)}
-    if any(details.values()):
-        result.statusDetails = result.statusDetails or StatusDetails()
-        for field, value in details.items():
-            setattr(result.statusDetails, field, bool(value))
-    return result
-
-
-def _timed(test: Span, tree: _Tree) -> Span:
+def _timed(test: Span, tree: SpanTree) -> Span:
     """Return the span whose time is the test's: the call, without set-up and tear-down."""
     for phase in tree.children.get(test.span_id, ()):
-        if _kind(phase) == c.PHASE and phase.attributes.get(c.PHASE_NAME) == "call":
+        if kind_of(phase) == c.PHASE and phase.attributes.get(c.PHASE_NAME) == "call":
             return phase
     return test
-
-
-def _root_result(span: Span, tree: _Tree) -> TestResult:
-    """Make a result of a trace without a test: a request to a server, the run of a script."""
-    service, name = _service(span), presentation.title(span)
-    full_name = f"{service}#{name}"
-    result = TestResult(
-        uuid=_uuid(span),
-        name=name,
-        fullName=full_name,
-        testCaseId=_md5(full_name),
-        labels=[
-            Label(name="framework", value="opentelemetry"),
-            Label(name="language", value=str(_resource(span, "telemetry.sdk.language", "unknown"))),
-            Label(name="host", value=str(_resource(span, "host.name", "localhost"))),
-            Label(name="thread", value=str(_resource(span, "process.pid", service))),
-            Label(name="suite", value=service),
-        ],
-    )
-    result.start, result.stop = tree.milliseconds(span)
-    _describe(result, span)
-    if not (span.parent_id is None or span.parent_is_remote or span.parent_id in tree.by_id):
-        _note_missing_parent(result, span.parent_id)
-    # Results of equal name and parameters are taken for retries of one test, and all but the
-    # last are hidden. Each trace is a thing of its own, so its id belongs to its identity.
-    result.parameters.append(Parameter(name="trace_id", value=f"{span.trace_id:032x}"))
-    if span.parent_id is not None:
-        result.parameters.append(Parameter(name="span_id", value=f"{span.span_id:016x}"))
-    result.historyId = _md5(full_name, *(p.value for p in result.parameters))
-    return result
 
 
 def _note_missing_parent(result: TestResult, parent_id: int) -> None:
@@ -470,7 +368,9 @@ def _md5(*texts: str) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
+# What is made of a span beside its own result or container.
 _ITS_CONTAINER = 1 << 63
+_ITS_FILES = 1 << 62
 
 
 def _uuid(span: Span, salt: int = 0) -> str:

@@ -43,7 +43,7 @@ class Trace:
         held: whether a test of it still runs.
         has_test: whether one of the spans is a test.
         dirty: whether something of it has not been handed out.
-        written: uuids of the results and containers that were made of it last.
+        written: names of the files that were made of it last.
     """
 
     __slots__ = (

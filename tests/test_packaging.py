@@ -21,9 +21,11 @@ PATH = [
     "problems",
     "outcome",
     "spans",
+    "settings",
     "redaction",
     "presentation",
     "traces",
+    "span_tree",
     "to_results",
     "from_sdk",
     "spool",
@@ -43,7 +45,17 @@ PATH = [
     "pytest_plugin",
     "cli",
 ]
-PURE = {"conventions", "spans", "traces", "to_results", "presentation", "redaction", "tree"}
+PURE = {
+    "conventions",
+    "spans",
+    "traces",
+    "to_results",
+    "presentation",
+    "redaction",
+    "settings",
+    "span_tree",
+    "tree",
+}
 
 
 def imports(module: str, *, lazily: bool = False) -> set[str]:

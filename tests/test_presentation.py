@@ -6,9 +6,16 @@ import pytest
 
 from otel_allure import conventions as c
 from otel_allure.outcome import OK, Outcome
-from otel_allure.presentation import as_text, outcome, parameters, title
+from otel_allure.presentation import Presentation, as_text
 from otel_allure.spans import Event, Span
 from otel_allure.testing import build_span
+
+PRESENTATION = Presentation()
+title, parameters, outcome = (
+    PRESENTATION.title,
+    PRESENTATION.parameters,
+    PRESENTATION.outcome,
+)
 
 
 def client(attributes: dict, name: str = "the span's name", **fields: object) -> Span:

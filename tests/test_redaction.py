@@ -6,7 +6,14 @@ import time
 
 import pytest
 
-from otel_allure.redaction import MASK, is_sensitive, redacted, redacted_text
+from otel_allure.redaction import MASK, Redaction
+
+REDACTION = Redaction()
+is_sensitive, redacted, redacted_text = (
+    REDACTION.is_sensitive,
+    REDACTION.value,
+    REDACTION.text,
+)
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_a_trace_that_cannot_be_translated(report, monkeypatch):
     """It is a problem, and the others are written."""
     to_results = reports.to_results
 
-    def fails_once(spans):
+    def fails_once(spans, presentation):
         monkeypatch.setattr(reports, "to_results", to_results)
         raise ValueError("no")
 

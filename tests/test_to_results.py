@@ -11,16 +11,18 @@ from hypothesis import strategies as st
 
 from otel_allure import conventions as c
 from otel_allure.results_directory import plain
+from otel_allure.settings import DEFAULTS
 from otel_allure.spans import Event, Link, Span
 from otel_allure.testing import TRACE_ID, build_span, steps, tree
 from otel_allure.to_results import (
-    MAX_DEPTH,
     NO_PARENT,
     UNFINISHED,
     Translated,
     to_container,
     to_results,
 )
+
+MAX_DEPTH = DEFAULTS.max_depth
 
 TEST = {c.KIND: c.TEST}
 STEP = {c.KIND: c.STEP}
@@ -542,7 +544,7 @@ def test_the_trace_of_a_wide_fixture_is_a_container():
         build_span("db::0", 80, 1, attributes=AFTER),
         foreign("DROP", 81, 80),
     ]
-    container = plain(to_container(spans, ["a", "b"]))
+    container = plain(to_container(spans, ["a", "b"]).containers[0])
     assert container == {
         "uuid": container["uuid"],
         "name": "db",
@@ -578,13 +580,13 @@ def test_what_is_in_none_of_the_parts_of_a_wide_fixture_is_shown_too():
         foreign("task", 3, 1),
         foreign("orphan", 4, 77),
     ]
-    befores = plain(to_container(spans, ["a"]))["befores"]
+    befores = plain(to_container(spans, ["a"]).containers[0])["befores"]
     assert [(b["name"], tree(b)) for b in befores] == [("db", []), ("db", ["task", "orphan"])]
 
 
 def test_a_trace_without_a_wide_fixture_is_no_container():
     """There is nothing to translate."""
-    assert to_container([test_span()], ["a"]) is None
+    assert not to_container([test_span()], ["a"]).containers
 
 
 # -- twins
@@ -795,8 +797,8 @@ def test_any_spans_in_the_trace_of_a_wide_fixture(spans: list[Span]) -> None:
     """They are all in one container."""
     root = build_span("root", 99, attributes=CONTAINER, start_ns=0)
     spans = [s for s in spans if kind_of(s) != c.TEST]
-    container = to_container([root, *spans], ["a"])
-    found = names_in(Translated([], [container], []))
+    (container,) = to_container([root, *spans], ["a"]).containers
+    found = names_in(Translated([], [container], [], {}))
     containers = {s.name for s in [root, *spans] if kind_of(s) == c.CONTAINER}
     expected = {s.name for s in spans if kind_of(s) not in (c.PHASE, c.CONTAINER)}
     assert set(found) - containers == expected
