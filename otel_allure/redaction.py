@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 from otel_allure.settings import DEFAULTS, Settings
+from otel_allure.spans import Attributes, Event, Link, Span
 
 MASK = "****"
 
@@ -88,6 +91,37 @@ class Redaction:
             text = _CREDENTIALS.sub(_masked_credentials, text)
             text = _JWT.sub(MASK, text)
         return text
+
+    def span(self, span: Span) -> Span:
+        """Return `span` with its secrets masked, wherever they are."""
+        events = [
+            Event(self.text(e.name), e.time_ns, self._attributes(e.attributes)) for e in span.events
+        ]
+        links = [Link(x.trace_id, x.span_id, self._attributes(x.attributes)) for x in span.links]
+        return span._replace(
+            name=self.text(span.name),
+            status_message=self.text(span.status_message),
+            attributes=self._attributes(span.attributes),
+            events=events,
+            links=links,
+            resource=self._attributes(span.resource),
+        )
+
+    def _attributes(self, attributes: Attributes) -> dict[str, Any]:
+        return {name: self._any(name, value) for name, value in attributes.items()}
+
+    def _any(self, name: str, value: Any) -> Any:
+        if self.is_sensitive(name):
+            return MASK
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, bytes):
+            return self.text(value.decode("utf-8", "backslashreplace")).encode()
+        if isinstance(value, Mapping):
+            return self._attributes(value)
+        if isinstance(value, (list, tuple)):
+            return [self._any(name, entry) for entry in value]
+        return value
 
     def _masked_query(self, match: re.Match[str]) -> str:
         return match["start"] + MASK if self.is_sensitive(match["name"]) else match[0]

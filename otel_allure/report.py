@@ -1,4 +1,4 @@
-"""One report being written: spans in, files out. Holds the traces in flight, from any thread."""
+"""One report being written: spans and logs in, files out. Holds the traces in flight, from any thread."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from otel_allure.results_directory import (
 )
 from otel_allure.settings import DEFAULTS, Settings
 from otel_allure.span_tree import is_container, is_session
-from otel_allure.spans import Span, span_key
+from otel_allure.spans import Log, Record, Span, span_key
 from otel_allure.to_results import Translated, to_container, to_results
 from otel_allure.traces import WAITING, Trace, Traces
 
@@ -57,8 +57,10 @@ class Report:
         self.others: list[Trace] = []
         """Traces without a test, where `only_tests` is set."""
         self.busy: Callable[[], Container[int]] = busy
-        self.redirect: Callable[[Iterable[Span]], None] | None = None
-        """Where spans go instead, in a process whose parent writes the report."""
+        self.logs: list[Log] = []
+        """Log records that no span of a known trace has emitted."""
+        self.redirect: Callable[[Iterable[Record]], bool] | None = None
+        """Sends spans and logs elsewhere, in a process whose parent writes the report, if it still does."""
         self._reentrant = threading.RLock()  # a listener of ours may end a span while we write
         self._start_empty()
 
@@ -76,21 +78,27 @@ class Report:
 
     def started(self, trace_id: int, span_id: int) -> None:
         """Note that a span has started."""
-        with self._reentrant:
-            self._traces.started(trace_id, span_id)
+        if self.redirect is None:
+            with self._reentrant:
+                self._traces.started(trace_id, span_id)
 
-    def add(self, spans: Iterable[Span]) -> None:
-        """Take ended spans in and write what is finished."""
-        if self.redirect is not None:
-            self.redirect(spans)
+    def add(self, records: Iterable[Record]) -> None:
+        """Take ended spans and log records in and write what is finished."""
+        records = list(records)
+        if self.redirect is not None and self.redirect(records):
             return
         with self._reentrant:
-            self._write_all(self._traces.add(spans))
+            self._write_all(self._traces.add(records))
 
-    def settle(self, unfinished: Iterable[Span] = ()) -> None:
+    def take_logs(self, trace_id: int, span_ids: Iterable[int]) -> list[Log]:
+        """Give away the log records of spans, by time: somebody else shows them."""
+        with self._reentrant:
+            return self._traces.take_logs(trace_id, span_ids)
+
+    def settle(self, unfinished: Iterable[Record] = ()) -> None:
         """Write everything that is known, with the spans that have not ended."""
-        if self.redirect is not None:
-            self.redirect(unfinished)
+        unfinished = list(unfinished)
+        if self.redirect is not None and self.redirect(unfinished):
             return
         with self._reentrant:
             self._write_all(self._traces.add(unfinished))
@@ -105,6 +113,7 @@ class Report:
         self._reentrant = threading.RLock()  # a thread that the child does not have may hold it
         self._start_empty()
         self.others.clear()
+        self.logs.clear()
         self.directory.results.clear()
 
     # -- out
@@ -112,6 +121,9 @@ class Report:
     def _write_all(self, traces: Iterable[Trace], *, settled: bool = False) -> None:
         # Tests first: they say which fixtures they used, so each container is written once.
         for trace in sorted(traces, key=lambda trace: not trace.has_test):
+            if not trace.spans:
+                self._keep_logs(trace)
+                continue
             if not (trace.finished or settled):
                 self.problems.add(
                     "waiting for the roots of traces",
@@ -119,6 +131,16 @@ class Report:
                 )
             with self.problems.caught("translating a trace"):
                 self._write(trace)
+
+    def _keep_logs(self, trace: Trace) -> None:
+        """Keep the last log records that belong to nothing, and say if there are too many."""
+        self.logs += trace.take_logs(list(trace.logs))
+        excess = len(self.logs) - WAITING
+        if excess > 0:
+            del self.logs[:excess]
+            self.problems.add(
+                "keeping log records outside of spans", f"only the last {WAITING} are kept"
+            )
 
     def _write(self, trace: Trace) -> None:
         if trace in self.others:  # what it belongs to has come since
@@ -145,11 +167,13 @@ class Report:
             self._unused[key] = trace
             return
         self._unused.pop(key, None)
-        translated = to_container(trace.spans.values(), sorted(users), self.presentation)
+        translated = to_container(
+            trace.spans.values(), sorted(users), self.presentation, trace.logs
+        )
         self._publish_all(trace, translated)
 
     def _write_results(self, trace: Trace) -> None:
-        translated = to_results(trace.spans.values(), self.presentation)
+        translated = to_results(trace.spans.values(), self.presentation, trace.logs)
         self._publish_all(trace, translated)
         for key, uuid in translated.uses:
             self._note_use(key, uuid)

@@ -39,6 +39,8 @@ class SpanTree:
         ordered = list(self.by_id.values())
         self.children: dict[int, list[Span]] = {}
         self.roots: list[Span] = []
+        self.has_calls = any(c.KIND not in span.attributes for span in ordered)
+        """Whether there are spans from instrumentation."""
         self.last_ns = max((s.end_ns or s.start_ns for s in ordered), default=0)
         for span in ordered:
             parent = span.parent_id

@@ -13,7 +13,7 @@ by file name.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -32,13 +32,19 @@ from allure_commons.model2 import (
 )
 
 from otel_allure import conventions as c
+from otel_allure.condense import Condensed, condense
 from otel_allure.outcome import FAILED, OK, PASSED, UNKNOWN, Outcome
+from otel_allure.overview import Shown, is_worth_a_picture, pictures, trace_link, whole_trace
 from otel_allure.presentation import Document, Presentation, as_text
+from otel_allure.presentation.errors import exception_of
 from otel_allure.span_tree import SpanTree, is_container, kind_of
-from otel_allure.spans import Attributes, Span
+from otel_allure.spans import Attributes, Event, Log, Span
 from otel_allure.traces import is_test
 
+LEFT_OUT = "left out"
+"""Parameter of what would have more steps, if there were not too many."""
 UNFINISHED = "Unfinished: the span had not ended when the report was written."
+TOO_MANY = "Left out: there are more than {:,} steps (max_steps). Their places are marked."
 NO_PARENT = "Incomplete: the span that it belongs to has not come, {}."
 
 
@@ -56,17 +62,24 @@ class Translated(NamedTuple):
 
 
 _AS_USUAL = Presentation()
+Logs = Mapping[int, Sequence[Log]]
+"""Log records by the id of the span that emitted them."""
+_NO_LOGS: Logs = {}
 
 
-def to_results(spans: Iterable[Span], presentation: Presentation = _AS_USUAL) -> Translated:
-    """Translate the spans of one trace."""
+def to_results(
+    spans: Iterable[Span], presentation: Presentation = _AS_USUAL, logs: Logs = _NO_LOGS
+) -> Translated:
+    """Translate the spans and log records of one trace."""
     tree = SpanTree(spans)
     translated = Translated([], [], [], {})
+    places = _LogPlaces(logs)
     for root in tree.result_roots():
-        its = _Translation(tree, presentation, translated.files)
+        its = _Translation(tree, presentation, translated.files, places)
         result = its.test_result(root) if is_test(root) else its.root_result(root)
         container = TestResultContainer(uuid=_uuid(root, _ITS_CONTAINER), children=[result.uuid])
         its.fill(result, root, container)
+        its.add_overview(result, root)
         translated.results.append(result)
         if container.befores or container.afters:
             translated.containers.append(container)
@@ -75,11 +88,15 @@ def to_results(spans: Iterable[Span], presentation: Presentation = _AS_USUAL) ->
             for link in root.links
             if link.attributes.get(c.KIND) == c.CONTAINER
         )
+    places.attach(tree, presentation, translated.files)
     return translated
 
 
 def to_container(
-    spans: Iterable[Span], children: Sequence[str], presentation: Presentation = _AS_USUAL
+    spans: Iterable[Span],
+    children: Sequence[str],
+    presentation: Presentation = _AS_USUAL,
+    logs: Logs = _NO_LOGS,
 ) -> Translated:
     """Translate a fixture's own trace; `children` are the uuids of the tests that used it."""
     tree = SpanTree(spans)
@@ -87,7 +104,8 @@ def to_container(
     root = next((span for span in tree.roots if is_container(span)), None)
     if root is None:
         return translated
-    its = _Translation(tree, presentation, translated.files)
+    places = _LogPlaces(logs)
+    its = _Translation(tree, presentation, translated.files, places)
     start, stop = tree.milliseconds(root)
     container = TestResultContainer(
         uuid=_uuid(root), name=root.name, children=list(children), start=start, stop=stop
@@ -96,6 +114,8 @@ def to_container(
     rest = TestBeforeResult(name=root.name, start=start, stop=stop)
     its.describe(rest, root)
     its.fill(rest, root, container)
+    places.attach(tree, presentation, translated.files)
+    its.add_what_is_left_out(rest, root)
     if rest.steps or rest.attachments:
         container.befores.append(rest)
     translated.containers.append(container)
@@ -112,21 +132,36 @@ class _Translation:
         tree: the trace.
         presentation: how spans from instrumentation are shown.
         files: where bodies of attachments are put, by file name.
+        logs: told which step, fixture or result shows what a span has logged.
     """
 
-    def __init__(self, tree: SpanTree, presentation: Presentation, files: dict[str, str]) -> None:
+    def __init__(
+        self,
+        tree: SpanTree,
+        presentation: Presentation,
+        files: dict[str, str],
+        logs: _LogPlaces,
+    ) -> None:
         self.tree = tree
         self.presentation = presentation
         self.files = files
+        self._logs = logs
+        self._condensed = Condensed(tree.children, {}, {})
+        self._shown: list[Shown] = []
+        self._documents = 0
 
     # -- steps and fixtures
 
     def fill(self, item: ExecutableItem, root: Span, container: TestResultContainer) -> None:
         """Put everything below `root` into `item`, fixtures into `container`."""
-        tree, max_depth = self.tree, self.presentation.settings.max_depth
+        max_depth = self.presentation.settings.max_depth
+        self._condensed = condense(root, self.tree, self.presentation)
+        children_of = self._condensed.children
+        shown = self._shown
         steps: list[TestStepResult] = []
+        self._logs.note(root, item)
         # Depth first with a stack of our own: the depth of a trace is up to others.
-        todo = [(span, item, 1) for span in reversed(tree.children.get(root.span_id, ()))]
+        todo = [(span, item, 1) for span in reversed(children_of.get(root.span_id, ()))]
         while todo:
             span, holder, depth = todo.pop()
             kind = kind_of(span)
@@ -137,11 +172,14 @@ class _Translation:
                 _collect_attachments(span, holder)
             elif kind == c.FIXTURE:
                 below, depth = self._fixture(span, container), 0
+                shown.append(Shown(span, below, 0))
             else:
                 below = self._step(span)
                 holder.steps.append(below)
                 steps.append(below)
-            children = tree.children.get(span.span_id)
+                shown.append(Shown(span, below, depth - 1))
+            self._logs.note(span, below)
+            children = children_of.get(span.span_id)
             if children is None:
                 continue
             children = children[::-1]
@@ -156,7 +194,8 @@ class _Translation:
 
     def _step(self, span: Span) -> TestStepResult:
         start, stop = self.tree.milliseconds(span)
-        step = TestStepResult(name=self.presentation.title(span), start=start, stop=stop)
+        title = self.presentation.title(span, self.tree.by_id.get(span.parent_id or 0))
+        step = TestStepResult(name=title, start=start, stop=stop)
         self.describe(step, span)
         return step
 
@@ -174,6 +213,8 @@ class _Translation:
 
     def describe(self, item: ExecutableItem, span: Span) -> None:
         """Set what steps, fixtures and tests have in common."""
+        if c.KIND not in span.attributes:
+            span = self._logs.with_exception(span)
         status, message, trace = self._outcome(span)
         item.status = status
         if message or trace:
@@ -183,17 +224,63 @@ class _Translation:
                 Parameter(name=name, value=value)
                 for name, value in self.presentation.parameters(span)
             ]
-            for number, document in enumerate(self.presentation.documents(span)):
-                item.attachments.append(self._attachment(span, number, document))
+            for document in self.presentation.documents(span):
+                item.attachments.append(self._attachment(span, document))
         if c.PARAMETER_NAMES in span.attributes:
             item.parameters += _parameters(span)
+        if span.span_id in self._condensed.capped:
+            count = f"{self._condensed.capped[span.span_id]:,} spans"
+            item.parameters.append(Parameter(name=LEFT_OUT, value=count, excluded=True))
         _collect_attachments(span, item)
 
-    def _attachment(self, span: Span, number: int, document: Document) -> Attachment:
-        """Return the `number`th attachment that is made of `span`; its body goes to the files."""
-        source = f"{_uuid(span, _ITS_FILES + number)}-attachment.{document.extension}"
+    def _attachment(self, span: Span, document: Document) -> Attachment:
+        """Return an attachment that is made of `span`; its body goes to the files."""
+        self._documents += 1
+        uuid = _uuid(span, _ITS_FILES + self._documents)
+        source = f"{uuid}-attachment.{document.extension}"
         self.files[source] = document.body
         return Attachment(name=document.name, source=source, type=document.type)
+
+    # -- the trace as a whole
+
+    def add_overview(self, result: TestResult, root: Span) -> None:
+        """Add what shows the trace as a whole."""
+        if self.presentation.settings.waterfall and is_worth_a_picture(self.tree):
+            for document in pictures(root, self._shown, self.tree):
+                result.attachments.append(self._attachment(root, document))
+        self.add_what_is_left_out(result, root)
+        self._add_links(result, root)
+
+    def add_what_is_left_out(self, item: ExecutableItem, root: Span) -> None:
+        """Say that there are more steps, and attach what is not shown."""
+        if self._condensed.capped:
+            item.steps.append(self._more(root))
+        if self._condensed.homes and self.presentation.settings.attach_trace:
+            document = whole_trace(self.tree.by_id.values(), self.presentation)
+            item.attachments.append(self._attachment(root, document))
+
+    def _more(self, root: Span) -> TestStepResult:
+        count = sum(self._condensed.capped.values())
+        start = stop = self.tree.milliseconds(root)[1]
+        step = TestStepResult(name=f"… {count:,} more", status=PASSED, start=start, stop=stop)
+        limit = self.presentation.settings.max_steps
+        step.statusDetails = StatusDetails(message=TOO_MANY.format(limit))
+        return step
+
+    def _add_links(self, result: TestResult, root: Span) -> None:
+        """Add links to the trace, and to those that its spans are linked to."""
+        links = [trace_link(root.trace_id, "Trace", self.presentation)]
+        if c.KIND in root.attributes and (self.tree.has_calls or links[0]):
+            value = f"{root.trace_id:032x}"
+            result.parameters.append(Parameter(name="trace_id", value=value, excluded=True))
+        seen = {root.trace_id}
+        for span, item, _ in self._shown:
+            for link in () if c.KIND in span.attributes else span.links:
+                if link.trace_id not in seen:
+                    seen.add(link.trace_id)
+                    name = f"Trace linked from {item.name}"
+                    links.append(trace_link(link.trace_id, name, self.presentation))
+        result.links += filter(None, links)
 
     def _outcome(self, span: Span) -> Outcome:
         a = span.attributes
@@ -232,7 +319,7 @@ class _Translation:
                 for url, text, kind in _rows(span, c.LINK_URLS, c.LINK_NAMES, c.LINK_TYPES)
             ],
         )
-        result.start, result.stop = self.tree.milliseconds(_timed(span, self.tree))
+        result.start, result.stop = _times(span, self.tree)
         self.describe(result, span)
         if c.STATUS not in a and a.get(c.TEST_CASE_RESULT_STATUS) == "fail":
             result.status = FAILED
@@ -241,6 +328,10 @@ class _Translation:
             result.statusDetails = result.statusDetails or StatusDetails()
             for field, value in details.items():
                 setattr(result.statusDetails, field, bool(value))
+        if c.ACTUAL in a and c.EXPECTED in a:  # one without the other is not shown
+            result.statusDetails = result.statusDetails or StatusDetails()
+            result.statusDetails.actual = _text(a, c.ACTUAL)
+            result.statusDetails.expected = _text(a, c.EXPECTED)
         return result
 
     def root_result(self, span: Span) -> TestResult:
@@ -275,6 +366,55 @@ class _Translation:
             result.parameters.append(Parameter(name="span_id", value=f"{span.span_id:016x}"))
         result.historyId = _md5(full_name, *(p.value for p in result.parameters))
         return result
+
+
+class _LogPlaces:
+    """Which step, fixture or result shows which log records: that of the nearest span above."""
+
+    def __init__(self, logs: Logs) -> None:
+        self._logs = logs
+        self._items: dict[int, ExecutableItem] = {}  # by span id
+        self._spans: dict[int, Span] = {}  # by `id` of what the span has become
+
+    def note(self, span: Span, item: ExecutableItem) -> None:
+        """Note that what is in `span` is shown in `item`; the first span is the one it is of."""
+        if self._logs:
+            self._items[span.span_id] = item
+            self._spans.setdefault(id(item), span)
+
+    def attach(self, tree: SpanTree, presentation: Presentation, files: dict[str, str]) -> None:
+        """Give each item one attachment with its log records, by time."""
+        if not self._items:
+            return
+        shown: dict[int, tuple[ExecutableItem, list[Log]]] = {}
+        for span_id, logs in self._logs.items():
+            item = self._place(span_id, tree)
+            shown.setdefault(id(item), (item, []))[1].extend(logs)
+        for key, (item, found) in shown.items():
+            source = f"{_uuid(self._spans[key], _ITS_LOG)}-attachment.txt"
+            found.sort(key=lambda log: log.time_ns)
+            files[source] = "\n".join(map(presentation.log_lines, found))
+            item.attachments.append(Attachment(name="log", source=source, type="text/plain"))
+
+    def _place(self, span_id: int | None, tree: SpanTree) -> ExecutableItem:
+        seen: set[int] = set()  # spans in a circle have no end
+        while span_id is not None and span_id not in self._items and span_id not in seen:
+            seen.add(span_id)
+            span = tree.by_id.get(span_id)
+            span_id = None if span is None else span.parent_id
+        first = next(iter(self._items.values()))  # of the test, or of the first root
+        return first if span_id is None else self._items.get(span_id, first)
+
+    def with_exception(self, span: Span) -> Span:
+        """Return `span` with the last exception that it has logged, if it has no other."""
+        logs = self._logs.get(span.span_id)
+        if not logs or exception_of(span) is not None:
+            return span
+        for log in reversed(logs):
+            if "exception.type" in log.attributes or "exception.message" in log.attributes:
+                event = Event("exception", log.time_ns, log.attributes)
+                return span._replace(events=[*span.events, event])
+        return span
 
 
 def _tell_twins_apart(steps: list[TestStepResult]) -> None:
@@ -340,12 +480,17 @@ def _rows(span: Span, *names: str) -> Iterator[tuple[str | None, ...]]:
     return zip_longest(*(_texts(span.attributes, name) for name in names))
 
 
-def _timed(test: Span, tree: SpanTree) -> Span:
-    """Return the span whose time is the test's: the call, without set-up and tear-down."""
-    for phase in tree.children.get(test.span_id, ()):
-        if kind_of(phase) == c.PHASE and phase.attributes.get(c.PHASE_NAME) == "call":
-            return phase
-    return test
+def _times(test: Span, tree: SpanTree) -> tuple[int, int]:
+    """Return start and stop of a test in ms: those of its call, without set-up and tear-down.
+
+    A test that did not come to its call took no time: what its fixtures took is said of them.
+    """
+    phases = [span for span in tree.children.get(test.span_id, ()) if kind_of(span) == c.PHASE]
+    for phase in phases:
+        if phase.attributes.get(c.PHASE_NAME) == "call":
+            return tree.milliseconds(phase)
+    start, stop = tree.milliseconds(test)
+    return start, start if phases else stop
 
 
 def _note_missing_parent(result: TestResult, parent_id: int) -> None:
@@ -371,6 +516,7 @@ def _md5(*texts: str) -> str:
 # What is made of a span beside its own result or container.
 _ITS_CONTAINER = 1 << 63
 _ITS_FILES = 1 << 62
+_ITS_LOG = 1 << 61
 
 
 def _uuid(span: Span, salt: int = 0) -> str:

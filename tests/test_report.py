@@ -9,6 +9,7 @@ import pytest
 from otel_allure import conventions as c
 from otel_allure import report as reports
 from otel_allure.report import Report
+from otel_allure.settings import Settings
 from otel_allure.spans import Link, Span
 from otel_allure.testing import Results, build_span, tree
 from otel_allure.traces import Traces
@@ -31,7 +32,8 @@ def user(name: str, trace_id: int) -> list[Span]:
 
 @pytest.fixture(params=[False, True], ids=["exporter", "session"])
 def report(request, tmp_path) -> Report:
-    return Report(tmp_path / "results", only_tests=request.param)
+    settings = Settings(waterfall=False, fold=0)
+    return Report(tmp_path / "results", only_tests=request.param, settings=settings)
 
 
 def written(report: Report) -> Results:

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_allure import conventions as c
+from otel_allure.presentation import Presentation
 from otel_allure.results_directory import plain
-from otel_allure.settings import DEFAULTS
+from otel_allure.settings import DEFAULTS, Settings
 from otel_allure.spans import Event, Link, Span
 from otel_allure.testing import TRACE_ID, build_span, steps, tree
-from otel_allure.to_results import (
-    NO_PARENT,
-    UNFINISHED,
-    Translated,
-    to_container,
-    to_results,
-)
+from otel_allure.to_results import NO_PARENT, UNFINISHED, Translated, to_container
+from otel_allure.to_results import to_results as as_usual
 
 MAX_DEPTH = DEFAULTS.max_depth
+# The steps, all of them; what is made of large traces and of pictures is tested on its own.
+PLAIN = Presentation(Settings(waterfall=False, fold=0, max_steps=0, attach_http=False))
+
+
+def to_results(spans: Iterable[Span]) -> Translated:
+    return as_usual(spans, PLAIN)
+
 
 TEST = {c.KIND: c.TEST}
 STEP = {c.KIND: c.STEP}
@@ -797,7 +801,7 @@ def test_any_spans_in_the_trace_of_a_wide_fixture(spans: list[Span]) -> None:
     """They are all in one container."""
     root = build_span("root", 99, attributes=CONTAINER, start_ns=0)
     spans = [s for s in spans if kind_of(s) != c.TEST]
-    (container,) = to_container([root, *spans], ["a"]).containers
+    (container,) = to_container([root, *spans], ["a"], PLAIN).containers
     found = names_in(Translated([], [container], [], {}))
     containers = {s.name for s in [root, *spans] if kind_of(s) == c.CONTAINER}
     expected = {s.name for s in spans if kind_of(s) not in (c.PHASE, c.CONTAINER)}

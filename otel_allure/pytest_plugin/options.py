@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from allure_commons.types import LabelType, Severity
+
+from otel_allure import settings
 
 _SEVERITIES = [severity.value for severity in Severity]
 
@@ -100,15 +103,22 @@ _OPTIONS = [
     ),
 ]  # fmt: skip
 
+_INI_TYPES: dict[type, Any] = {
+    bool: "bool",
+    int: "int",
+    float: "float",
+    str: "string",
+    tuple: "linelist",
+}
 INSTRUMENT = "--allure-otel-instrument"
 INSTRUMENT_INI = "allure_otel_instrument"
 
 
 def add_options(parser: pytest.Parser) -> None:
     """Add the options; those that allure-pytest has added already are the same, and are kept."""
-    for group, flag, settings in _OPTIONS:
+    for group, flag, more in _OPTIONS:
         try:
-            parser.getgroup(group).addoption(flag, **settings)
+            parser.getgroup(group).addoption(flag, **more)
         except ValueError:
             continue
     parser.getgroup("reporting").addoption(
@@ -120,12 +130,62 @@ def add_options(parser: pytest.Parser) -> None:
         help="Comma-separated names of installed OpenTelemetry instrumentations to activate while"
         " a report is written (aiohttp-client,asyncpg for example), or 'all'.",
     )
+    for setting in settings.SETTINGS:
+        kind = type(setting.default)
+        parser.getgroup("otel-allure", "what is shown of spans").addoption(
+            setting.option,
+            dest=setting.ini,
+            action="append" if kind is tuple else "store",
+            metavar="on|off" if kind is bool else "VALUE",
+            default=None,
+            help=f"{setting.help}. Default: {_shown(setting.default)}.",
+        )
+        parser.addini(
+            setting.ini, type=_INI_TYPES[kind], default=None, help=f"Value of {setting.option}."
+        )
     parser.addini(
         INSTRUMENT_INI,
         type="args",
         default=[],
         help=f"Names for {INSTRUMENT}, separated by spaces or commas.",
     )
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    if isinstance(default, tuple):
+        return ", ".join(default) or "none"
+    return str(default) or "none"
+
+
+def read_settings(config: pytest.Config) -> settings.Settings:
+    """Return the settings: of the command line, else of the ini file, else of the environment.
+
+    Raises:
+        pytest.UsageError: where a value is none that the setting can have.
+    """
+    line = {
+        setting.name: (setting.option, value)
+        for setting in settings.SETTINGS
+        if (value := getattr(config.known_args_namespace, setting.ini, None)) is not None
+    }
+    ini = {
+        setting.name: (setting.ini, value)
+        for setting in settings.SETTINGS
+        if (value := _ini_value(config, setting)) is not None
+    }
+    found, wrong = settings.read(line, ini, settings.from_environment(os.environ))
+    if wrong:
+        raise pytest.UsageError("otel-allure: " + "; ".join(wrong))
+    return found
+
+
+def _ini_value(config: pytest.Config, setting: settings.Setting) -> Any:
+    try:
+        return config.getini(setting.ini)
+    except (TypeError, ValueError, pytest.UsageError) as error:
+        raise pytest.UsageError(f"otel-allure: {setting.ini}: {error}") from None
 
 
 def instrumentations(config: pytest.Config) -> list[str]:

@@ -1,0 +1,80 @@
+"""What is shown of a trace as a whole: a picture, the complete trace, links. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from allure_commons.model2 import ExecutableItem, Link
+
+from otel_allure import conventions as c
+from otel_allure.otlp import to_otlp
+from otel_allure.presentation import Document, Presentation
+from otel_allure.span_tree import SpanTree
+from otel_allure.spans import Span
+from otel_allure.waterfall import Bar, pages, worth_drawing
+
+TRACE_LINK = "trace"
+"""Type of links to a backend."""
+
+
+class Shown(NamedTuple):
+    """A span, and the step or fixture that it became."""
+
+    span: Span
+    item: ExecutableItem
+    depth: int
+
+
+def is_worth_a_picture(tree: SpanTree) -> bool:
+    """Whether there may be something to draw: calls, or steps at the same time."""
+    return tree.has_calls or any(
+        tree.end_ns(one) > other.start_ns
+        for below in tree.children.values()
+        for one, other in pairwise(below)
+    )
+
+
+def pictures(root: Span, shown: Sequence[Shown], tree: SpanTree) -> Iterator[Document]:
+    """Draw what is shown, some forty rows a page, if it is worth it."""
+    service = root.resource.get("service.name")
+    bars = [_bar(each, service) for each in shown]
+    if not worth_drawing(bars):
+        return
+    drawn = pages(bars, root.start_ns, tree.end_ns(root))
+    for number, svg in enumerate(drawn, 1):
+        name = "Waterfall" if len(drawn) == 1 else f"Waterfall {number} of {len(drawn)}"
+        yield Document(name, "image/svg+xml", "svg", svg)
+
+
+def _bar(shown: Shown, own_service: object) -> Bar:
+    span, item, depth = shown
+    service = span.resource.get("service.name")
+    return Bar(
+        title=item.name,
+        depth=depth,
+        start_ns=span.start_ns,
+        end_ns=span.end_ns,
+        status=item.status,
+        service="" if service in (None, own_service) else str(service),
+        is_step=c.KIND in span.attributes and c.FOLDED not in span.attributes,
+    )
+
+
+def whole_trace(spans: Iterable[Span], presentation: Presentation) -> Document:
+    """Return all of a trace as OTLP/JSON, which Jaeger and others open."""
+    masked = map(presentation.redaction.span, spans)
+    body = json.dumps(to_otlp(masked), ensure_ascii=False, separators=(",", ":"))
+    return Document("trace.json", "application/json", "json", body)
+
+
+def trace_link(trace_id: int, name: str, presentation: Presentation) -> Link | None:
+    """Return a link to a trace in the backend that the settings name."""
+    pattern = presentation.settings.trace_url_pattern
+    if not pattern:
+        return None
+    # Not by `format`: such URLs may have braces of their own.
+    url = pattern.replace("{trace_id}", f"{trace_id:032x}")
+    return Link(type=TRACE_LINK, url=url, name=name)

@@ -1,0 +1,136 @@
+"""What is shown of a trace as a whole: its picture, links, its id."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from otel_allure import conventions as c
+from otel_allure.presentation import Presentation
+from otel_allure.settings import Settings
+from otel_allure.spans import Link, Span
+from otel_allure.testing import TRACE_ID, build_span
+from otel_allure.to_results import Translated, to_results
+
+TEST = {c.KIND: c.TEST}
+STEP = {c.KIND: c.STEP}
+HEX = f"{TRACE_ID:032x}"
+OTHER = 0xABC
+MS = 1_000_000
+
+
+def the_test(**fields: object) -> Span:
+    return build_span("test", 1, start_ns=0, end_ns=100 * MS, attributes=TEST, **fields)
+
+
+def step(span_id: int, start: int, end: int, parent_id: int = 1) -> Span:
+    fields = {"start_ns": start * MS, "end_ns": end * MS, "attributes": STEP}
+    return build_span(f"step {span_id}", span_id, parent_id, **fields)
+
+
+def call(span_id: int, parent_id: int = 1, **fields: object) -> Span:
+    return build_span(f"call {span_id}", span_id, parent_id, **fields)
+
+
+def translated(*spans: Span, **settings: object) -> Translated:
+    return to_results([the_test(), *spans], Presentation(Settings(**settings)))
+
+
+def pictures(translated: Translated) -> dict[str, str]:
+    (result,) = translated.results
+    return {
+        a.name: translated.files[a.source] for a in result.attachments if a.type == "image/svg+xml"
+    }
+
+
+def texts(svg: str) -> str:
+    return "\n".join(ET.fromstring(svg).itertext())
+
+
+WORTH_A_PICTURE = {
+    "calls": ((call(2), call(3)), True),
+    "steps at the same time": ((step(2, 1, 5), step(3, 4, 8)), True),
+    "steps in turn": ((step(2, 1, 4), step(3, 4, 8)), False),
+    "steps in each other": ((step(2, 1, 8), step(3, 2, 7, 2)), False),
+    "nothing": ((), False),
+}
+
+
+@pytest.mark.parametrize(("spans", "expected"), WORTH_A_PICTURE.values(), ids=WORTH_A_PICTURE)
+def test_a_picture_where_it_is_worth_it(spans, expected):
+    assert list(pictures(translated(*spans))) == ["Waterfall"] * expected
+    assert not pictures(translated(*spans, waterfall=False))
+
+
+def test_the_picture_shows_what_is_shown():
+    """Steps, fixtures with theirs, folded calls as one row; masked as the steps are."""
+    setup = build_span("setup", 2, 1, attributes={c.KIND: c.PHASE, c.PHASE_NAME: "setup"})
+    fixture = {c.KIND: c.FIXTURE, c.PHASE_NAME: "before"}
+    spans = [
+        setup,
+        build_span("db", 3, 2, attributes=fixture),
+        step(4, 3, 4, 3),
+        call(5)._replace(name="login?password=hunter2"),
+        *(call(i) for i in range(10, 30)),
+    ]
+    (svg,) = pictures(translated(*spans)).values()
+    shown = texts(svg)
+    assert {"db", "step 4", "login?password=****"} <= set(shown.splitlines())
+    assert "call * ×20" in shown
+    assert "setup" not in shown
+    assert "hunter2" not in svg
+
+
+def test_services_are_named_where_there_are_others():
+    own = {"service.name": "tests"}
+    spans = [call(2, resource=own), call(3, 2, resource={"service.name": "catalog"})]
+    result = to_results([the_test(resource=own), *spans])
+    (svg,) = pictures(result).values()
+    assert "catalog" in texts(svg)
+
+
+def test_long_traces_have_pages():
+    spans = [step(i, i, i + 2) for i in range(2, 102)]
+    assert list(pictures(translated(*spans))) == [f"Waterfall {i} of 3" for i in (1, 2, 3)]
+
+
+# -- links and the trace's id
+
+
+def links(translated: Translated) -> list[tuple[str, str, str]]:
+    return [(link.type, link.name, link.url) for link in translated.results[0].links]
+
+
+def test_a_link_to_the_trace():
+    """Braces of the URL's own stay: Grafana has JSON in its URLs."""
+    pattern = 'https://grafana/explore?left={"query":"{trace_id}"}'
+    expected = ("trace", "Trace", f'https://grafana/explore?left={{"query":"{HEX}"}}')
+    assert links(translated(step(2, 1, 2), trace_url_pattern=pattern)) == [expected]
+    assert links(translated(step(2, 1, 2))) == []
+
+
+def test_links_to_linked_traces():
+    """Once each; links between spans of ours, and within the trace, are no others."""
+    linked = [Link(OTHER, 5), Link(TRACE_ID, 3)]
+    ours = step(4, 1, 2)._replace(links=[Link(0xDEF, 1)])
+    spans = [call(2, links=linked), call(3, links=linked), ours]
+    assert links(translated(*spans, trace_url_pattern="https://x/{trace_id}"))[1:] == [
+        ("trace", "Trace linked from call 2", f"https://x/{OTHER:032x}")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spans", "settings", "expected"),
+    [
+        ([call(2)], {}, True),
+        ([step(2, 1, 2)], {"trace_url_pattern": "https://x/{trace_id}"}, True),
+        ([step(2, 1, 2)], {}, False),
+    ],
+    ids=["with calls", "with a link", "only steps"],
+)
+def test_the_id_of_the_trace_changes_no_identity(spans, settings, expected):
+    (result,) = translated(*spans, **settings).results
+    found = [(p.name, p.value, p.excluded) for p in result.parameters]
+    assert found == [("trace_id", HEX, True)] * expected
+    assert result.historyId == translated().results[0].historyId
