@@ -16,6 +16,7 @@ from typing import Any
 from allure_commons import hookimpl
 from allure_commons.model2 import Globals, Label, Parameter, TestResult, TestResultContainer
 
+from otel_allure.about_run import may_replace
 from otel_allure.problems import Problems
 
 
@@ -104,6 +105,13 @@ class ResultsDirectory:
             os.replace(temporary, os.path.join(self.path, file_name))  # noqa: PTH105, PTH118
             return True
         return False
+
+    def write_about_run(self, file_name: str, text: str) -> None:
+        """Write one of the files of `about_run`, unless somebody else has written one."""
+        path = self.path / file_name
+        with self._problems.caught(f"writing {file_name} to {self.path}"):
+            if not path.exists() or may_replace(file_name, path.read_text("utf-8", "replace")):
+                self._write(file_name, text.encode("utf-8", "backslashreplace"))
 
     def make(self) -> None:
         """Make the directory now, so that a run without results leaves an empty one."""

@@ -34,6 +34,7 @@ PATH = [
     "from_sdk",
     "spool",
     "tree",
+    "about_run",
     "results_directory",
     "report",
     "scope",

@@ -1,0 +1,168 @@
+"""Files about the run as a whole: environment.properties, executor.json, categories.json.
+
+The report tools show the first two on the overview. Categories sort what failed by its message;
+only Allure 2 reads them from the results, for Allure 3 they belong into its configuration file.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+MARK = "# Made by otel-allure"
+"""First line of an environment.properties that may be replaced: one without is somebody else's."""
+
+_MARK_FIELD = "madeBy"
+_OURS = "otel-allure"
+
+
+def environment_properties(versions: Mapping[str, str], services: Mapping[str, str]) -> str:
+    """Return the text of environment.properties.
+
+    Args:
+        versions: of the tools that ran, by name.
+        services: versions of the services that were seen in the traces, by name; may be empty.
+    """
+    told = {
+        "Python": f"{platform.python_version()} ({platform.python_implementation()})",
+        "OS": f"{platform.system()} {platform.release()} ({platform.machine()})",
+        **versions,
+        **{f"Service {name}": version or "seen" for name, version in sorted(services.items())},
+    }
+    lines = [f"{_escaped(name, key=True)} = {_escaped(value)}" for name, value in told.items()]
+    return "\n".join([MARK, *lines]) + "\n"
+
+
+_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def _escaped(text: str, *, key: bool = False) -> str:
+    """Return `text` as Java's properties have it, in ASCII: their encoding is not agreed on."""
+    special = {**_ESCAPES, " ": "\\ ", ":": "\\:", "=": "\\=", "#": "\\#", "!": "\\!"}
+    table = special if key else _ESCAPES
+    escaped = "".join(table.get(char, char) for char in text)
+    utf16 = escaped.encode("utf-16-be", "surrogatepass")
+    units = [int.from_bytes(utf16[i : i + 2], "big") for i in range(0, len(utf16), 2)]
+    return "".join(chr(unit) if 32 <= unit < 127 else f"\\u{unit:04x}" for unit in units)
+
+
+# -- the CI that runs the tests
+
+
+class _CI(NamedTuple):
+    """Which variables of a CI's hold what. `{NAME}` stands for a variable's value."""
+
+    type: str
+    name: str
+    mark: str
+    build_order: str
+    build_name: str
+    build_url: str
+
+
+_CIS = (
+    _CI(
+        "github", "GitHub Actions", "GITHUB_ACTIONS", "{GITHUB_RUN_NUMBER}",
+        "{GITHUB_WORKFLOW} #{GITHUB_RUN_NUMBER}",
+        "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}",
+    ),
+    _CI(
+        "gitlab", "GitLab CI", "GITLAB_CI", "{CI_PIPELINE_IID}",
+        "{CI_JOB_NAME} #{CI_PIPELINE_IID}", "{CI_JOB_URL}",
+    ),
+    _CI(
+        "jenkins", "Jenkins", "JENKINS_URL", "{BUILD_NUMBER}", "{JOB_NAME} #{BUILD_NUMBER}",
+        "{BUILD_URL}",
+    ),
+    _CI(
+        "teamcity", "TeamCity", "TEAMCITY_VERSION", "{BUILD_NUMBER}",
+        "{TEAMCITY_BUILDCONF_NAME} #{BUILD_NUMBER}", "{BUILD_URL}",
+    ),
+    _CI(
+        "circleci", "CircleCI", "CIRCLECI", "{CIRCLE_BUILD_NUM}",
+        "{CIRCLE_JOB} #{CIRCLE_BUILD_NUM}", "{CIRCLE_BUILD_URL}",
+    ),
+    _CI(
+        "azure", "Azure Pipelines", "TF_BUILD", "{BUILD_BUILDID}",
+        "{BUILD_DEFINITIONNAME} #{BUILD_BUILDNUMBER}",
+        "{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}",
+    ),
+    _CI(
+        "buildkite", "Buildkite", "BUILDKITE", "{BUILDKITE_BUILD_NUMBER}",
+        "{BUILDKITE_PIPELINE_SLUG} #{BUILDKITE_BUILD_NUMBER}", "{BUILDKITE_BUILD_URL}",
+    ),
+    _CI(
+        "bitbucket", "Bitbucket Pipelines", "BITBUCKET_BUILD_NUMBER", "{BITBUCKET_BUILD_NUMBER}",
+        "{BITBUCKET_REPO_SLUG} #{BITBUCKET_BUILD_NUMBER}",
+        "{BITBUCKET_GIT_HTTP_ORIGIN}/pipelines/results/{BITBUCKET_BUILD_NUMBER}",
+    ),
+)  # fmt: skip
+
+
+def executor(environ: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return the content of executor.json, None outside of a CI that is known."""
+    ci = next((ci for ci in _CIS if environ.get(ci.mark)), None)
+    if ci is None:
+        return None
+    known = _Known(environ)
+    fields = {
+        "buildName": ci.build_name.format_map(known),
+        "buildUrl": ci.build_url.format_map(known),
+    }
+    told: dict[str, Any] = {"name": ci.name, "type": ci.type, _MARK_FIELD: _OURS}
+    order = ci.build_order.format_map(known)
+    if order.isdigit():
+        told["buildOrder"] = int(order)
+    return told | {name: text for name, text in fields.items() if text.strip(" #")}
+
+
+class _Known(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        return ""
+
+
+# -- categories
+
+CATEGORIES: list[dict[str, Any]] = [
+    {
+        "name": "A service failed",
+        "matchedStatuses": ["failed", "broken"],
+        "messageRegex": r"(?s).*(?:\bHTTP|\bstatus|→)\W{0,3}5\d\d\b.*",
+    },
+    {
+        "name": "No connection",
+        "matchedStatuses": ["failed", "broken"],
+        "messageRegex": r"(?si).*(?:connection ?(?:refused|reset|error|aborted)|cannot connect|"
+        r"name or service not known|ClientConnector\w*Error|OperationalError).*",
+    },
+    {
+        "name": "Took too long",
+        "matchedStatuses": ["failed", "broken"],
+        "messageRegex": r"(?si).*(?:time ?out|timed out|deadline.exceeded).*",
+    },
+]
+"""What failed, by its message; the report tools sort what none matches into their own."""
+
+
+def files(
+    versions: Mapping[str, str], services: Mapping[str, str], environ: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the bodies of all of these files, by name."""
+    made = {
+        "environment.properties": environment_properties(versions, services),
+        "categories.json": json.dumps(CATEGORIES, indent=2, ensure_ascii=False),
+    }
+    its = executor(environ)
+    if its is not None:
+        made["executor.json"] = json.dumps(its, indent=2)
+    return made
+
+
+def may_replace(name: str, body: str) -> bool:
+    """Whether a file that is there already is one of ours, of an earlier run."""
+    return {
+        "environment.properties": body.startswith(MARK),
+        "executor.json": f'"{_MARK_FIELD}": "{_OURS}"' in body,
+    }.get(name, False)

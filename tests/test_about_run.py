@@ -1,0 +1,203 @@
+"""environment.properties, executor.json and categories.json."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from otel_allure.about_run import CATEGORIES, MARK, environment_properties, executor
+
+# What each CI sets, as its documentation says, and what is made of it.
+CIS = {
+    "github": (
+        {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_RUN_NUMBER": "7",
+            "GITHUB_RUN_ID": "99",
+            "GITHUB_WORKFLOW": "tests",
+            "GITHUB_SERVER_URL": "https://github.example",
+            "GITHUB_REPOSITORY": "me/shop",
+        },
+        ("GitHub Actions", 7, "tests #7", "https://github.example/me/shop/actions/runs/99"),
+    ),
+    "gitlab": (
+        {
+            "GITLAB_CI": "true",
+            "CI_PIPELINE_IID": "7",
+            "CI_JOB_NAME": "unit",
+            "CI_JOB_URL": "https://gitlab.example/-/jobs/1",
+        },
+        ("GitLab CI", 7, "unit #7", "https://gitlab.example/-/jobs/1"),
+    ),
+    "jenkins": (
+        {
+            "JENKINS_URL": "https://jenkins.example/",
+            "BUILD_NUMBER": "7",
+            "JOB_NAME": "shop",
+            "BUILD_URL": "https://jenkins.example/job/shop/7/",
+        },
+        ("Jenkins", 7, "shop #7", "https://jenkins.example/job/shop/7/"),
+    ),
+    "teamcity": (
+        {
+            "TEAMCITY_VERSION": "2026.1",
+            "BUILD_NUMBER": "1.2.7",
+            "TEAMCITY_BUILDCONF_NAME": "Tests",
+        },
+        ("TeamCity", None, "Tests #1.2.7", None),
+    ),
+    "circleci": (
+        {
+            "CIRCLECI": "true",
+            "CIRCLE_BUILD_NUM": "7",
+            "CIRCLE_JOB": "unit",
+            "CIRCLE_BUILD_URL": "https://circle.example/7",
+        },
+        ("CircleCI", 7, "unit #7", "https://circle.example/7"),
+    ),
+    "azure": (
+        {
+            "TF_BUILD": "True",
+            "BUILD_BUILDID": "7",
+            "BUILD_BUILDNUMBER": "20261122.1",
+            "BUILD_DEFINITIONNAME": "shop",
+            "SYSTEM_COLLECTIONURI": "https://dev.azure.example/me/",
+            "SYSTEM_TEAMPROJECT": "shop",
+        },
+        (
+            "Azure Pipelines",
+            7,
+            "shop #20261122.1",
+            "https://dev.azure.example/me/shop/_build/results?buildId=7",
+        ),
+    ),
+    "buildkite": (
+        {
+            "BUILDKITE": "true",
+            "BUILDKITE_BUILD_NUMBER": "7",
+            "BUILDKITE_PIPELINE_SLUG": "shop",
+            "BUILDKITE_BUILD_URL": "https://buildkite.example/7",
+        },
+        ("Buildkite", 7, "shop #7", "https://buildkite.example/7"),
+    ),
+    "bitbucket": (
+        {
+            "BITBUCKET_BUILD_NUMBER": "7",
+            "BITBUCKET_REPO_SLUG": "shop",
+            "BITBUCKET_GIT_HTTP_ORIGIN": "https://bitbucket.example/me/shop",
+        },
+        (
+            "Bitbucket Pipelines",
+            7,
+            "shop #7",
+            "https://bitbucket.example/me/shop/pipelines/results/7",
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("kind", "environ", "expected"), [(k, *v) for k, v in CIS.items()])
+def test_executors(kind, environ, expected):
+    found = executor(environ)
+    assert found is not None
+    told = tuple(found.get(name) for name in ("name", "buildOrder", "buildName", "buildUrl"))
+    assert (found["type"], told) == (kind, expected)
+
+
+def test_no_executor_on_a_desk():
+    assert executor({"PATH": "/bin"}) is None
+
+
+def test_properties_are_as_java_reads_them():
+    text = environment_properties({"a = b:": "c\\d\nä😀"}, {"shop": "1.2", "catalog": ""})
+    assert text.splitlines()[0] == MARK
+    assert "a\\ \\=\\ b\\: = c\\\\d\\n\\u00e4\\ud83d\\ude00" in text
+    assert text.splitlines()[-2:] == ["Service\\ catalog = seen", "Service\\ shop = 1.2"]
+    assert text.isascii()
+
+
+@pytest.mark.parametrize(
+    ("message", "category"),
+    [
+        ("AssertionError: HTTP 503 of the catalog", "A service failed"),
+        ("GET /items → 500", "A service failed"),
+        ("AssertionError: 12 items of 500", None),
+        ("ConnectionRefusedError: [Errno 111]", "No connection"),
+        ("ClientConnectorError: Cannot connect to host", "No connection"),
+        ("TimeoutError", "Took too long"),
+        ("StatusCode.DEADLINE_EXCEEDED", "Took too long"),
+        ("ValueError: no", None),
+    ],
+)
+def test_categories(message, category):
+    """Java matches the whole of a message."""
+    found = [c["name"] for c in CATEGORIES if re.fullmatch(c["messageRegex"], message)]
+    assert found == [category] * bool(category)
+
+
+# -- where they are written
+
+TEST = """
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from otel_allure import AllureSpanProcessor
+
+    def test_a():
+        from opentelemetry import trace
+
+        resource = Resource({"service.name": "shop", "service.version": "1.2"})
+        trace.set_tracer_provider(TracerProvider(resource=resource))
+        trace.get_tracer("a").start_span("call").end()
+    """
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_run_is_described(run, pytester, monkeypatch, workers):
+    for name, value in CIS["github"][0].items():
+        monkeypatch.setenv(name, value)
+    arguments = ("-n", str(workers)) if workers else ()
+    run(TEST, *arguments, plugins=("asyncio", "xdist"), passed=1)
+    results = pytester.path / "results"
+    properties = (results / "environment.properties").read_text()
+    assert f"pytest = {pytest.__version__}\n" in properties
+    assert f"Python = {sys.version.split()[0]} " in properties
+    assert "Service\\ shop = 1.2\n" in properties
+    assert json.loads((results / "executor.json").read_text())["buildOrder"] == 7
+    assert json.loads((results / "categories.json").read_text()) == CATEGORIES
+
+
+def test_files_of_others_stay_and_ours_are_renewed(run, pytester):
+    results = pytester.mkdir("results")
+    (results / "environment.properties").write_text("Browser = Firefox\n")
+    (results / "categories.json").write_text("[]")
+    run(TEST, passed=1)
+    assert (results / "environment.properties").read_text() == "Browser = Firefox\n"
+    assert (results / "categories.json").read_text() == "[]"
+    (results / "environment.properties").write_text(f"{MARK}\nold = yes\n")
+    run(None, passed=1)
+    assert "old" not in (results / "environment.properties").read_text()
+
+
+def test_none_if_not_wanted(run, pytester):
+    run(TEST, "--allure-environment=off", passed=1)
+    assert not list((pytester.path / "results").glob("[!0-9a-f]*.*"))
+
+
+def test_a_program_is_described(tmp_path):
+    code = """
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from otel_allure import AllureSpanExporter
+
+    provider = TracerProvider(resource=Resource({"service.name": "shop"}))
+    provider.add_span_processor(SimpleSpanProcessor(AllureSpanExporter("results")))
+    provider.get_tracer("a").start_span("call").end()
+    provider.shutdown()
+    """.replace("\n    ", "\n")
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    assert "Service\\ shop = seen" in (tmp_path / "results/environment.properties").read_text()
