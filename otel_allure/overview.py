@@ -13,7 +13,7 @@ from otel_allure import conventions as c
 from otel_allure.otlp import to_otlp
 from otel_allure.presentation import Document, Presentation
 from otel_allure.span_tree import SpanTree
-from otel_allure.spans import Span
+from otel_allure.spans import Span, service_of
 from otel_allure.waterfall import Bar, pages, worth_drawing
 
 TRACE_LINK = "trace"
@@ -39,8 +39,8 @@ def is_worth_a_picture(tree: SpanTree) -> bool:
 
 def pictures(root: Span, shown: Sequence[Shown], tree: SpanTree) -> Iterator[Document]:
     """Draw what is shown, some forty rows a page, if it is worth it."""
-    service = root.resource.get("service.name")
-    bars = [_bar(each, service) for each in shown]
+    own = service_of(root)
+    bars = [_bar(each, own) for each in shown]
     if not worth_drawing(bars):
         return
     drawn = pages(bars, root.start_ns, tree.end_ns(root))
@@ -49,16 +49,16 @@ def pictures(root: Span, shown: Sequence[Shown], tree: SpanTree) -> Iterator[Doc
         yield Document(name, "image/svg+xml", "svg", svg)
 
 
-def _bar(shown: Shown, own_service: object) -> Bar:
+def _bar(shown: Shown, own_service: str) -> Bar:
     span, item, depth = shown
-    service = span.resource.get("service.name")
+    service = service_of(span)
     return Bar(
         title=item.name,
         depth=depth,
         start_ns=span.start_ns,
         end_ns=span.end_ns,
         status=item.status,
-        service="" if service in (None, own_service) else str(service),
+        service="" if service == own_service else service,
         is_step=c.KIND in span.attributes and c.FOLDED not in span.attributes,
     )
 

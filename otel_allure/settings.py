@@ -111,7 +111,11 @@ class Settings:
     attach_trace: bool = _set(
         True, _switch, "Attach the whole trace, as OTLP/JSON, where something of it is left out"
     )
-    waterfall: bool = _set(True, _switch, "Attach a picture of traces that are worth it")
+    waterfall: str = _set(
+        "on",
+        _choice("on", "attachment", "off"),
+        "Add a picture of traces that are worth it, to the description and as an attachment",
+    )
     span_parameters: str = _set(
         "curated", _choice("curated", "all"), "Which attributes of a span are shown"
     )

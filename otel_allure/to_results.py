@@ -33,6 +33,7 @@ from allure_commons.model2 import (
 
 from otel_allure import conventions as c
 from otel_allure.condense import Condensed, condense
+from otel_allure.description import with_picture
 from otel_allure.outcome import FAILED, OK, PASSED, UNKNOWN, Outcome
 from otel_allure.overview import Shown, is_worth_a_picture, pictures, trace_link, whole_trace
 from otel_allure.presentation import Document, Presentation, as_text
@@ -245,11 +246,19 @@ class _Translation:
 
     def add_overview(self, result: TestResult, root: Span) -> None:
         """Add what shows the trace as a whole."""
-        if self.presentation.settings.waterfall and is_worth_a_picture(self.tree):
-            for document in pictures(root, self._shown, self.tree):
-                result.attachments.append(self._attachment(root, document))
+        self._add_pictures(result, root)
         self.add_what_is_left_out(result, root)
         self._add_links(result, root)
+
+    def _add_pictures(self, result: TestResult, root: Span) -> None:
+        wanted = self.presentation.settings.waterfall
+        if wanted == "off" or not is_worth_a_picture(self.tree):
+            return
+        drawn = list(pictures(root, self._shown, self.tree))
+        result.attachments += [self._attachment(root, document) for document in drawn]
+        if drawn and wanted == "on":
+            told = result.description, result.descriptionHtml
+            result.descriptionHtml = with_picture(*told, drawn[0].body) or result.descriptionHtml
 
     def add_what_is_left_out(self, item: ExecutableItem, root: Span) -> None:
         """Say that there are more steps, and attach what is not shown."""

@@ -43,7 +43,7 @@ class Bar(NamedTuple):
         service: name of the service; empty for the test's own process.
         is_step: whether it is a step or fixture of the test's author, else it is a span from
             instrumentation.
-        note: shown after the title, and never cut for it, a count for example.
+        note: shown after the title, which makes room for it; a count for example.
     """
 
     title: str
@@ -59,9 +59,11 @@ class Bar(NamedTuple):
 def worth_drawing(bars: Sequence[Bar]) -> bool:
     """Whether the picture shows what the list of steps does not.
 
-    It does with a span from instrumentation, or with two bars of the same level that overlap in
-    time. A few steps one after the other are no picture.
+    It does with spans from instrumentation, or with two bars of the same level that overlap in
+    time. A single bar is no picture, nor are a few steps one after the other.
     """
+    if len(bars) < 2:
+        return False
     return any(not bar.is_step for bar in bars) or any(row.beside for row in _rows(bars))
 
 

@@ -48,7 +48,7 @@ def step(span_id: int, parent_id: int = 1, **fields: Any) -> Span:
 
 def shown(spans: Iterable[Span], **settings: Any) -> dict[str, Any]:
     """Return the test's result, without its attachments."""
-    presentation = Presentation(Settings(attach_trace=False, waterfall=False, **settings))
+    presentation = Presentation(Settings(attach_trace=False, waterfall="off", **settings))
     (result,) = to_results([TEST, *spans], presentation).results
     for each in [result, *all_steps(result)]:
         each.attachments = []
@@ -278,7 +278,7 @@ def test_a_cap_in_a_wide_fixture():
 )
 def test_what_is_not_shown_is_in_the_trace(settings):
     spans = [TEST, *(query(i) for i in range(11, 31))]
-    translated = to_results(spans, Presentation(Settings(waterfall=False, **settings)))
+    translated = to_results(spans, Presentation(Settings(waterfall="off", **settings)))
     (attachment,) = translated.results[0].attachments
     assert (attachment.name, attachment.type) == ("trace.json", "application/json")
     found = list(from_otlp(json.loads(translated.files[attachment.source])))
@@ -295,7 +295,7 @@ def test_the_trace_is_masked():
 
 @pytest.mark.parametrize("spans", [[query(11)], [step(11)]])
 def test_no_trace_where_everything_is_shown(spans):
-    (result,) = to_results([TEST, *spans], Presentation(Settings(waterfall=False))).results
+    (result,) = to_results([TEST, *spans], Presentation(Settings(waterfall="off"))).results
     assert "trace.json" not in [attachment.name for attachment in result.attachments]
 
 
@@ -318,7 +318,7 @@ def any_spans(draw: st.DrawFn) -> list[Span]:
 @given(any_spans(), st.integers(0, 5), st.integers(0, 30), st.booleans())
 def test_every_span_is_shown_or_has_a_home(spans, fold, max_steps, noise):
     settings = Settings(
-        fold=fold, max_steps=max_steps, ignore_names=("SELECT",) if noise else (), waterfall=False
+        fold=fold, max_steps=max_steps, ignore_names=("SELECT",) if noise else (), waterfall="off"
     )
     presentation = Presentation(settings)
     condensed = condense(TEST, SpanTree(spans), presentation)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -60,7 +62,8 @@ WORTH_A_PICTURE = {
 @pytest.mark.parametrize(("spans", "expected"), WORTH_A_PICTURE.values(), ids=WORTH_A_PICTURE)
 def test_a_picture_where_it_is_worth_it(spans, expected):
     assert list(pictures(translated(*spans))) == ["Waterfall"] * expected
-    assert not pictures(translated(*spans, waterfall=False))
+    assert bool(translated(*spans).results[0].descriptionHtml) == expected
+    assert not pictures(translated(*spans, waterfall="off"))
 
 
 def test_the_picture_shows_what_is_shown():
@@ -93,6 +96,47 @@ def test_services_are_named_where_there_are_others():
 def test_long_traces_have_pages():
     spans = [step(i, i, i + 2) for i in range(2, 102)]
     assert list(pictures(translated(*spans))) == [f"Waterfall {i} of 3" for i in (1, 2, 3)]
+
+
+# -- the picture in the description
+
+
+TEXT = 'Orders a "cup".\n\n    It is 10 €,\n    not 5 €.'
+TEXT_AS_HTML = "<p>Orders a &quot;cup&quot;.</p>\n<p>It is 10 €,<br>\nnot 5 €.</p>\n"
+DESCRIPTIONS = {
+    "none": ({}, ""),
+    "text": ({c.DESCRIPTION: TEXT}, TEXT_AS_HTML),
+    "html": ({c.DESCRIPTION_HTML: "<h1>Cup</h1>"}, "<h1>Cup</h1>"),
+    "both": ({c.DESCRIPTION: "*a*", c.DESCRIPTION_HTML: "<b>a</b>"}, "<b>a</b>"),
+}
+MARKDOWN = ["**bold**", "- a\n- b", "1. one", "a `name`", "[a](b)", "# Title", "a  \nb", "<b>"]
+
+
+def described(attributes: dict[str, str], **settings: str) -> tuple[str | None, str | None]:
+    test = the_test()._replace(attributes={**TEST, **attributes})
+    presentation = Presentation(Settings(**settings))
+    (result,) = to_results([test, call(2), call(3)], presentation).results
+    return result.description, result.descriptionHtml
+
+
+@pytest.mark.parametrize(("attributes", "begins"), DESCRIPTIONS.values(), ids=DESCRIPTIONS)
+def test_the_picture_is_in_the_description(attributes, begins):
+    text, html = described(attributes)
+    assert text == attributes.get(c.DESCRIPTION)
+    assert html.startswith(begins)
+    (encoded,) = re.findall(r"data:image/svg\+xml;base64,([^\"]+)", html)
+    assert base64.b64decode(encoded).decode().startswith("<svg")
+
+
+@pytest.mark.parametrize("markdown", MARKDOWN)
+def test_markdown_stays_as_it_is(markdown):
+    """It could hold no picture, and HTML would take its place."""
+    assert described({c.DESCRIPTION: markdown}) == (markdown, None)
+
+
+@pytest.mark.parametrize("waterfall", ["attachment", "off"])
+def test_no_picture_in_the_description_if_not_wanted(waterfall):
+    assert described({c.DESCRIPTION: "text"}, waterfall=waterfall) == ("text", None)
 
 
 # -- links and the trace's id

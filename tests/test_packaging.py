@@ -28,6 +28,7 @@ PATH = [
     "traces",
     "span_tree",
     "waterfall",
+    "description",
     "condense",
     "overview",
     "to_results",

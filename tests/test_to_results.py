@@ -21,7 +21,7 @@ from otel_allure.to_results import to_results as as_usual
 
 MAX_DEPTH = DEFAULTS.max_depth
 # The steps, all of them; what is made of large traces and of pictures is tested on its own.
-PLAIN = Presentation(Settings(waterfall=False, fold=0, max_steps=0, attach_http=False))
+PLAIN = Presentation(Settings(waterfall="off", fold=0, max_steps=0, attach_http=False))
 
 
 def to_results(spans: Iterable[Span]) -> Translated:
