@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -146,3 +147,14 @@ def test_wrong_settings_end_the_run_before_it_begins(
 def test_nothing_is_read_without_a_report(run, monkeypatch):
     monkeypatch.setenv("OTEL_EXPORTER_ALLURE_FOLDS", "1")
     run(TEST, alluredir=False, passed=1)
+
+
+# -- the documentation
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda s: s.name)
+def test_documented_with_its_default(setting):
+    page = Path(__file__).parent.parent / "docs/configuration.md"
+    rows = [[cell.strip() for cell in line.split("|")] for line in page.read_text().splitlines()]
+    (default,) = [row[2] for row in rows if row[1:2] == [f"`{setting.name}`"]]
+    assert read({setting.name: ("docs", default)}) == (DEFAULTS, [])
