@@ -29,7 +29,10 @@ class Shown(NamedTuple):
 
 
 def is_worth_a_picture(tree: SpanTree) -> bool:
-    """Whether there may be something to draw: calls, or steps at the same time."""
+    """Whether there may be something to draw: calls, or steps at the same time.
+
+    A cheap look, as most tests have neither: if any siblings overlap, then two neighbours do.
+    """
     return tree.has_calls or any(
         tree.end_ns(one) > other.start_ns
         for below in tree.children.values()

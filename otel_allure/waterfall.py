@@ -31,6 +31,7 @@ _STRIP = 14  # height of the profile of concurrency
 _FONT, _SMALL = 11.5, 10.5
 _LONGEST = 300  # characters of the full text of a title that is shortened
 _LONGEST_NOTE = 80  # pixels
+SEEN_NS = 1_000_000  # what is shorter is nothing in a report
 
 
 class Bar(NamedTuple):
@@ -59,12 +60,13 @@ class Bar(NamedTuple):
 def worth_drawing(bars: Sequence[Bar]) -> bool:
     """Whether the picture shows what the list of steps does not.
 
-    It does with spans from instrumentation, or with two bars of the same level that overlap in
-    time. A single bar is no picture, nor are a few steps one after the other.
+    It does with spans from instrumentation, or with bars of the same level that run at the same
+    time, for as long as can be seen. A single bar is no picture, nor are a few steps one after
+    the other.
     """
     if len(bars) < 2:
         return False
-    return any(not bar.is_step for bar in bars) or any(row.beside for row in _rows(bars))
+    return any(not bar.is_step for bar in bars) or any(r.beside_ns >= SEEN_NS for r in _rows(bars))
 
 
 def pages(bars: Sequence[Bar], start_ns: int, end_ns: int, title: str = "") -> list[str]:
@@ -94,7 +96,7 @@ class _Row(NamedTuple):
     level: int  # the depth, without gaps
     parent: int | None  # index of the row
     above: int | None  # index of the sibling before it, else of the parent
-    beside: bool  # whether a sibling before it was still running
+    beside_ns: float  # how long a sibling before it was still running
 
 
 def _rows(bars: Sequence[Bar]) -> list[_Row]:
@@ -107,7 +109,8 @@ def _rows(bars: Sequence[Bar]) -> list[_Row]:
         parent = open_rows[-1] if open_rows else None
         above, until = last.get(parent, (parent, bar.start_ns))
         end = float("inf") if bar.end_ns is None else bar.end_ns
-        rows.append(_Row(bar, len(open_rows), parent, above, bar.start_ns < until))
+        beside_ns = max(0, min(until, end) - bar.start_ns)
+        rows.append(_Row(bar, len(open_rows), parent, above, beside_ns))
         last[parent] = (index, max(end, until))
         open_rows.append(index)
     return rows
@@ -471,7 +474,7 @@ class _Picture:
             if more:
                 shape = f'<rect class="c{_COLOURS}" y="-9" width="12" height="10" rx="1.5"/>'
                 yield shape, f"+{more} more"
-        if any(row.beside for row in self.rows):
+        if any(row.beside_ns for row in self.rows):
             yield '<path class="p" d="M6-10V2"/>', "at the same time"
         if any(self._outside()):
             yield '<rect class="o" y="-9" width="12" height="11"/>', "outside of the test"
@@ -516,7 +519,7 @@ class _Picture:
         """Return for every page which rows have a line to the row above them that crosses it."""
         links: dict[int, list[int]] = {}
         for index, row in enumerate(self.rows):
-            if row.above is not None and (row.beside or row.level):
+            if row.above is not None and (row.beside_ns or row.level):
                 for page in range(row.above // ROWS, index // ROWS + 1):
                     links.setdefault(page, []).append(index)
         return links
@@ -532,7 +535,7 @@ class _Picture:
             x = _LABELS + row.level * self.indent - 6
             line = f"M{_number(x)} {_number(max(top, start))}V{_number(min(bottom, end))}"
             lines["l"] += line + ("h4" if end < bottom and row.level else "")
-            if row.beside:
+            if row.beside_ns:
                 lines["p"] += line
         return (f'<path class="{name}" d="{d}"/>' for name, d in lines.items() if d)
 
