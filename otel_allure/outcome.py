@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import traceback
+from collections.abc import Sequence
 from types import TracebackType
 from typing import NamedTuple
 
@@ -23,7 +25,14 @@ class Outcome(NamedTuple):
 
 
 OK = Outcome(PASSED)
+CANCELLED = "Cancelled"
+"""The message of a step that was stopped from outside. It is shown as skipped: of a group of tasks
+the one that failed stands out, not those that were cancelled for it."""
+
 _PACKAGE = __file__.removesuffix("outcome.py")
+_CANCELLATIONS = (("asyncio", "CancelledError"), ("trio", "Cancelled"))
+_MAX_IN_GROUP = 15
+"""Exceptions of a group that are shown; Python's tracebacks have the same limit."""
 
 
 def outcome_of(exception: BaseException | None, tb: TracebackType | None = None) -> Outcome:
@@ -37,7 +46,16 @@ def outcome_of(exception: BaseException | None, tb: TracebackType | None = None)
 
 
 def status_of(exception: BaseException) -> str:
-    """Return `failed` for a failed check, `skipped` for a skip, `broken` for anything else."""
+    """Return `failed` for a failed check, `broken` for any other error.
+
+    What was skipped or cancelled is `skipped`. A group is what all of its exceptions are, leaving
+    aside those that were skipped or cancelled; `broken` if they differ.
+    """
+    inner = _exceptions_of(exception)
+    if inner:
+        statuses = {status_of(each) for each in inner}
+        failures = statuses - {SKIPPED} or statuses
+        return failures.pop() if len(failures) == 1 else BROKEN
     if isinstance(exception, AssertionError):
         return FAILED
     outcomes = sys.modules.get("_pytest.outcomes")  # no pytest, none of its exceptions
@@ -46,13 +64,32 @@ def status_of(exception: BaseException) -> str:
             return FAILED
         if isinstance(exception, outcomes.Skipped):
             return SKIPPED
-    return BROKEN
+    return SKIPPED if is_cancellation(exception) else BROKEN
+
+
+def is_cancellation(exception: BaseException) -> bool:
+    """Whether it is how a task is told that it is cancelled."""
+    for module, name in _CANCELLATIONS:
+        kind = getattr(sys.modules.get(module), name, None)
+        if kind is not None and isinstance(exception, kind):
+            return True
+    return False
 
 
 def message_of(exception: BaseException) -> str:
-    """Return type and message, as the last lines of a traceback show them."""
+    """Return type and message, as the last lines of a traceback show them.
+
+    Of a cancellation, that it is one; of a group, those of its exceptions too.
+    """
     try:
-        return "\n".join(traceback.format_exception_only(type(exception), exception))
+        if is_cancellation(exception):
+            reason = str(exception)
+            if reason.lower().startswith(CANCELLED.lower()):  # as anyio and trio say it
+                return reason[:1].upper() + reason[1:]
+            return f"{CANCELLED}: {reason}" if reason else CANCELLED
+        message = "\n".join(traceback.format_exception_only(type(exception), exception))
+        inner = [_indented(message_of(each).rstrip()) for each in _shown(exception)]
+        return "\n".join([message.rstrip(), *inner, *_note(exception)]) if inner else message
     except Exception as error:  # a broken __str__ of the user's exception
         return f"{type(exception).__name__}: <message not available: {error!r}>"
 
@@ -60,9 +97,37 @@ def message_of(exception: BaseException) -> str:
 def trace_of(exception: BaseException, tb: TracebackType | None = None) -> str | None:
     """Return the frames of the traceback without the message, None if there are none.
 
-    Frames of ours around the user's code are left out.
+    Frames of ours around the user's code are left out. Below the frames of a group are those of
+    its exceptions, each with its message.
     """
     tb = tb or exception.__traceback__
     while tb is not None and tb.tb_frame.f_code.co_filename.startswith(_PACKAGE):
         tb = tb.tb_next
-    return "".join(traceback.format_tb(tb)) or None
+    frames = "".join(traceback.format_tb(tb))
+    for n, each in enumerate(_shown(exception), start=1):
+        own = trace_of(each) or ""
+        frames += f"Exception {n} of the group:\n{_indented(own + message_of(each).rstrip())}\n"
+    return "\n".join([frames, *_note(exception)]) or None
+
+
+# -- groups
+
+
+def _exceptions_of(exception: BaseException) -> Sequence[BaseException]:
+    """Return what an exception group has in it, Python's or the one for versions before 3.11."""
+    inner = getattr(exception, "exceptions", ())
+    is_group = isinstance(inner, tuple) and all(isinstance(each, BaseException) for each in inner)
+    return inner if is_group else ()
+
+
+def _shown(group: BaseException) -> Sequence[BaseException]:
+    return _exceptions_of(group)[:_MAX_IN_GROUP]
+
+
+def _note(group: BaseException) -> list[str]:
+    left_out = len(_exceptions_of(group)) - _MAX_IN_GROUP
+    return [f"... and {left_out} more"] if left_out > 0 else []
+
+
+def _indented(text: str) -> str:
+    return textwrap.indent(text, "  ")

@@ -28,7 +28,7 @@ from opentelemetry.trace import StatusCode
 from opentelemetry.trace.propagation import _SPAN_KEY  # `set_span_in_context` copies once more
 
 from otel_allure import conventions as c
-from otel_allure.clock import now_ns
+from otel_allure.clock import catch_up, now_ns
 from otel_allure.outcome import BROKEN, FAILED, OK
 
 if TYPE_CHECKING:
@@ -132,7 +132,8 @@ class Scope:
             _RUNTIME.detach(token)
         except (ValueError, RuntimeError):  # entered in another task, or left twice
             self.left = True
-            _RUNTIME.attach(self.before)
+            if current is self.context:  # else a step of this task is open below it, and stays
+                _RUNTIME.attach(self.before)
 
     def _encloses(self, context: Context) -> bool:
         scope: Any = context.get(_SCOPE_KEY)
@@ -198,6 +199,7 @@ class TestScope(Scope):
 
     def __init__(self, title: str, span: Span, before: Context) -> None:
         super().__init__(c.TEST, title, span, before)
+        catch_up()
         self.test = self
         self.first_title = title
         self.phase: Scope | None = None

@@ -10,23 +10,27 @@ import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
 from types import TracebackType
-from typing import Any, Literal, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, overload
 
 from allure_commons.utils import SafeFormatter, represent
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.context import get_current as current_context
 from opentelemetry.trace import Span
 
 from otel_allure import conventions as c
 from otel_allure import recorder as recorders
-from otel_allure.clock import now_ns
+from otel_allure.clock import catch_up, now_ns
 from otel_allure.outcome import Outcome, outcome_of
+from otel_allure.redaction import MASK
 from otel_allure.results_directory import new_uuid
 from otel_allure.scope import _RUNTIME, _SCOPE_KEY, Parameter, Scope, attached, live_context
 
-F = TypeVar("F", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from allure_commons.types import ParameterMode
+
+F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, ..., Any]")
 Status = Literal["passed", "failed", "broken", "skipped"]
+Mode = Literal["", "masked", "hidden"]
 
 
 class RunningStep(Scope):
@@ -43,18 +47,30 @@ class RunningStep(Scope):
         self.uuid: str | None = None  # by which listeners of others know it
 
     def parameter(
-        self, name: str, value: object, *, mode: str = "", excluded: bool = False
+        self,
+        name: str,
+        value: object,
+        *,
+        mode: Mode | ParameterMode = "",
+        excluded: bool = False,
     ) -> None:
         """Add a parameter.
 
         Args:
             name: its name.
             value: any object; a string is shown as it is, anything else by its `repr`.
-            mode: `masked` or `hidden` keep the value out of the report; default: shown.
+            mode: `masked` or `hidden` keep the value out of the files; default: shown. A member
+                of `allure.parameter_mode` will do.
             excluded: accepted for symmetry with test parameters.
+
+        Raises:
+            ValueError: for a mode that Allure does not know: the value might be a secret.
         """
+        kept: Any = getattr(mode, "value", mode) or ""
+        if kept not in get_args(Mode):
+            raise ValueError(f"mode {mode!r} is none of masked, hidden")
         shown = value if isinstance(value, str) else represented(value)
-        self.parameters.append(Parameter(name, _masked(shown, mode), mode, excluded))
+        self.parameters.append(Parameter(name, MASK if kept else shown, kept, excluded))
 
     def attach(
         self,
@@ -94,10 +110,6 @@ class RunningStep(Scope):
         self.end()
 
 
-def _masked(value: str, mode: str) -> str:
-    return "****" if mode in ("masked", "hidden") else value
-
-
 def start_step(title: str, parameters: dict[str, str] | None = None) -> RunningStep:
     """Start a step below what runs, without making it current."""
     recorder = recorders.active()
@@ -105,6 +117,8 @@ def start_step(title: str, parameters: dict[str, str] | None = None) -> RunningS
         base, tracer = recorder.base_context(), recorder.tracer
     else:
         base, tracer = live_context(), recorders.global_tracer()
+    if base.get(_SCOPE_KEY) is None:
+        catch_up()
     scope = RunningStep(c.STEP, title, tracer.start_span(title, base, start_time=now_ns()), base)
     if parameters:
         scope._parameters = [Parameter(name, value) for name, value in parameters.items()]
@@ -121,7 +135,7 @@ class Step:
     def __init__(self, title: str, params: dict[str, str] | None = None) -> None:
         self.title = title
         self.params = params
-        self._running: list[RunningStep] = []
+        self._running: dict[RunningStep, bool] = {}  # by entry; tasks may share the step
 
     @property
     def uuid(self) -> str:
@@ -135,8 +149,8 @@ class Step:
         except Exception as error:
             running = _failed_to_start(error)
         running.enter()
-        # An instance of allure_commons that is older than the plugin has no such list yet.
-        self.__dict__.setdefault("_running", []).append(running)
+        # An instance of allure_commons that is older than the plugin has no such dict yet.
+        self.__dict__.setdefault("_running", {})[running] = True
         if (tell := recorders.on_step) is not None:
             tell("start_step", running, title=running.title, params=self.params or {})
         return running
@@ -191,15 +205,13 @@ def log_step(title: str, status: Status = "passed", message: str | None = None) 
 
 def _take(step: Step) -> RunningStep | None:
     """Take out the entry of `step` that is being left: of several, the one that is current here."""
-    entries: list[RunningStep] = step.__dict__.get("_running", [])
-    if len(entries) < 2:
-        return entries.pop() if entries else None
-    scope: Any = current_context().get(_SCOPE_KEY)
-    while scope is not None and scope not in entries:
+    entries: dict[RunningStep, bool] = step.__dict__.get("_running", {})
+    scope: Any = _RUNTIME.get_current().get(_SCOPE_KEY)
+    while scope is not None:
+        if entries.pop(scope, False):
+            return scope  # type: ignore[no-any-return]
         scope = scope.parent
-    running = scope if scope is not None else entries[-1]
-    entries.remove(running)
-    return running
+    return entries.popitem()[0] if entries else None
 
 
 @overload

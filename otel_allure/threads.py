@@ -18,7 +18,7 @@ from typing import Any
 
 from opentelemetry.context import Context, get_current
 
-from otel_allure.scope import attached, scope_in
+from otel_allure.scope import attached
 
 
 def hand_over_contexts() -> Callable[[], None]:
@@ -29,7 +29,7 @@ def hand_over_contexts() -> Callable[[], None]:
     @functools.wraps(start)
     def start_in_context(self: threading.Thread) -> None:
         context = get_current()
-        if scope_in(context) is not None:
+        if context:
             _run_in(self, context)
         start(self)
 
@@ -37,8 +37,11 @@ def hand_over_contexts() -> Callable[[], None]:
     def submit_in_context(
         self: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
     ) -> Future[Any]:
-        # Always, also with an empty context: the worker may have been started within a step.
-        future: Future[Any] = submit(self, _in_context(get_current(), fn), *args, **kwargs)
+        if type(self).__name__ != "InterpreterPoolExecutor":  # to that, work goes as a pickle
+            fn = _in_context(get_current(), fn)
+        # A worker that is started here is not of this step: it will call back for others too.
+        with attached(Context()):
+            future: Future[Any] = submit(self, fn, *args, **kwargs)
         return future
 
     threading.Thread.start = start_in_context  # type: ignore[method-assign]

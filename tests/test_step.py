@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import inspect
 import logging
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +16,7 @@ from typing import Any
 
 import allure
 import allure_commons
+import anyio
 import pytest
 from opentelemetry import trace
 from opentelemetry.context import Context, get_current
@@ -22,8 +25,12 @@ from otel_allure import log_step, step
 from otel_allure import recorder as recorders
 from otel_allure.report import Report
 from otel_allure.scope import TestScope, attached
+from otel_allure.settings import Settings
 from otel_allure.testing import Results, steps, tree
 from otel_allure.tracer import RecordingTracer
+
+# What there is, no more and no less.
+PLAIN = Settings(waterfall=False, attach_trace=False, max_steps=0, fold=0)
 
 
 class Recording:
@@ -31,7 +38,7 @@ class Recording:
 
     def __init__(self, directory: Any) -> None:
         self.directory = directory
-        self.report = Report(directory, only_tests=True)
+        self.report = Report(directory, only_tests=True, settings=PLAIN)
         self.ended: list[Any] = []
         self.tracer = RecordingTracer(self.ended.append)
         self.recorder = recorders.Recorder(self.report, lambda: self.tracer, is_session=True)
@@ -325,6 +332,58 @@ def test_handle(recording, either):
     ]
 
 
+@pytest.mark.parametrize(
+    "mode", ["masked", "hidden", allure.parameter_mode.MASKED, allure.parameter_mode.HIDDEN]
+)
+def test_secret_parameters_are_in_no_file(recording, either, mode):
+    with recording.test(), either("sign in") as s:
+        s.parameter("password", "s3cret", mode=mode)
+    (shown,) = recording.read()["test"]["steps"]
+    assert shown["parameters"][0]["mode"] == getattr(mode, "value", mode)
+    written = [path.read_text() for path in recording.directory.iterdir()]
+    assert written
+    assert not any("s3cret" in text for text in written)
+
+
+def test_unknown_mode_of_a_parameter(recording):
+    """It may have been meant to keep a secret."""
+    with recording.test(), step("sign in") as s:
+        with pytest.raises(ValueError, match="none of masked, hidden"):
+            s.parameter("password", "s3cret", mode="mask")
+        s.parameter("shown", "value", mode=allure.parameter_mode.DEFAULT)
+    (shown,) = recording.read()["test"]["steps"]
+    assert shown["parameters"] == [{"name": "shown", "value": "value"}]
+
+
+def test_handle_used_by_another_task_and_by_a_thread(recording):
+    """What is told to a step is the step's, wherever the teller runs."""
+
+    async def body():
+        with step("theirs") as s:
+
+            async def tell():
+                with step("other"):
+                    s.attach("body", "from a task")
+
+            await asyncio.create_task(tell())
+            thread = threading.Thread(target=s.attach, args=("body", "from a thread"))
+            thread.start()
+            thread.join()
+
+    with recording.test():
+        asyncio.run(body())
+    assert recording.tree() == [{"theirs": ["other", "[from a task]", "[from a thread]"]}]
+
+
+def test_handle_of_a_step_that_has_ended(recording):
+    """An attachment that comes late is a step of its name below it; nothing is lost."""
+    with recording.test():
+        with step("ended") as s:
+            pass
+        s.attach("body", "late")
+    assert recording.tree() == [{"ended": [{"late": ["[late]"]}]}]
+
+
 # -- how steps end
 
 
@@ -358,7 +417,6 @@ def test_logged_step(recording, either):
         (AssertionError("no"), "failed"),
         (ValueError("no"), "broken"),
         (KeyboardInterrupt(), "broken"),
-        (asyncio.CancelledError(), "broken"),
     ],
 )
 def test_status_follows_the_exception(recording, either, exception, status):
@@ -377,6 +435,121 @@ def test_pytest_outcomes_in_steps(recording, either):
         with contextlib.suppress(pytest.skip.Exception), either("skips"):
             pytest.skip("on purpose")
     assert recording.tree() == ["failed: fails", "skipped: skips"]
+
+
+def test_cancelled(recording, either):
+    """It was stopped from outside: that is no failure of its own. What is around it says why."""
+
+    async def wait(reached):
+        with either("waits"):
+            reached.set()
+            await asyncio.Event().wait()
+
+    async def body():
+        for reason in ("", "no longer needed"):
+            with either("cancels"), contextlib.suppress(asyncio.CancelledError):
+                reached = asyncio.Event()
+                task = asyncio.create_task(wait(reached))
+                await reached.wait()
+                task.cancel(*([reason] if reason else []))
+                await task
+        with contextlib.suppress(asyncio.TimeoutError), either("times out"):
+            await asyncio.wait_for(wait(asyncio.Event()), 0.01)
+
+    with recording.test():
+        asyncio.run(body())
+    result = recording.read()["test"]
+    waits = ["skipped: waits"]
+    assert tree(result) == [{"cancels": waits}, {"cancels": waits}, {"broken: times out": waits}]
+    details = [each["steps"][0]["statusDetails"] for each in result["steps"]]
+    assert [each["message"] for each in details] == [
+        "Cancelled",
+        "Cancelled: no longer needed",
+        "Cancelled",
+    ]
+    assert all("asyncio.Event().wait()" in each["trace"] for each in details)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_cancelled_by_a_scope_of_anyio(recording, backend):
+    async def body():
+        with anyio.CancelScope() as scope, step("waits"):
+            scope.cancel()
+            await anyio.sleep_forever()
+        with step("goes on"):
+            pass
+
+    with recording.test():
+        anyio.run(body, backend=backend)
+    result = recording.read()["test"]
+    assert tree(result) == ["skipped: waits", "goes on"]
+    assert result["steps"][0]["statusDetails"]["message"].startswith("Cancelled")
+
+
+needs_groups = pytest.mark.skipif(sys.version_info < (3, 11), reason="new in Python 3.11")
+
+
+@needs_groups
+@pytest.mark.parametrize(
+    ("first", "second", "status"),
+    [
+        (AssertionError("one"), AssertionError("two"), "failed"),
+        (AssertionError("one"), ValueError("two"), "broken"),
+        (AssertionError("one"), pytest.skip.Exception("two"), "failed"),
+        (pytest.skip.Exception("one"), pytest.skip.Exception("two"), "skipped"),
+    ],
+)
+def test_exception_group(recording, either, first, second, status):
+    """Each branch has its own error; the step around them says what there was, and where."""
+
+    async def branch(error, mine, other):
+        with either(f"branch {error}"):
+            other.set()
+            await mine.wait()
+            raise error
+
+    async def body():
+        a, b = asyncio.Event(), asyncio.Event()
+        with either("group"):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(branch(first, a, b))
+                group.create_task(branch(second, b, a))
+
+    with recording.test(), contextlib.suppress(BaseExceptionGroup):  # noqa: F821
+        asyncio.run(body())
+    (group,) = recording.read()["test"]["steps"]
+    assert group["status"] == status
+    branches = group["steps"]
+    assert [each["name"] for each in branches] == ["branch one", "branch two"]
+    for branch_, error in zip(branches, (first, second), strict=True):
+        assert branch_["statusDetails"]["message"].strip().endswith(str(error))
+    lines = group["statusDetails"]["message"].splitlines()
+    assert "unhandled errors in a TaskGroup (2 sub-exceptions)" in lines[0]
+    assert sorted(line.split(": ")[-1] for line in lines[1:]) == ["one", "two"]
+    trace_ = group["statusDetails"]["trace"]
+    for error in (": one", ": two"):
+        assert "raise error" in trace_.partition(error)[0].rpartition("of the group:")[2]
+
+
+@needs_groups
+def test_large_and_nested_exception_groups(recording):
+    inner = ExceptionGroup("inner", [ValueError(n) for n in range(40)])  # noqa: F821
+    with recording.test(), contextlib.suppress(BaseException), step("ends"):
+        raise ExceptionGroup("outer", [inner])  # noqa: F821
+    (ended,) = recording.read()["test"]["steps"]
+    for text in ended["statusDetails"].values():
+        assert "ValueError: 14" in text
+        assert "ValueError: 15" not in text
+        assert "... and 25 more" in text
+
+
+def test_an_attribute_named_exceptions_makes_no_group(recording):
+    class Other(Exception):
+        exceptions = ("a", "b")
+
+    with recording.test(), contextlib.suppress(Other), step("ends"):
+        raise Other
+    assert recording.tree() == ["broken: ends"]
 
 
 def test_exception_whose_text_cannot_be_made(recording):
@@ -557,6 +730,83 @@ def test_ways_to_wait(recording, run_both):
         asyncio.run(body())
     (both,) = recording.tree()
     assert sorted(both["both"], key=str) == [{f"outer {n}": [f"inner {n}"]} for n in (1, 2)]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="new in Python 3.12")
+def test_eager_tasks(recording):
+    """They begin inside of `create_task`, before the one who starts them goes on."""
+
+    async def branch(n, mine, other):
+        with step(f"outer {n}"):
+            other.set()
+            await mine.wait()
+            with step(f"inner {n}"):
+                pass
+
+    async def body():
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        a, b = asyncio.Event(), asyncio.Event()
+        with step("both"):
+            tasks = [asyncio.create_task(branch(1, a, b)), asyncio.create_task(branch(2, b, a))]
+            with step("between"):
+                await asyncio.gather(*tasks)
+
+    with recording.test():
+        asyncio.run(body())
+    branches = [{f"outer {n}": [f"inner {n}"]} for n in (1, 2)]
+    assert recording.tree() == [{"both": [*branches, "between"]}]
+
+
+@pytest.mark.parametrize("how", ["generator", "exit stack", "context manager"])
+def test_left_elsewhere(recording, caplog, how):
+    """Who opened the step is not inside of it any more; who left it is where it was before."""
+
+    @contextlib.asynccontextmanager
+    async def managed():
+        with step("moved"):
+            yield
+
+    async def opened():
+        if how == "generator":
+            generator = generating()
+            await anext(generator)
+            return generator.aclose
+        if how == "context manager":
+            manager = managed()
+            await manager.__aenter__()
+            return functools.partial(manager.__aexit__, None, None, None)
+        stack = contextlib.AsyncExitStack()
+        await stack.enter_async_context(step("moved"))
+        return stack.aclose
+
+    async def generating():
+        with step("moved"):
+            yield
+
+    async def leave(close):
+        with step("leaving"):
+            await close()
+            with step("in the one that left"):
+                pass
+
+    async def body():
+        with step("outer"):
+            close = await opened()
+            with step("while it is open"):
+                pass
+            await asyncio.create_task(leave(close))
+            with step("after"):
+                await asyncio.gather(asyncio.to_thread(in_thread))
+
+    def in_thread():
+        with step("in a thread of after"):
+            pass
+
+    with caplog.at_level(logging.WARNING), recording.test():
+        asyncio.run(body())
+    assert caplog.records == []
+    inside = ["while it is open", {"leaving": ["in the one that left"]}]
+    assert recording.tree() == [{"outer": [{"moved": inside}, {"after": ["in a thread of after"]}]}]
 
 
 def test_callbacks(recording):
@@ -740,19 +990,53 @@ def test_step_is_a_span_for_everybody(recording):
         assert current.get_span_context().trace_flags.sampled
 
 
-def test_10_000_steps_at_the_same_time(recording):
+async def steps_at_once(number, make):
     async def one(n, fence):
-        with step(f"step {n}"):
+        with make(n):
             await fence.wait()
 
-    async def body():
-        fence = asyncio.Event()
-        tasks = [asyncio.create_task(one(n, fence)) for n in range(10_000)]
-        await asyncio.sleep(0)
-        fence.set()
-        await asyncio.gather(*tasks)
+    fence = asyncio.Event()
+    tasks = [asyncio.create_task(one(n, fence)) for n in range(number)]
+    await asyncio.sleep(0)
+    fence.set()
+    await asyncio.gather(*tasks)
 
+
+def test_10_000_steps_at_the_same_time(recording):
     with recording.test():
-        asyncio.run(body())
+        asyncio.run(steps_at_once(10_000, lambda n: step(f"step {n}")))
     names = {s["name"] for s in steps(recording.read()["test"])}
     assert len(names) == 10_000
+
+
+@pytest.mark.parametrize("kind", ["own", "shared"])
+def test_the_work_grows_with_the_number_of_steps(tmp_path, kind):
+    """Twice the steps at the same time are twice the work, counted in lines of ours that ran."""
+
+    def lines(number):
+        recording = Recording(tmp_path / str(number))
+        shared = step("shared")
+        count = 0
+
+        def trace_calls(frame, event, _):
+            nonlocal count
+            if "otel_allure" not in frame.f_code.co_filename:
+                return None
+            count += event == "line"
+            return trace_calls
+
+        recorders.activate(recording.recorder)
+        before = sys.gettrace()
+        try:
+            with recording.test():
+                sys.settrace(trace_calls)
+                own = kind == "own"
+                asyncio.run(steps_at_once(number, lambda n: step(str(n)) if own else shared))
+            recording.read()
+        finally:
+            sys.settrace(before)
+            recorders.deactivate(recording.recorder)
+        return count
+
+    lines(10)
+    assert lines(2_000) < 2.2 * lines(1_000)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import anyio
+import anyio.from_thread
+import anyio.to_thread
 import pytest
 
 from otel_allure import step, threads
+from otel_allure.testing import tree
 
 from .test_step import Recording
 from .test_step import recording as bare_recording
@@ -122,6 +127,181 @@ def test_thread_that_outlives_its_test(recording):
     results = recording.read()
     assert [s["name"] for s in results["one"]["steps"]] == ["work"]
     assert "steps" not in results["two"]
+
+
+def test_worker_threads_that_outlive_their_test(recording):
+    """What a job does after the test that submitted it is that test's."""
+    go_on = threading.Event()
+
+    def later():
+        go_on.wait(10)
+        work()
+
+    with ThreadPoolExecutor(1) as pool:
+        with recording.test("one"), step("submit"):
+            pool.submit(later)
+        with recording.test("two"):
+            go_on.set()
+            pool.submit(work, "of two").result()
+    results = recording.read()
+    assert tree(results["one"]) == [{"submit": ["work"]}]
+    assert tree(results["two"]) == ["of two"]
+
+
+def test_workers_of_a_queue_that_were_there_before(recording):
+    """No context reaches them: they belong to the one test that runs."""
+    jobs = queue.Queue()
+
+    def worker():
+        while (name := jobs.get()) is not None:
+            work(name)
+            jobs.task_done()
+
+    thread = threading.Thread(target=worker)
+    thread.start()
+    for name in ("one", "two"):
+        with recording.test(name), step("waits"):
+            jobs.put(f"job of {name}")
+            jobs.join()
+    jobs.put(None)
+    thread.join()
+    results = recording.read()
+    for name in ("one", "two"):
+        assert sorted(tree(results[name])) == [f"job of {name}", "waits"]
+
+
+def test_callbacks_of_a_pool_are_not_those_of_the_test_that_started_its_worker(recording):
+    """A worker calls back with no context; one test runs, so it is that one's."""
+    called = threading.Event()
+
+    def call_back(_):
+        work("called back")
+        called.set()
+
+    go_on = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        with recording.test("one"), step("starts the worker"):
+            pool.submit(work).result()
+        with recording.test("two"), step("submits"):
+            pool.submit(go_on.wait, 10).add_done_callback(call_back)
+            go_on.set()
+            called.wait(10)
+    results = recording.read()
+    assert tree(results["one"]) == [{"starts the worker": ["work"]}]
+    assert sorted(tree(results["two"]), key=str) == ["called back", "submits"]
+
+
+def test_call_soon_threadsafe(recording):
+    """A callback belongs to the thread that asked for it."""
+
+    async def body():
+        loop = asyncio.get_running_loop()
+        done = asyncio.Event()
+
+        def ask():
+            with step("asks"):
+                loop.call_soon_threadsafe(work)
+            loop.call_soon_threadsafe(done.set)
+
+        with step("parent"):
+            thread = threading.Thread(target=ask)
+            thread.start()
+            await done.wait()
+            thread.join()
+
+    with recording.test():
+        asyncio.run(body())
+    assert recording.tree() == [{"parent": [{"asks": ["work"]}]}]
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_threads_of_anyio(recording, backend):
+    """Out to a thread, and from there back into the loop."""
+
+    async def back():
+        work("back in the loop")
+
+    def out():
+        with step("in the thread"):
+            anyio.from_thread.run(back)
+
+    async def branch(n):
+        with step(f"outer {n}"):
+            await anyio.to_thread.run_sync(out)
+
+    async def body():
+        async with anyio.create_task_group() as group:
+            group.start_soon(branch, 1)
+            group.start_soon(branch, 2)
+
+    with recording.test():
+        anyio.run(body, backend=backend)
+    inside = [{"in the thread": ["back in the loop"]}]
+    assert sorted(recording.tree(), key=str) == [{"outer 1": inside}, {"outer 2": inside}]
+
+
+def test_async_to_sync_and_back(recording):
+    """As asgiref does it: a loop in a thread runs the coroutine, in the caller's context."""
+
+    def async_to_sync(coroutine):
+        context = contextvars.copy_context()
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(context.run, asyncio.run, coroutine).result()
+
+    async def inner():
+        with step("inner"):
+            await asyncio.to_thread(work)
+
+    def view():
+        with step("view"):
+            async_to_sync(inner())
+
+    async def outer():
+        with step("outer"):
+            await asyncio.to_thread(view)
+
+    with recording.test():
+        asyncio.run(outer())
+    assert recording.tree() == [{"outer": [{"view": [{"inner": ["work"]}]}]}]
+
+
+def test_a_step_left_by_another_thread(recording):
+    """It ends, and is current in neither."""
+
+    def leave(moved):
+        with step("leaving"):
+            moved.__exit__(None, None, None)
+            work("in the one that left")
+        work("after, in the thread")
+
+    with recording.test(), step("outer"):
+        moved = step("moved")
+        moved.__enter__()
+        run_thread(threading.Thread(target=leave, args=(moved,)))
+        work("after")
+    inside = [{"leaving": ["in the one that left"]}]
+    assert recording.tree() == [{"outer": [{"moved": inside}, "after, in the thread", "after"]}]
+
+
+def test_one_step_object_used_by_64_threads(recording):
+    """Each thread ends its own entry, while all of them are inside."""
+    shared = step("shared")
+    barrier = threading.Barrier(64)
+
+    def use(n):
+        with shared:
+            barrier.wait(60)
+            work(f"work {n}")
+            barrier.wait(60)
+
+    with recording.test():
+        users = [threading.Thread(target=use, args=(n,)) for n in range(64)]
+        for user in users:
+            user.start()
+        for user in users:
+            user.join()
+    shown = recording.tree()
+    assert sorted(map(str, shown)) == sorted(str({"shared": [f"work {n}"]}) for n in range(64))
 
 
 def test_other_context_variables_are_not_handed_over(recording):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from typing import Any
+from typing import Any, TypeVar, overload
 
+import allure
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter
+from typing_extensions import assert_type
 
 from otel_allure import AllureSpanExporter, AllureSpanProcessor, log_step, step
 
@@ -40,6 +42,82 @@ class Thing:
     size: int = 0
 
 
+T = TypeVar("T")
+
+
+@step("generic {value}")
+def generic(value: T) -> list[T]:
+    return [value]
+
+
+@overload
+def overloaded(value: int) -> int: ...
+@overload
+def overloaded(value: str) -> str: ...
+@step
+def overloaded(value: int | str) -> int | str:
+    return value
+
+
+class Methods:
+    @step
+    def method(self, a: int) -> float:
+        return 0.5
+
+    @step("titled")
+    async def coroutine(self, a: int) -> str:
+        return ""
+
+    @step
+    async def async_generator(self) -> AsyncIterator[int]:
+        yield 1
+
+    @step
+    @staticmethod
+    def static(a: int) -> str:
+        return ""
+
+    @step("titled")
+    @classmethod
+    def of_class(cls, a: int) -> bytes:
+        return b""
+
+    @classmethod
+    @step
+    def inner_of_class(cls, a: int) -> bytes:
+        return b""
+
+    @property
+    @step
+    def value(self) -> int:
+        return 1
+
+
+async def calls() -> None:
+    assert_type(plain(1, b=""), float)
+    assert_type(await coroutine(1), str)
+    assert_type(list(generator()), list[int])
+    assert_type([each async for each in async_generator()], list[int])
+    assert_type(generic(1), list[int])
+    assert_type(generic(""), list[str])
+    assert_type(overloaded(1), int)
+    assert_type(overloaded(""), str)
+    assert_type(Thing().size, int)
+    assert_type(Methods().method(1), float)
+    assert_type(await Methods().coroutine(1), str)
+    assert_type([each async for each in Methods().async_generator()], list[int])
+    assert_type(Methods.static(1), str)
+    assert_type(Methods.of_class(1), bytes)
+    assert_type(Methods().of_class(1), bytes)
+    assert_type(Methods.inner_of_class(1), bytes)
+    assert_type(Methods().value, int)
+    # What is wrong without the decorator is wrong with it: an unneeded ignore is an error.
+    plain("")  # type: ignore[arg-type]
+    await coroutine()  # type: ignore[call-arg]
+    Methods().method("")  # type: ignore[arg-type]
+    Methods.of_class("")  # type: ignore[arg-type]
+
+
 kept_plain: Callable[[int], float] = plain
 kept_coroutine: Callable[[int], Coroutine[Any, Any, str]] = coroutine
 kept_generator: Callable[[], Iterator[int]] = generator
@@ -51,6 +129,9 @@ async def steps() -> None:
     with step("title") as s:
         s.title = "other title"
         s.parameter("name", object(), mode="masked")
+        s.parameter("name", 1, mode=allure.parameter_mode.HIDDEN, excluded=True)
+        s.parameter("name", 1, mode="mask")  # type: ignore[arg-type]
+        s.set_status("green")  # type: ignore[arg-type]
         s.attach(b"body", name="name")
         s.set_status("failed", "soft check")
     log_step("seen", "skipped", "there was none")
