@@ -2,37 +2,94 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from otel_allure.presentation.domain import Domain, as_text, first
+from otel_allure.presentation import http_exchange
+from otel_allure.presentation.domain import Document, Domain, text_of, words
+from otel_allure.presentation.errors import HTTP_STATUS
+from otel_allure.redaction import Redaction
 from otel_allure.spans import Attributes, Span
+
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 def title(span: Span) -> str | None:
-    """Return method, route or path, and status."""
+    """Return method, and route or path."""
     a = span.attributes
-    method = first(a, "http.request.method", "http.method")
-    if method is None:
-        return None
-    place = first(a, "http.route", "url.template") or _path(a)
-    status = first(a, "http.response.status_code", "http.status_code")
-    text = " ".join(as_text(part) for part in (method, place) if part is not None)
-    return text if status is None else f"{text} → {as_text(status)}"
+    return words(method(a), text_of(a, "http.route", "url.template") or _path(a))
+
+
+def answer(span: Span) -> str | None:
+    """Return the status code."""
+    return text_of(span.attributes, *HTTP_STATUS)
+
+
+def method(attributes: Attributes) -> str:
+    """Return the method as it was sent; instrumentations say `_OTHER` of those they do not know."""
+    known = text_of(attributes, "http.request.method", "http.method")
+    if known and known != "_OTHER":
+        return known
+    return text_of(attributes, "http.request.method_original") or "HTTP"
+
+
+def url(span: Span) -> str | None:
+    """Return the URL; of a server, what can be told of it."""
+    a = span.attributes
+    full = text_of(a, "url.full", "http.url")
+    if full is not None:
+        return full
+    target = text_of(a, "http.target")
+    if target is None:
+        path, query = text_of(a, "url.path"), text_of(a, "url.query")
+        target = None if path is None else path + (f"?{query.lstrip('?')}" if query else "")
+    host = _host(a)
+    if host is None or target is None:
+        return target
+    return f"{text_of(a, 'url.scheme', 'http.scheme') or 'http'}://{host}{target}"
+
+
+def _host(a: Attributes) -> str | None:
+    host = text_of(a, "server.address", "http.host", "net.host.name", "http.server_name")
+    port = text_of(a, "server.port", "net.host.port")
+    if host is None or port is None or ":" in host.rpartition("]")[2]:
+        return host
+    scheme = text_of(a, "url.scheme", "http.scheme") or ""
+    return host if _DEFAULT_PORTS.get(scheme) == port else f"{host}:{port}"
 
 
 def _path(attributes: Attributes) -> str | None:
-    path = first(attributes, "url.path", "http.target")
+    path = text_of(attributes, "url.path", "http.target")
     if path is None:
-        url = first(attributes, "url.full", "http.url")
-        path = None if url is None else _path_of(as_text(url))
-    return None if path is None else as_text(path).partition("?")[0]
+        full = text_of(attributes, "url.full", "http.url")
+        path = None if full is None else _path_of(full)
+    return None if path is None else path.partition("?")[0]
 
 
-def _path_of(url: str) -> str | None:
+def _path_of(full: str) -> str | None:
     try:
-        return urlsplit(url).path or "/"
+        return urlsplit(full).path or "/"
     except ValueError:  # a bracket that is never closed, for instance
         return None
 
 
-DOMAIN = Domain(marks=("http.request.method", "http.method"), title=title)
+def documents(span: Span, redaction: Redaction) -> Iterator[Document]:
+    """Return the HTTP exchange."""
+    return http_exchange.documents(span, method(span.attributes), url(span), redaction)
+
+
+DOMAIN = Domain(
+    name="HTTP",
+    marks=("http.request.method", "http.method"),
+    title=title,
+    answer=answer,
+    parameters=(
+        ("url", (url,)),
+        ("resends", ("http.request.resend_count", "http.resend_count")),
+    ),
+    documents=documents,
+    switch="attach_http",
+    # Frameworks make their span of a request internal where there is a span already, as with a
+    # test client in the same process. Those of their middleware have no answer.
+    internal=HTTP_STATUS,
+)

@@ -1,0 +1,46 @@
+"""A log record -> lines of text, with time and level, and nothing secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from otel_allure.presentation.domain import as_text, shortened, text_of
+from otel_allure.redaction import Redaction
+from otel_allure.spans import Log
+
+_LONGEST_VALUE = 2000
+_UNTOLD = ("code.", "exception.", "log.", "thread.")  # shown otherwise, or about the place in code
+
+_FORMS = {
+    "message": "{time} {level:<8} {logger}: {text}",
+    "line": "{time} {text}",
+    "complete": "{text}",
+}
+
+
+def log_lines(log: Log, redaction: Redaction) -> str:
+    """Return the record as it is shown in a step; times are UTC."""
+    if log.form != "message":
+        return redaction.text(_line(log, log.text))
+    parts = [log.text, *_attributes(log, redaction)]
+    text = " ".join(part for part in parts if part)
+    trace = text_of(log.attributes, "exception.stacktrace")
+    return redaction.text(_line(log, f"{text}\n{trace.rstrip()}" if trace else text))
+
+
+def _line(log: Log, text: str) -> str:
+    return _FORMS[log.form].format(
+        time=_time(log.time_ns), level=log.level, logger=log.logger, text=text
+    )
+
+
+def _time(time_ns: int) -> str:
+    seconds, ms = divmod(time_ns // 1_000_000 % 86_400_000, 1000)
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{ms:03d}Z"
+
+
+def _attributes(log: Log, redaction: Redaction) -> Iterator[str]:
+    for name, value in log.attributes.items():
+        if not name.startswith(_UNTOLD):
+            text = redaction.value(name, as_text(value, redaction)[: 10 * _LONGEST_VALUE])
+            yield f"{name}={shortened(text, _LONGEST_VALUE)}"
