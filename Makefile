@@ -3,11 +3,18 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# The versions of pytest that `make matrix` tests the plugin with; `newest` is that of `make test`.
+PYTESTS ?= 8.4 9.0 newest
+PLUGIN_TESTS := $(wildcard tests/test_plugin_*.py) tests/test_runners.py tests/test_differential.py
 RESULTS := allure-results
 REPORT := allure-report
+UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
+pip = $(if $(UV),$(UV) pip install --quiet --python $(1)/bin/python,$\
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check)
 ALLURE ?= $(shell command -v allure || { command -v npx >/dev/null && echo npx --yes allure@3; })
 
-.PHONY: demo test lint bench env clean
+.PHONY: demo test matrix lint bench clean
+.SECONDARY:  # keep what pattern rules make on the way
 
 demo: $(VENV)/.demo  ## run the example and look at what it reports
 	rm -rf $(RESULTS) $(REPORT)
@@ -25,6 +32,14 @@ demo: $(VENV)/.demo  ## run the example and look at what it reports
 test: $(VENV)/.test  ## the whole test suite
 	$(BIN)/python -m pytest $(ARGS)
 
+matrix: $(PYTESTS:%=matrix-%)  ## the plugin's tests with other versions of pytest
+
+matrix-newest: $(VENV)/.test
+	$(BIN)/python -m pytest $(PLUGIN_TESTS) $(ARGS)
+
+matrix-%: $(VENV)/pytest-%/.test
+	$(VENV)/pytest-$*/bin/python -m pytest $(PLUGIN_TESTS) $(ARGS)
+
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -34,26 +49,30 @@ lint: $(VENV)/.lint
 bench: $(VENV)/.bench  ## cost beside allure-pytest, as ratios
 	$(VENV)/bench/bin/python tools/bench.py $(ARGS)
 
-$(VENV)/bin/pip:
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+# What pip cannot do before 25.1 is --group.
+%/bin/pip:
+	$(PYTHON) -m venv $*
+	$(if $(UV),,$*/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1")
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[examples]"
+	$(call pip,$(VENV)) -e ".[examples]"
 	touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[examples]" --group test
+	$(call pip,$(VENV)) -e ".[examples]" --group test
 	touch $@ $(VENV)/.demo
 
 $(VENV)/.lint: pyproject.toml | $(VENV)/bin/pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[examples]" --group dev
+	$(call pip,$(VENV)) -e ".[examples]" --group dev
 	touch $@ $(VENV)/.test $(VENV)/.demo
 
+$(VENV)/pytest-%/.test: pyproject.toml | $(VENV)/pytest-%/bin/pip
+	$(call pip,$(VENV)/pytest-$*) -e ".[examples]" --group test "pytest==$*.*"
+	touch $@
+
 # A virtual environment of its own: allure-pytest must not be beside us in the others.
-$(VENV)/.bench: pyproject.toml | $(VENV)/bin/pip
-	$(PYTHON) -m venv $(VENV)/bench
-	$(VENV)/bench/bin/python -m pip install --quiet --disable-pip-version-check -e . allure-pytest
+$(VENV)/.bench: pyproject.toml | $(VENV)/bench/bin/pip
+	$(call pip,$(VENV)/bench) -e . allure-pytest
 	touch $@
 
 clean:

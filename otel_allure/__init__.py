@@ -7,16 +7,33 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from otel_allure.allure_api import mark_test
     from otel_allure.exporter import AllureSpanExporter, AllureSpanProcessor
+    from otel_allure.log_exporter import AllureLogRecordExporter, AllureLogRecordProcessor
+    from otel_allure.processes import environment
     from otel_allure.steps import RunningStep, log_step, step
 
-__all__ = ["AllureSpanExporter", "AllureSpanProcessor", "RunningStep", "log_step", "step"]
+__all__ = [
+    "AllureLogRecordExporter",
+    "AllureLogRecordProcessor",
+    "AllureSpanExporter",
+    "AllureSpanProcessor",
+    "RunningStep",
+    "environment",
+    "log_step",
+    "mark_test",
+    "step",
+]
 
 _HOMES = {
+    "AllureLogRecordExporter": "otel_allure.log_exporter",
+    "AllureLogRecordProcessor": "otel_allure.log_exporter",
     "AllureSpanExporter": "otel_allure.exporter",
     "AllureSpanProcessor": "otel_allure.exporter",
     "RunningStep": "otel_allure.steps",
+    "environment": "otel_allure.processes",
     "log_step": "otel_allure.steps",
+    "mark_test": "otel_allure.allure_api",
     "step": "otel_allure.steps",
 }
 

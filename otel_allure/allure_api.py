@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import mimetypes
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ from allure_commons import hookimpl
 from allure_commons._allure import StepContext
 from allure_commons.types import AttachmentType
 
+from otel_allure import conventions as c
 from otel_allure import recorder as recorders
 from otel_allure.recorder import Recorder
+from otel_allure.redaction import Redaction
 from otel_allure.results_directory import as_string, attachment_file_name, new_uuid
 from otel_allure.scope import Attachment, Parameter, TestScope
 from otel_allure.steps import RunningStep, Step, represented, start_step
@@ -60,7 +64,8 @@ class AllureApi:
 
     @hookimpl
     def attach_file(self, source: Any, name: Any, attachment_type: Any, extension: Any) -> None:
-        """Attach a copy of a file where the caller runs."""
+        """Attach a copy of a file where the caller runs; it must be there."""
+        _check_readable(source)
         _attach(Recorder.attach, written_file, source, name, attachment_type, extension)
 
     @hookimpl
@@ -74,7 +79,8 @@ class AllureApi:
     def global_attach_file(
         self, source: Any, name: Any, attachment_type: Any, extension: Any
     ) -> None:
-        """Attach a copy of a file to the run."""
+        """Attach a copy of a file to the run; it must be there."""
+        _check_readable(source)
         _attach(Recorder.attach_global, written_file, source, name, attachment_type, extension)
 
     @hookimpl
@@ -138,13 +144,13 @@ class AllureApi:
         test.parameters.append(Parameter(name, represented(value), mode, bool(excluded)))
 
 
-def _test() -> TestScope | None:
+def _test(used: str = "allure.dynamic") -> TestScope | None:
     recorder = recorders.active()
     if recorder is None:
         return None
     test = recorder.test()
     if test is None:
-        recorder.problems.add("allure.dynamic was used where no test runs", "ignored")
+        recorder.problems.add(f"{used} was used where no test runs", "ignored")
     return test
 
 
@@ -156,10 +162,35 @@ def _attach(place: Any, write: Any, content: Any, name: Any, kind: Any, extensio
             place(recorder, write(recorder, content, name, kind, extension))
 
 
-def written_data(recorder: Recorder, body: Any, name: Any, kind: Any, extension: Any) -> Attachment:
-    """Write a text or bytes and return the reference."""
+def _check_readable(source: Any) -> None:
+    """Raise what is wrong with a file: a mistake of the caller, who can see it only now."""
+    if recorders.active() is not None:
+        with Path(source).open("rb"):
+            pass
+
+
+def written_data(
+    recorder: Recorder,
+    body: Any,
+    name: Any,
+    kind: Any,
+    extension: Any,
+    redaction: Redaction | None = None,
+) -> Attachment:
+    """Write a text or bytes and return the reference.
+
+    Args:
+        recorder: of the report.
+        body: a text, bytes, or anything: then its `str` is.
+        name: of the attachment.
+        kind: see `typed`.
+        extension: of the file.
+        redaction: what is masked in texts; default: what is, where the caller runs.
+    """
     body = body if isinstance(body, (str, bytes, bytearray, memoryview)) else str(body)
     media_type, extension = typed(kind, extension, text=isinstance(body, str))
+    if recorder.report.presentation.settings.redact_attachments:
+        body = _masked(body, media_type, redaction or recorder.redaction)
     file_name = attachment_file_name(extension)
     recorder.report.publish("report_attached_data", body=body, file_name=file_name)
     return Attachment(str(name or file_name), file_name, media_type)
@@ -174,6 +205,23 @@ def written_file(
     file_name = attachment_file_name(extension)
     recorder.report.publish("report_attached_file", source=source, file_name=file_name)
     return Attachment(str(name or path.name), file_name, media_type)
+
+
+_TEXTS = re.compile(r"text/|application/(?:.*[+.])?(?:json|xml|yaml|x-yaml|javascript)\b")
+
+
+def _masked(body: Any, media_type: str, redaction: Redaction) -> Any:
+    """Return a text without its secrets; bytes too, if they are said to be one."""
+    if isinstance(body, str):
+        return redaction.text(body)
+    if not _TEXTS.match(media_type):
+        return body
+    try:
+        text = bytes(body).decode()
+    except UnicodeDecodeError:
+        return body
+    masked = redaction.text(text)
+    return body if masked == text else masked
 
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
@@ -195,6 +243,26 @@ def typed(
     if not kind and text:
         kind, extension = "text/plain", extension or "txt"
     return kind, _UNSAFE.sub("", extension or "")[:20] or "attach"
+
+
+# -- what allure_commons has no name for
+
+
+def mark_test(*, flaky: bool = False, known: bool = False, muted: bool = False) -> None:
+    """Mark the running test, from its body, a fixture or a hook.
+
+    The report tools show it beside the status, which stays what it is. Nothing happens while no
+    report is written. A mark is not taken back.
+
+    Args:
+        flaky: it fails now and then for reasons of its own.
+        known: it fails because of a known defect.
+        muted: its failure is not to count. Allure 3 reads it, Allure 2 does not.
+    """
+    test = _test("otel_allure.mark_test")
+    if test is not None:
+        marks = {c.FLAKY: flaky, c.KNOWN: known, c.MUTED: muted}
+        test.span.set_attributes({name: True for name, given in marks.items() if given})
 
 
 # -- taking over
@@ -238,6 +306,31 @@ def tell_others(hook: str, running: RunningStep, **arguments: Any) -> None:
         running.uuid = new_uuid()
     if running.uuid is not None:
         _api[-1].others[hook](uuid=running.uuid, **arguments)
+
+
+def has_fixture_listeners() -> bool:
+    """Whether somebody listens to fixtures; we do not, pytest tells us of them."""
+    return bool(_hooks.start_fixture.get_hookimpls() or _hooks.stop_fixture.get_hookimpls())
+
+
+@contextmanager
+def finalizer_told(parent_uuid: str, name: str) -> Iterator[None]:
+    """Tell others that a finalizer of a fixture runs in the block, as allure-pytest does."""
+    fixture = {"parent_uuid": parent_uuid, "uuid": new_uuid(), "name": name}
+    _hooks.start_fixture(**fixture, parameters={})
+    error: BaseException | None = None
+    try:
+        yield
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        _hooks.stop_fixture(
+            **fixture,
+            exc_type=type(error) if error is not None else None,
+            exc_val=error,
+            exc_tb=error.__traceback__ if error is not None else None,
+        )
 
 
 _hooks = allure_commons.plugin_manager.hook

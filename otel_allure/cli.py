@@ -15,6 +15,7 @@ from pathlib import Path
 
 from otel_allure import __version__
 from otel_allure.conventions import DEFAULT_RESULTS_DIR, RESULTS_DIR
+from otel_allure.results_directory import masked_in
 from otel_allure.tree import tree_lines
 
 # What makes the one-liner work: see `otel-allure run --help`.
@@ -79,10 +80,16 @@ def _run(options: argparse.Namespace) -> int:
         )
         return 2
     directory = Path(options.results_dir).absolute()
-    before = _results(directory)
+    before = _results(directory, "*")
     code = _call([sys.executable, "-c", _INSTRUMENT, *program], _environment(directory))
-    written = [path for path, changed in _results(directory).items() if before.get(path) != changed]
-    print(f"otel-allure: {len(written)} results written to {directory}", file=sys.stderr)
+    files = _results(directory, "*")
+    written = [path for path, changed in files.items() if before.get(path) != changed]
+    results = sum(path.name.endswith("-result.json") for path in written)
+    masked = sum(masked_in(path.read_bytes()) for path in written)
+    if masked:
+        values = "value is" if masked == 1 else "values are"
+        print(f"otel-allure: {masked} {values} masked in the report", file=sys.stderr)
+    print(f"otel-allure: {results} results written to {directory}", file=sys.stderr)
     return code
 
 
@@ -118,8 +125,9 @@ def _pass_on(process: subprocess.Popen[bytes], number: int) -> None:
         process.send_signal(number)
 
 
-def _results(directory: Path) -> dict[Path, int]:
-    return {path: path.stat().st_mtime_ns for path in directory.glob("*-result.json")}
+def _results(directory: Path, pattern: str = "*-result.json") -> dict[Path, int]:
+    files = (path for path in directory.glob(pattern) if path.is_file())
+    return {path: path.stat().st_mtime_ns for path in files}
 
 
 # -- tree

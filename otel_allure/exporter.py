@@ -10,24 +10,43 @@ import sys
 import time
 import weakref
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from opentelemetry.context import Context
+from opentelemetry.sdk import trace as sdk_trace
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import get_tracer_provider
 
+from otel_allure import __version__, settings, spans
 from otel_allure import recorder as recorders
-from otel_allure import spans
-from otel_allure.clock import now_ns
+from otel_allure.clock import lead_ns, now_ns
 from otel_allure.conventions import DEFAULT_RESULTS_DIR, RESULTS_DIR
 from otel_allure.from_sdk import from_sdk
+from otel_allure.processes import join_parent
 from otel_allure.report import Report
+
+
+LOGS_OUTSIDE = "Logs outside of traces"
 
 
 def results_dir_from_environment() -> str:
     """Return where results go when nobody says so: the variable's value, or its default."""
     return os.environ.get(RESULTS_DIR) or DEFAULT_RESULTS_DIR
+
+
+def _report(results_dir: str | os.PathLike[str] | None, options: dict[str, Any]) -> Report:
+    """Return a report by the options given, else by the environment.
+
+    A wrong setting is logged and has its default: it must not end a program's telemetry.
+    """
+    given = {name: (name, value) for name, value in options.items()}
+    found, wrong = settings.read(given, settings.from_environment(os.environ))
+    report = Report(results_dir or results_dir_from_environment(), settings=found)
+    if wrong:
+        report.problems.add("reading the settings", "; ".join(wrong))
+    return report
 
 
 class AllureSpanExporter(SpanExporter):
@@ -40,15 +59,17 @@ class AllureSpanExporter(SpanExporter):
     Args:
         results_dir: where the files go. Default: the environment variable
             `OTEL_EXPORTER_ALLURE_RESULTS_DIR`, else `allure-results`.
-        **_options: ignored, so that a declarative configuration for a later version still works.
+        **options: settings by name, `max_steps=100` for example, which a declarative configuration
+            can give too. Default: those of the environment. One that is unknown or wrong is logged.
     """
 
-    def __init__(self, results_dir: str | os.PathLike[str] | None = None, **_options: Any) -> None:
-        self._report = Report(results_dir or results_dir_from_environment())
+    def __init__(self, results_dir: str | os.PathLike[str] | None = None, **options: Any) -> None:
+        self._report = _report(results_dir, options)
         self._recorder = recorders.Recorder(self._report)
         self._stopped = False
         self._process_start_ns = 0
         recorders.activate(self._recorder)
+        join_parent(self._recorder)
         _live.add(self)
 
     @property
@@ -75,8 +96,11 @@ class AllureSpanExporter(SpanExporter):
     def shutdown(self) -> None:
         """Write what is left, once."""
         if not self._stopped:
-            self._stopped = True
+            self._stopped = self._report.closed = True
             self.force_flush()
+            self._recorder.write_logs_outside(LOGS_OUTSIDE)
+            if self.results_written:
+                self._report.write_about_run({"otel-allure": __version__})
             recorders.deactivate(self._recorder)
 
     def _is_ours(self, span: ReadableSpan) -> bool:
@@ -99,6 +123,16 @@ class AllureSpanExporter(SpanExporter):
             if getattr(processor, "span_exporter", None) is self:
                 processor.force_flush()
         self.force_flush()
+
+
+def report_in(directory: Path) -> Report | None:
+    """Return the report that an exporter or processor of this process writes there, if any."""
+    reports = [
+        each._report if isinstance(each, AllureSpanExporter) else each.report
+        for each in list(_live)
+    ]
+    found = [report for report in reports if report.directory.path == directory]
+    return min(found, key=lambda report: report.closed, default=None)
 
 
 # -- forks
@@ -137,6 +171,7 @@ class AllureSpanProcessor(SpanProcessor):
     Args:
         results_dir: as for `AllureSpanExporter`; ignored if `report` is given.
         report: where the spans go.
+        **options: as for `AllureSpanExporter`.
     """
 
     def __init__(
@@ -144,13 +179,15 @@ class AllureSpanProcessor(SpanProcessor):
         results_dir: str | os.PathLike[str] | None = None,
         *,
         report: Report | None = None,
+        **options: Any,
     ) -> None:
-        self.report = report or Report(results_dir or results_dir_from_environment())
-        self._open: dict[int, ReadableSpan] = {}
+        self.report = report or _report(results_dir, options)
+        self._open: dict[int, tuple[ReadableSpan, int]] = {}  # with the lead of our clock
         self._recorder: recorders.Recorder | None = None
         if report is None:
             self._recorder = recorders.Recorder(self.report)
             recorders.activate(self._recorder)
+            join_parent(self._recorder)
         _live.add(self)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -158,14 +195,20 @@ class AllureSpanProcessor(SpanProcessor):
         with self.report.problems.caught("noting a span's start"):
             context = span.context
             if context is not None:
-                self._open[context.span_id] = span
+                lead = _lead(span.start_time)
+                self._open[context.span_id] = span, lead
                 self.report.started(context.trace_id, context.span_id)
+                if self.report.redirect is not None:  # this may be all that gets to be known of it
+                    self.report.redirect([from_sdk(span, (lead, 0))])
 
     def on_end(self, span: ReadableSpan) -> None:
         """Hand the span over."""
         with self.report.problems.caught("taking a span"):
-            if span.context is not None and self._open.pop(span.context.span_id, None) is not None:
-                self.report.add([from_sdk(span)])
+            context = span.context
+            started = None if context is None else self._open.pop(context.span_id, None)
+            if started is not None:
+                _, lead = started
+                self.report.add([from_sdk(span, (lead, _lead(span.end_time)))])
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Write everything that is known; spans that have not ended are shown as unfinished."""
@@ -175,7 +218,7 @@ class AllureSpanProcessor(SpanProcessor):
 
     def unfinished(self) -> list[spans.Span]:
         """Return the spans that have started and not ended."""
-        return [from_sdk(span) for span in list(self._open.values())]
+        return [from_sdk(span, (lead, 0)) for span, lead in list(self._open.values())]
 
     def _after_fork(self) -> None:
         self._open.clear()
@@ -186,6 +229,14 @@ class AllureSpanProcessor(SpanProcessor):
 
     def shutdown(self) -> None:
         """Write what is left."""
+        self.report.closed = True
         self.force_flush()
         if self._recorder is not None:
+            self._recorder.write_logs_outside(LOGS_OUTSIDE)
             recorders.deactivate(self._recorder)
+
+
+def _lead(said_ns: int | None) -> int:
+    """Return how far our clock is ahead of the SDK's, which said `said_ns` a moment ago."""
+    # As the SDK finds it: what fakes the clock replaces it there, or in `time`, or in both.
+    return lead_ns(getattr(sdk_trace, "time_ns", time.time_ns), said_ns or 0)

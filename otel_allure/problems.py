@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _logger = logging.getLogger("otel_allure")
@@ -22,12 +22,14 @@ class Problems:
     Attributes:
         counts: number of times, by what was being done.
         first: the first error's text, by what was being done.
+        tell: told about each kind of problem once, in a process whose parent writes the report.
     """
 
     def __init__(self, *, log: bool = True) -> None:
         self._log = log
         self.counts: Counter[str] = Counter()
         self.first: dict[str, str] = {}
+        self.tell: Callable[[str, str], None] | None = None
 
     def add(self, doing: str, detail: object) -> None:
         """Note that `doing` went wrong."""
@@ -36,6 +38,8 @@ class Problems:
             return
         is_error = isinstance(detail, BaseException)
         self.first[doing] = f"{type(detail).__name__}: {detail}" if is_error else str(detail)
+        if self.tell is not None:
+            self.tell(doing, self.first[doing])
         if self._log:
             _logger.warning("otel-allure: %s: %s", doing, self.first[doing])
 

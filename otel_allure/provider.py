@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any
@@ -68,6 +68,8 @@ class SessionProvider:
         self._own.add_span_processor(processor)
         self._tracer = tracer
         self._relay = _Relay(processor)
+        self.on_set: list[Callable[[], None]] = []
+        """Called when a provider has been set, one of spans or of logs."""
         self._proxied: weakref.WeakKeyDictionary[Any, trace.Tracer] = weakref.WeakKeyDictionary()
 
     def install(self) -> None:
@@ -114,6 +116,8 @@ class SessionProvider:
             provider = trace._TRACER_PROVIDER
             if hasattr(provider, "add_span_processor"):
                 self._relay.listen_to(provider)
+        for listener in self.on_set:
+            listener()
 
     def share_with_backend(self) -> None:
         """Give our spans to the provider that is set by now, if any."""

@@ -16,9 +16,11 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 
 from otel_allure import conventions as c
 from otel_allure.clock import now_ns
+from otel_allure.redaction import Redaction
 from otel_allure.report import Report
 from otel_allure.results_directory import attachment_file_name, plain
-from otel_allure.scope import Attachment, Scope, TestScope, live_context, scope_in
+from otel_allure.scope import Attachment, Parameter, Scope, TestScope, live_context, scope_in
+from otel_allure.spool import Home, Spool
 from otel_allure.to_results import to_results
 from otel_allure.tree import all_steps, tree_lines
 
@@ -49,12 +51,47 @@ class Recorder:
         """URL patterns with a `{}` for the short form, by link type."""
         self.outside: list[str] = []
         """Names of what ran outside of tests."""
+        self.spool: Spool | None = None
+        """How spans of child processes reach the report."""
+        self.instrumentations: list[str] = []
+        """What was activated for the report, and is in the children of `multiprocessing` too."""
+        self.base: Context | None = None
+        """In a child process, where it belongs."""
+        self.owns_test = False
+        """In a child process, whether it was forked to run a test."""
+        self.on_log_record: Callable[[Any], None] | None = None
+        """Takes a log record of OpenTelemetry's SDK, in a test session that shows them."""
         self._tracer = tracer or global_tracer
 
     @property
     def tracer(self) -> Tracer:
         """What starts the spans of steps."""
         return self._tracer()
+
+    @property
+    def is_child(self) -> bool:
+        """Whether another process writes the report."""
+        return self.report.redirect is not None
+
+    def redaction_in(self, scope: Scope | None) -> Redaction:
+        """Return what is masked there: secret parameters of its test and steps, too."""
+        redaction = self.report.presentation.redaction
+        parameters: list[Parameter] = []
+        while scope is not None:
+            parameters += scope.parameters
+            scope = scope.parent
+        return redaction.knowing(redaction.secrets_among(parameters)) if parameters else redaction
+
+    @property
+    def redaction(self) -> Redaction:
+        """What is masked where the caller runs."""
+        return self.redaction_in(scope_in(self.base_context()))
+
+    def home(self) -> Home | None:
+        """Return what child processes must know to send their spans home."""
+        if self.spool is None:
+            return None
+        return Home(self.spool.directory(), str(self.report.directory.path))
 
     def base_context(self) -> Context:
         """Return the context in which a new step or attachment belongs.
@@ -69,7 +106,22 @@ class Recorder:
             only = self._only_test()
             if only is not None:
                 return only.live.context
+            if self.base is not None:
+                return self.base
         return context
+
+    def span_here(self) -> tuple[int, int]:
+        """Return ids of trace and span of the code that runs, zeros where there is none.
+
+        Where a sampler has dropped the current span, they are those of the step around it.
+        """
+        context = self.base_context()
+        here = get_current_span(context).get_span_context()
+        if not (here.trace_flags.sampled or here.is_remote):
+            scope = scope_in(context)
+            if scope is not None:
+                here = scope.span.get_span_context()
+        return here.trace_id, here.span_id
 
     def _only_test(self) -> TestScope | None:
         """Return the test that runs, if there is exactly one."""
@@ -78,6 +130,8 @@ class Recorder:
 
     def test(self) -> TestScope | None:
         """Return the running test, as seen from here."""
+        if self.is_child and not self.owns_test:
+            return None
         context = self.base_context()
         test = self.running.get(get_current_span(context).get_span_context().trace_id)
         if test is None:
@@ -95,7 +149,11 @@ class Recorder:
         if scope is not None and not scope.ended and scope.span is span:
             # Phases are not shown; with all of a test's in one list, they keep their order.
             holder = scope.test if scope.kind == c.PHASE and scope.test is not None else scope
-            holder.attachments.append(attachment)
+            is_copy = self.is_child and not self.owns_test
+            if holder is scope.test and is_copy:  # the test is the parent's
+                self._attach_below(context, attachment)
+            else:
+                holder.attachments.append(attachment)
         elif get_current_span(context).get_span_context().is_valid:
             self._attach_below(context, attachment)
         else:
@@ -118,12 +176,16 @@ class Recorder:
     def attach_global(self, attachment: Attachment) -> None:
         """Attach to the run, not to a test."""
         name, source, kind = attachment
+        name = self.redaction.text(name)
         entry = GlobalAttachment(name=name, source=source, type=kind or None, timestamp=_now_ms())
         self.report.publish("report_globals", globals_item=Globals(attachments=[entry]))
 
     def add_global_error(self, message: str, trace: str | None) -> None:
         """Add an error of the run."""
-        entry = GlobalError(message=message, trace=trace, timestamp=_now_ms())
+        text = self.redaction.text
+        entry = GlobalError(
+            message=text(str(message)), trace=trace and text(str(trace)), timestamp=_now_ms()
+        )
         self.report.publish("report_globals", globals_item=Globals(errors=[entry]))
 
     def write_outside_of_tests(self) -> None:
@@ -131,7 +193,9 @@ class Recorder:
         with self.report.problems.caught("writing what ran outside of tests"):
             lines: list[str] = []
             for trace in self.report.others:
-                translated = to_results(trace.spans.values(), self.report.presentation)
+                translated = to_results(
+                    trace.spans.values(), self.report.presentation, trace.logs
+                )
                 for name, body in translated.files.items():
                     self.report.publish("report_attached_data", body=body, file_name=name)
                 for result in translated.results:
@@ -141,11 +205,24 @@ class Recorder:
                         for a in step.attachments:
                             self.attach_global(Attachment(a.name, a.source, a.type or ""))
             self.report.others.clear()
-            if lines:
-                source = attachment_file_name("txt")
-                body = "\n".join(lines) + "\n"
-                self.report.publish("report_attached_data", body=body, file_name=source)
-                self.attach_global(Attachment("Outside of tests", source, "text/plain"))
+            self._write_outside([*lines, *self._log_lines()], "Outside of tests")
+
+    def write_logs_outside(self, name: str) -> None:
+        """Write the log records that belong to no span as an attachment of the run."""
+        with self.report.problems.caught("writing log records outside of spans"):
+            self._write_outside(self._log_lines(), name)
+
+    def _log_lines(self) -> list[str]:
+        logs = sorted(self.report.logs, key=lambda log: log.time_ns)
+        self.report.logs.clear()
+        return [self.report.presentation.log_lines(log) for log in logs]
+
+    def _write_outside(self, lines: list[str], name: str) -> None:
+        if lines:
+            source = attachment_file_name("txt")
+            body = "\n".join(lines) + "\n"
+            self.report.publish("report_attached_data", body=body, file_name=source)
+            self.attach_global(Attachment(name, source, "text/plain"))
 
 
 def _now_ms() -> int:

@@ -1,17 +1,22 @@
-"""One report being written: spans and logs in, files out. Holds the traces in flight, from any thread."""
+"""One report being written: spans and logs in, files out.
+
+It holds the traces in flight, from any thread.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
 import weakref
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 import allure_commons
 
+from otel_allure import about_run
 from otel_allure.presentation import Presentation
 from otel_allure.problems import Problems
+from otel_allure.redaction import Redaction, secrets_in
 from otel_allure.results_directory import (
     ResultsDirectory,
     container_file_name,
@@ -19,7 +24,7 @@ from otel_allure.results_directory import (
 )
 from otel_allure.settings import DEFAULTS, Settings
 from otel_allure.span_tree import is_container, is_session
-from otel_allure.spans import Log, Record, Span, span_key
+from otel_allure.spans import Log, Record, service_of, span_key
 from otel_allure.to_results import Translated, to_container, to_results
 from otel_allure.traces import WAITING, Trace, Traces
 
@@ -53,16 +58,29 @@ class Report:
         self.problems = Problems(log=not only_tests)
         self.directory = ResultsDirectory(path, self.problems)
         self.presentation = Presentation(settings)
+        self.look_at_environment()
         self.only_tests = only_tests
         self.others: list[Trace] = []
         """Traces without a test, where `only_tests` is set."""
         self.busy: Callable[[], Container[int]] = busy
         self.logs: list[Log] = []
         """Log records that no span of a known trace has emitted."""
+        self.closed = False
+        """Whether no more spans come."""
         self.redirect: Callable[[Iterable[Record]], bool] | None = None
-        """Sends spans and logs elsewhere, in a process whose parent writes the report, if it still does."""
+        """Sends them elsewhere, in a process whose parent writes the report, if it still does."""
+        self.masked_elsewhere = 0
+        """Number of values that are masked in what other processes have written."""
+        self.services: dict[str, str] = {}
+        """Versions of the services that the spans came from, by name; empty where not known."""
         self._reentrant = threading.RLock()  # a listener of ours may end a span while we write
         self._start_empty()
+
+    def look_at_environment(self) -> None:
+        """Note which values of the environment are secrets."""
+        settings = self.presentation.settings
+        secrets = secrets_in(os.environ, settings)
+        self.presentation = Presentation(settings, Redaction(settings, secrets))
 
     def _start_empty(self) -> None:
         self._traces = Traces()
@@ -102,11 +120,29 @@ class Report:
             return
         with self._reentrant:
             self._write_all(self._traces.add(unfinished))
-            self._write_all(self._traces.settle(), settled=True)
+            last = self.only_tests or self.closed
+            self._write_all(self._traces.settle(last=last), settled=True)
             # Both report tools drop a container without children.
             unused, self._unused = self._unused, {}
             for trace in unused.values():
                 self._write_other(trace)
+
+    def write_about_run(self, versions: Mapping[str, str]) -> None:
+        """Write the files about the run as a whole, with the versions of the tools that ran it."""
+        if self.presentation.settings.environment:
+            with self.problems.caught("describing the run"):
+                told = dict(versions)
+                if self.masked:
+                    told["Masked values"] = str(self.masked)
+                about = about_run.files(told, self.services, os.environ)
+                for file_name, text in about.items():
+                    masked = self.presentation.redaction.text(text)
+                    self.directory.write_about_run(file_name, masked)
+
+    @property
+    def masked(self) -> int:
+        """Number of values that are masked in the files, here and in other processes."""
+        return self.masked_elsewhere + sum(self.directory.masked.values())
 
     def forget(self) -> None:
         """Drop what is in flight, as a forked child does: it is its parent's to write."""
@@ -115,6 +151,7 @@ class Report:
         self.others.clear()
         self.logs.clear()
         self.directory.results.clear()
+        self.directory.masked.clear()
 
     # -- out
 
@@ -143,6 +180,7 @@ class Report:
             )
 
     def _write(self, trace: Trace) -> None:
+        self._note_services(trace)
         if trace in self.others:  # what it belongs to has come since
             self.others.remove(trace)
         container = _container_key(trace)
@@ -154,6 +192,11 @@ class Report:
             self._write_container(container)
         elif not all(map(is_session, trace.spans.values())):
             self._write_other(trace)
+
+    def _note_services(self, trace: Trace) -> None:
+        for span in {id(s.resource): s for s in trace.spans.values() if s.resource}.values():
+            if name := service_of(span):
+                self.services[name] = str(span.resource.get("service.version", ""))
 
     def _write_other(self, trace: Trace) -> None:
         if self.only_tests:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ class ResultsDirectory:
         self.path = Path(path).absolute()
         self.results: set[str] = set()
         """Names of the files of results that were written here."""
+        self.masked: dict[str, int] = {}
+        """Number of masked values by file, of those that have some."""
         self._problems = problems
 
     def clean(self) -> None:
@@ -64,7 +67,8 @@ class ResultsDirectory:
     def report_attached_data(self, body: str | bytes, file_name: str) -> None:
         """Write an attachment's body."""
         data = body.encode("utf-8", "backslashreplace") if isinstance(body, str) else bytes(body)
-        self._write(file_name, data)
+        if self._write(file_name, data) and isinstance(body, str):
+            self._note_masked(file_name, data)
 
     @hookimpl
     def report_attached_file(self, source: str | os.PathLike[str], file_name: str) -> None:
@@ -78,6 +82,7 @@ class ResultsDirectory:
     def discard(self, file_name: str) -> None:
         """Remove a file that turned out to be a part of what another one says."""
         self.results.discard(file_name)
+        self.masked.pop(file_name, None)
         with (
             self._problems.caught(f"removing files from {self.path}"),
             contextlib.suppress(FileNotFoundError, NotADirectoryError),
@@ -89,8 +94,18 @@ class ResultsDirectory:
         with self._problems.caught(f"writing {type(item).__name__} to {self.path}"):
             text = json.dumps(plain(item), indent=indent, ensure_ascii=False, default=as_string)
             # A lone surrogate becomes its JSON escape.
-            return self._write(file_name, text.encode("utf-8", "backslashreplace"))
+            data = text.encode("utf-8", "backslashreplace")
+            if self._write(file_name, data):
+                self._note_masked(file_name, data)
+                return True
         return False
+
+    def _note_masked(self, file_name: str, data: bytes) -> None:
+        count = masked_in(data)
+        if count:
+            self.masked[file_name] = count
+        else:
+            self.masked.pop(file_name, None)
 
     def _write(self, file_name: str, data: bytes) -> bool:
         with self._problems.caught(f"writing to {self.path}"):
@@ -117,6 +132,16 @@ class ResultsDirectory:
         """Make the directory now, so that a run without results leaves an empty one."""
         with self._problems.caught(f"making {self.path}"):
             self.path.mkdir(parents=True, exist_ok=True)
+
+
+_MASKS = re.compile(rb"(?<!\*)\*{4}(?!\*)|__ALLURE_REDACTED__")
+
+
+def masked_in(data: bytes) -> int:
+    """Return how many values are masked in the content of a file."""
+    if b"****" not in data and b"__ALLURE_REDACTED__" not in data:
+        return 0
+    return len(_MASKS.findall(data))
 
 
 def _temporary(file_name: str) -> str:

@@ -152,6 +152,9 @@ class Settings:
         (), _expressions, "Mask what these regular expressions match, one a line"
     )
     redact_sql: bool = _set(False, _switch, "Mask the literals in SQL")
+    redact_attachments: bool = _set(
+        True, _switch, "Mask secrets in the texts that tests attach and print, too"
+    )
     trace_url_pattern: str = _set(
         "", _url_pattern, "Link tests to their trace in a backend, a URL with {trace_id} in it"
     )

@@ -1,4 +1,4 @@
-"""A finished span as plain data: the only thing that the translation to Allure knows.
+"""Finished spans and log records as plain data: all that the translation to Allure knows.
 
 In-process spans and spans read from OTLP become the same records, so they give the same results.
 Times are integer nanoseconds since the epoch, as in OTLP. Nothing here imports OpenTelemetry.
@@ -66,6 +66,41 @@ class Span(NamedTuple):
     links: Sequence[Link] = ()
     scope: str = ""
     resource: Attributes = NOTHING
+
+
+class Log(NamedTuple):
+    """A log record, and the span in which it was emitted.
+
+    Attributes:
+        trace_id: 0 if there was no span.
+        span_id: 0 if there was no span.
+        level: as its author names it, `WARNING` for example.
+        logger: name of the logger, or of the instrumentation scope.
+        text: the message, or the whole line: see `form`.
+        attributes: what else is known; `exception.type`, `exception.message` and
+            `exception.stacktrace` mean what they mean on an event.
+        form: what `text` is: a `message`, a `line` that says everything but the time, or a
+            `complete` line.
+    """
+
+    trace_id: int
+    span_id: int
+    time_ns: int
+    level: str
+    logger: str
+    text: str
+    attributes: Attributes = NOTHING
+    form: str = "message"
+
+
+Record = Span | Log
+"""What a report is made of."""
+
+
+def service_of(span: Span) -> str:
+    """Return the name of the span's service; empty where nobody has given it one."""
+    name = span.resource.get("service.name")
+    return "" if name is None or str(name).startswith("unknown_service") else str(name)
 
 
 def span_key(span: Span) -> tuple[int, int]:

@@ -1,22 +1,41 @@
-"""Spans of forked children -> the report of the process that they were forked from.
+"""Spans and logs of child processes -> the report of the process that they were started from.
 
-A child begins with a copy of everything, the running test included, and often ends without a
-word: no `atexit`, no hook of pytest. So it writes nothing to the report itself, but appends every
-span that has ended to a file of its own, which the parent reads before it finishes a test.
+A child often ends without a word: no `atexit`, no hook of pytest. So it writes nothing to the
+report itself, but appends every span that begins or ends to a file of its own, one line of JSON
+each, which its parent reads before it finishes a test.
+
+The directory belongs to the parent, and nobody else may enter it. When the parent's session is
+over it is gone, by which children know that they come too late.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import pickle
 import shutil
+import sys
 import tempfile
 import weakref
-from collections.abc import Callable, Iterable
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, NamedTuple
 
-from otel_allure.spans import Event, Link, Span
+from otel_allure.problems import Problems
+from otel_allure.spans import Event, Link, Log, Record, Span
+
+
+class Home(NamedTuple):
+    """What a child must know to send its spans home.
+
+    Attributes:
+        spool: the directory that it writes to.
+        results_dir: the report's, where it puts the bodies of attachments itself.
+    """
+
+    spool: str
+    results_dir: str
 
 
 class Spool:
@@ -24,65 +43,174 @@ class Spool:
 
     Args:
         in_child: called in a forked child, once it is one.
+        directory: the parent's, in a child that was not forked. Default: one of our own, made
+            when the first child needs it.
     """
 
-    def __init__(self, in_child: Callable[[], None]) -> None:
+    def __init__(self, in_child: Callable[[], None], directory: str | None = None) -> None:
         self._in_child = in_child
-        self._directory: Path | None = None
-        self._owner = os.getpid()
-        self._file: IO[bytes] | None = None
-        self._read_until: dict[Path, int] = {}
+        self._directory = directory
+        self._owner = os.getpid() if directory is None else None
+        self._file: int | None = None
+        self._read_until: dict[str, int] = {}
         _spools.add(self)
 
-    def write(self, spans: Iterable[Span]) -> None:
-        """Append spans, in a child."""
-        if self._file is None and self._directory is not None:
-            # Not buffered: each span is there at once, however the child ends.
-            self._file = (self._directory / str(os.getpid())).open("ab", buffering=0)
-        if self._file is not None:
-            for span in spans:
-                data = pickle.dumps(tuple(_as_plain_data(span)))
-                self._file.write(len(data).to_bytes(8, "big") + data)
+    def directory(self) -> str:
+        """Return where children write to."""
+        if self._directory is None:
+            self._directory = tempfile.mkdtemp(prefix="otel-allure-")
+        return self._directory
 
-    def read(self) -> list[Span]:
-        """Return what children have written since the last call, in the parent."""
+    # -- in a child
+
+    def write(self, records: Iterable[Record]) -> bool:
+        """Append spans and logs, and return whether the parent will read them."""
+        return self._append([{"log": r} if isinstance(r, Log) else r for r in records])
+
+    def note(self, doing: str, detail: str) -> None:
+        """Tell the parent what went wrong."""
+        self._append([{"doing": doing, "detail": detail}])
+
+    def _append(self, records: list[Any]) -> bool:
+        directory = self.directory()
+        if not os.path.exists(directory):  # noqa: PTH110 -- hot
+            return False
+        if records:
+            lines = "".join([f"{_to_json(record)}\n" for record in records])
+            try:
+                file = self._open(directory) if self._file is None else self._file
+                # Not buffered: each span is there at once, however the child ends.
+                os.write(file, lines.encode())
+            except OSError:
+                return False
+        # It may have gone in between; whether this was read is then unknown. Better twice than not.
+        return os.path.exists(directory)  # noqa: PTH110
+
+    def _open(self, directory: str) -> int:
+        # Hidden until it is locked, else the parent could take it for one that is complete.
+        # A number, not a file object: that would warn of not being closed when its process ends.
+        file, name = tempfile.mkstemp(prefix=_HIDDEN, dir=directory)
+        if _HIDDEN:
+            path = Path(name)
+            ending = _LOCKED if _lock(file) else ""
+            path.rename(path.with_name(path.name[len(_HIDDEN) :] + ending))
+        self._file = file
+        return file
+
+    def _close_file(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    # -- in the parent
+
+    def read(self, problems: Problems) -> list[Record]:
+        """Return what children have written since the last call.
+
+        Args:
+            problems: told about those of children, and about what cannot be read.
+        """
         if self._directory is None or os.getpid() != self._owner:
             return []
-        return [span for path in sorted(self._directory.iterdir()) for span in self._read(path)]
+        names = sorted(os.listdir(self._directory))  # noqa: PTH208
+        seen = [name for name in names if not _HIDDEN or not name.startswith(_HIDDEN)]
+        return [record for name in seen for record in self._read(name, problems)]
 
-    def _read(self, path: Path) -> Iterable[Span]:
+    def _read(self, name: str, problems: Problems) -> Iterator[Record]:
+        path = Path(self.directory(), name)
         with path.open("rb") as file:
-            file.seek(self._read_until.get(path, 0))
-            while True:
-                size = file.read(8)
-                data = file.read(int.from_bytes(size, "big"))
-                if len(size) < 8 or len(data) < int.from_bytes(size, "big"):
-                    return  # nothing more, or it is being written just now
-                self._read_until[path] = file.tell()
-                yield Span(*pickle.loads(data))  # noqa: S301 -- our own child wrote it
+            # First of all: what its child has written until now is then all that there will be.
+            is_complete = name.endswith(_LOCKED) and _lock(file.fileno())
+            file.seek(self._read_until.get(name, 0))
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break  # it is being written just now, or its child was killed
+                self._read_until[name] = self._read_until.get(name, 0) + len(line)
+                yield from _read_record(line, problems)
+        if is_complete:  # else a run with many children would look at ever more files
+            path.unlink()
+            self._read_until.pop(name, None)
+
+    def seal(self) -> None:
+        """Take nothing more: children then see that they are on their own."""
+        if self._directory is not None and os.getpid() == self._owner:
+            sealed = f"{self._directory}-sealed"
+            with suppress(OSError):  # Windows, while a child has a file open there
+                os.rename(self._directory, sealed)  # noqa: PTH104
+                self._directory = sealed
 
     def close(self) -> None:
-        """Remove the directory, in the parent."""
+        """Remove the directory, if it is ours."""
         _spools.discard(self)
+        self._close_file()
         if self._directory is not None and os.getpid() == self._owner:
             shutil.rmtree(self._directory, ignore_errors=True)
 
+    # -- at a fork
+
     def _before_fork(self) -> None:
-        if self._directory is None:
-            self._directory = Path(tempfile.mkdtemp(prefix="otel-allure-"))
+        self.directory()
 
     def _after_fork(self) -> None:
-        self._file = None
+        self._close_file()  # the parent's; it stays locked
         self._in_child()
 
 
-def _as_plain_data(span: Span) -> Iterable[Any]:
-    """Return `span` without what cannot be pickled: proxies of maps."""
-    events = [Event(e.name, e.time_ns, dict(e.attributes)) for e in span.events]
-    links = [Link(link.trace_id, link.span_id, dict(link.attributes)) for link in span.links]
-    return span._replace(
-        attributes=dict(span.attributes), events=events, links=links, resource=dict(span.resource)
-    )
+# -- records: JSON, so that reading runs no code of whoever wrote it
+
+
+def _plain(value: object) -> object:
+    """Return what JSON does not know as something that it knows."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (bytes, bytearray)):
+        return {_BYTES: b64encode(value).decode()}
+    return str(value)
+
+
+_to_json = json.JSONEncoder(default=_plain, skipkeys=True).encode
+_BYTES = "\0bytes"
+
+
+def _with_bytes(record: dict[str, Any]) -> Any:
+    return b64decode(record[_BYTES]) if _BYTES in record else record
+
+
+def _read_record(line: bytes, problems: Problems) -> list[Record]:
+    with problems.caught("reading what a child process has written"):
+        record = json.loads(line, object_hook=_with_bytes)
+        if isinstance(record, list):
+            span = Span(*record)
+            events = [Event(*event) for event in span.events]
+            links = [Link(*link) for link in span.links]
+            return [span._replace(events=events, links=links)]
+        if "log" in record:
+            return [Log(*record["log"])]
+        problems.add(record["doing"], record["detail"])
+    return []
+
+
+_LOCKED = ".locked"
+
+if sys.platform == "win32":
+    _HIDDEN = ""  # what is open there cannot be renamed
+
+    def _lock(file: int) -> bool:
+        """Whether the file could be locked, until it is closed or the process has ended."""
+        return False
+
+else:
+    from fcntl import LOCK_EX, LOCK_NB, flock
+
+    _HIDDEN = "."
+
+    def _lock(file: int) -> bool:
+        """Whether the file could be locked, until it is closed or the process has ended."""
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+        except OSError:
+            return False
+        return True
 
 
 _spools: weakref.WeakSet[Spool] = weakref.WeakSet()

@@ -38,10 +38,12 @@ from otel_allure.outcome import FAILED, OK, PASSED, UNKNOWN, Outcome
 from otel_allure.overview import Shown, is_worth_a_picture, pictures, trace_link, whole_trace
 from otel_allure.presentation import Document, Presentation, as_text
 from otel_allure.presentation.errors import exception_of
+from otel_allure.redaction import MASK, Redaction
 from otel_allure.span_tree import SpanTree, is_container, kind_of
 from otel_allure.spans import Attributes, Event, Log, Span
 from otel_allure.traces import is_test
 
+_MARK = 8  # hexadecimal digits: a thousand tests are told apart
 LEFT_OUT = "left out"
 """Parameter of what would have more steps, if there were not too many."""
 UNFINISHED = "Unfinished: the span had not ended when the report was written."
@@ -73,6 +75,7 @@ def to_results(
 ) -> Translated:
     """Translate the spans and log records of one trace."""
     tree = SpanTree(spans)
+    presentation = presentation.knowing(tree.by_id.values())
     translated = Translated([], [], [], {})
     places = _LogPlaces(logs)
     for root in tree.result_roots():
@@ -105,14 +108,16 @@ def to_container(
     root = next((span for span in tree.roots if is_container(span)), None)
     if root is None:
         return translated
+    presentation = presentation.knowing(tree.by_id.values())
+    masked = presentation.redaction.text
     places = _LogPlaces(logs)
     its = _Translation(tree, presentation, translated.files, places)
     start, stop = tree.milliseconds(root)
     container = TestResultContainer(
-        uuid=_uuid(root), name=root.name, children=list(children), start=start, stop=stop
+        uuid=_uuid(root), name=masked(root.name), children=list(children), start=start, stop=stop
     )
     # A container has no steps of its own: what is in none of its fixtures becomes one.
-    rest = TestBeforeResult(name=root.name, start=start, stop=stop)
+    rest = TestBeforeResult(name=container.name, start=start, stop=stop)
     its.describe(rest, root)
     its.fill(rest, root, container)
     places.attach(tree, presentation, translated.files)
@@ -145,6 +150,7 @@ class _Translation:
     ) -> None:
         self.tree = tree
         self.presentation = presentation
+        self._masked = presentation.redaction.text
         self.files = files
         self._logs = logs
         self._condensed = Condensed(tree.children, {}, {})
@@ -170,7 +176,7 @@ class _Translation:
                 continue  # a result of its own
             if kind in _TRANSPARENT:
                 below = holder
-                _collect_attachments(span, holder)
+                self._collect_attachments(span, holder)
             elif kind == c.FIXTURE:
                 below, depth = self._fixture(span, container), 0
                 shown.append(Shown(span, below, 0))
@@ -204,7 +210,7 @@ class _Translation:
         before = span.attributes.get(c.PHASE_NAME) != "after"
         start, stop = self.tree.milliseconds(span)
         kind = TestBeforeResult if before else TestAfterResult
-        fixture: ExecutableItem = kind(name=span.name, start=start, stop=stop)
+        fixture: ExecutableItem = kind(name=self._masked(span.name), start=start, stop=stop)
         self.describe(fixture, span)
         (container.befores if before else container.afters).append(fixture)
         if container.start is None or start < container.start:
@@ -228,11 +234,20 @@ class _Translation:
             for document in self.presentation.documents(span):
                 item.attachments.append(self._attachment(span, document))
         if c.PARAMETER_NAMES in span.attributes:
-            item.parameters += _parameters(span)
+            identity = item.historyId if isinstance(item, TestResult) else ""
+            item.parameters += _parameters(span, self.presentation.redaction, identity)
         if span.span_id in self._condensed.capped:
             count = f"{self._condensed.capped[span.span_id]:,} spans"
             item.parameters.append(Parameter(name=LEFT_OUT, value=count, excluded=True))
-        _collect_attachments(span, item)
+        self._collect_attachments(span, item)
+
+    def _collect_attachments(self, span: Span, item: ExecutableItem) -> None:
+        if c.ATTACHMENT_SOURCES in span.attributes:
+            names = (c.ATTACHMENT_NAMES, c.ATTACHMENT_SOURCES, c.ATTACHMENT_TYPES)
+            item.attachments += [
+                Attachment(name=self._masked(name or ""), source=source, type=kind or None)
+                for name, source, kind in _rows(span, *names)
+            ]
 
     def _attachment(self, span: Span, document: Document) -> Attachment:
         """Return an attachment that is made of `span`; its body goes to the files."""
@@ -294,12 +309,19 @@ class _Translation:
     def _outcome(self, span: Span) -> Outcome:
         a = span.attributes
         if span.end_ns is None:
-            return Outcome(UNKNOWN, _text(a, c.MESSAGE) or UNFINISHED, _text(a, c.TRACE))
+            message = self._text(a, c.MESSAGE) or UNFINISHED
+            return Outcome(UNKNOWN, message, self._text(a, c.TRACE))
         if c.KIND in a or c.STATUS in a:
             if c.STATUS not in a and c.MESSAGE not in a:
                 return OK
-            return Outcome(_text(a, c.STATUS) or PASSED, _text(a, c.MESSAGE), _text(a, c.TRACE))
+            status = _text(a, c.STATUS) or PASSED
+            return Outcome(status, self._text(a, c.MESSAGE), self._text(a, c.TRACE))
         return self.presentation.outcome(span)
+
+    def _text(self, attributes: Attributes, name: str) -> str | None:
+        """Return an attribute as it may be shown."""
+        text = _text(attributes, name)
+        return text if text is None else self._masked(text)
 
     # -- results
 
@@ -312,19 +334,19 @@ class _Translation:
         )
         result = TestResult(
             uuid=_uuid(span),
-            name=name,
-            fullName=full_name,
-            titlePath=[text for text in _texts(a, c.TITLE_PATH) if text],
+            name=self._masked(name),
+            fullName=self._masked(full_name),
+            titlePath=[self._masked(text) for text in _texts(a, c.TITLE_PATH) if text],
             testCaseId=_text(a, c.TEST_CASE_ID) or _md5(full_name),
             historyId=_text(a, c.HISTORY_ID) or _md5(full_name),
-            description=_text(a, c.DESCRIPTION),
-            descriptionHtml=_text(a, c.DESCRIPTION_HTML),
+            description=self._text(a, c.DESCRIPTION),
+            descriptionHtml=self._text(a, c.DESCRIPTION_HTML),
             labels=[
-                Label(name=label, value=value or "")
+                Label(name=label, value=self._masked(value or ""))
                 for label, value in _rows(span, c.LABEL_NAMES, c.LABEL_VALUES)
             ],
             links=[
-                Link(url=url, name=text, type=kind)
+                Link(url=self._masked(url or ""), name=self._masked(text or ""), type=kind)
                 for url, text, kind in _rows(span, c.LINK_URLS, c.LINK_NAMES, c.LINK_TYPES)
             ],
         )
@@ -339,13 +361,13 @@ class _Translation:
                 setattr(result.statusDetails, field, bool(value))
         if c.ACTUAL in a and c.EXPECTED in a:  # one without the other is not shown
             result.statusDetails = result.statusDetails or StatusDetails()
-            result.statusDetails.actual = _text(a, c.ACTUAL)
-            result.statusDetails.expected = _text(a, c.EXPECTED)
+            result.statusDetails.actual = self._text(a, c.ACTUAL)
+            result.statusDetails.expected = self._text(a, c.EXPECTED)
         return result
 
     def root_result(self, span: Span) -> TestResult:
         """Make a result of a trace without a test: a request to a server, the run of a script."""
-        service, name = _service(span), self.presentation.title(span)
+        service, name = self._masked(_service(span)), self.presentation.title(span)
         full_name = f"{service}#{name}"
         result = TestResult(
             uuid=_uuid(span),
@@ -362,6 +384,8 @@ class _Translation:
                 Label(name="suite", value=service),
             ],
         )
+        for label in result.labels:
+            label.value = self._masked(label.value)
         result.start, result.stop = self.tree.milliseconds(span)
         self.describe(result, span)
         if not (
@@ -451,21 +475,24 @@ def _opens(step: TestStepResult) -> bool:
     return bool(step.steps or step.attachments or step.parameters or step.statusDetails)
 
 
-def _parameters(span: Span) -> Iterator[Parameter]:
+def _parameters(span: Span, redaction: Redaction, identity: str | None) -> Iterator[Parameter]:
+    """Yield the parameters of a span of ours.
+
+    Tests are told apart by their parameters, so of those of a test what is masked is shown with a
+    part of its `identity`, which says nothing that is not in the file already.
+    """
     names = (c.PARAMETER_NAMES, c.PARAMETER_VALUES, c.PARAMETER_MODES, c.PARAMETER_EXCLUDED)
     for name, value, mode, excluded in _rows(span, *names):
+        name, value = name or "", value or ""
+        shown = MASK if mode else redaction.value(name, value)
+        if identity and shown != value:
+            shown = f"{shown} ({identity[:_MARK]})"
         yield Parameter(
-            name=name, value=value or "", mode=mode or None, excluded=excluded == "true" or None
+            name=name,
+            value=shown,
+            mode=mode or None,
+            excluded=excluded == "true" or None,
         )
-
-
-def _collect_attachments(span: Span, item: ExecutableItem) -> None:
-    if c.ATTACHMENT_SOURCES in span.attributes:
-        names = (c.ATTACHMENT_NAMES, c.ATTACHMENT_SOURCES, c.ATTACHMENT_TYPES)
-        item.attachments += [
-            Attachment(name=name, source=source, type=kind or None)
-            for name, source, kind in _rows(span, *names)
-        ]
 
 
 # -- attributes; those of other producers may be of any type

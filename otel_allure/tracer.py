@@ -243,8 +243,15 @@ class RecordingTracer(trace.Tracer):
         """Return the ids of traces that have open spans."""
         return {span.trace_id for span in list(self._open.values())}
 
+    def open_spans(self) -> list[RecordingSpan]:
+        """Return the spans that have not ended."""
+        return list(self._open.values())
+
     def forget(self) -> None:
         """Drop what is open, as a forked child does: it is its parent's."""
+        for span in self._open.values():
+            if span.owner is not None and span.owner.kind != c.TEST:
+                span.owner.ended = True  # nothing that it is told here gets to the parent
         self._open.clear()
         self.new_id = _id_generator()  # not the ids that the parent goes on with
 

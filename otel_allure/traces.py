@@ -1,5 +1,7 @@
 """Which spans belong together, and when they are finished. Feed spans in, take traces out.
 
+Log records travel with the spans that emitted them; they make no trace finished.
+
 "Finished" cannot be seen in a stream of spans: children end after their parents, batches split
 traces, other services report later. So a trace is handed out when a local root of it has ended,
 and again, whole, when more of it has come: whoever writes it replaces what was written.
@@ -18,19 +20,20 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable
 
 from otel_allure import conventions as c
-from otel_allure.spans import Span
+from otel_allure.spans import Log, Record, Span
 
 KEEP = 512
 """Finished traces that are kept in memory so that late spans can still join them."""
 
 KEEP_SPANS = 5_000
-"""Spans of such traces, together. More would cost more than memory: the garbage collector looks at
-all of them again and again."""
+"""Spans and log records of such traces, together. More would cost more than memory: the garbage
+collector looks at all of them again and again."""
 
 WAITING = 50_000
-"""Spans that may wait for the root of their trace. Beyond that the oldest of them are handed out as
-they are: a root that never ends, or never comes, must not fill the memory of a long-lived server.
-A trace that is held is not counted: its test ends, and is not to be taken apart."""
+"""Spans and log records that may wait for the root of their trace. Beyond that the oldest of them
+are handed out as they are: a root that never ends, or never comes, must not fill the memory of a
+long-lived server. A trace that is held is not counted: its test ends, and is not to be taken
+apart."""
 
 
 class Trace:
@@ -38,6 +41,7 @@ class Trace:
 
     Attributes:
         spans: by span id; the order is the order of arrival.
+        logs: by the id of the span that emitted them, whether that has come or not.
         opened: ids of the spans that are known to have started and not to have ended.
         finished: whether a local root of it has ended.
         held: whether a test of it still runs.
@@ -53,6 +57,8 @@ class Trace:
         "finished",
         "has_test",
         "held",
+        "log_count",
+        "logs",
         "opened",
         "spans",
         "trace_id",
@@ -62,6 +68,8 @@ class Trace:
     def __init__(self, trace_id: int) -> None:
         self.trace_id = trace_id
         self.spans: dict[int, Span] = {}
+        self.logs: dict[int, list[Log]] = {}
+        self.log_count = 0
         self.opened: set[int] = set()
         self.finished = self.dirty = self.held = self.has_test = False
         self.written: set[str] = set()
@@ -78,6 +86,18 @@ class Trace:
         is_inner_step = span.parent_id is not None and not span.parent_is_remote
         if not is_inner_step or span.attributes.get(c.KIND) != c.STEP:
             self._add_other_than_step(span)
+
+    def add_log(self, log: Log) -> None:
+        """Take a log record in. Nothing tells one that comes twice from two that are equal."""
+        self.logs.setdefault(log.span_id, []).append(log)
+        self.log_count += 1
+        self.dirty = True
+
+    def take_logs(self, span_ids: Iterable[int]) -> list[Log]:
+        """Give away the log records of spans, by time: somebody else shows them."""
+        taken = [log for span_id in span_ids for log in self.logs.pop(span_id, ())]
+        self.log_count -= len(taken)
+        return sorted(taken, key=lambda log: log.time_ns)
 
     def _add_other_than_step(self, span: Span) -> None:
         if is_test(span):
@@ -100,7 +120,7 @@ class Trace:
     @property
     def due(self) -> bool:
         """Whether it is time to write it."""
-        late = len(self.spans) - self._size_written
+        late = len(self.spans) + self.log_count - self._size_written
         return self.dirty and self.finished and late * 8 >= self._size_written
 
     @property
@@ -110,13 +130,13 @@ class Trace:
 
     @property
     def size(self) -> int:
-        """Number of spans that are known, ended or not."""
-        return len(self.spans) + len(self.opened)
+        """Number of spans that are known, ended or not, and of log records."""
+        return len(self.spans) + len(self.opened) + self.log_count
 
     def taken(self) -> Trace:
         """Note that it is being written."""
         self.dirty = False
-        self._size_written = len(self.spans)
+        self._size_written = len(self.spans) + self.log_count
         return self
 
 
@@ -125,8 +145,8 @@ class Traces:
 
     Args:
         keep: how many finished traces may wait for late spans.
-        waiting: how many spans may wait for the root of their trace.
-        keep_spans: how many spans those finished traces may have together.
+        waiting: how many spans and log records may wait for the root of their trace.
+        keep_spans: how many spans and log records those finished traces may have together.
 
     Attributes:
         busy: returns the ids of traces with spans that are open, where `started` is not told so.
@@ -151,26 +171,41 @@ class Traces:
         """Note that a span has started, where this can be seen. Its children are then no roots."""
         self._trace(trace_id).opened.add(span_id)
 
-    def add(self, spans: Iterable[Span]) -> list[Trace]:
-        """Take spans in and return the traces that should be written now.
+    def add(self, records: Iterable[Record]) -> list[Trace]:
+        """Take spans and log records in and return the traces that should be written now.
 
         They are finished, but for those that have waited too long: see `WAITING`.
         """
         touched: dict[int, Trace] = {}
-        for span in spans:
-            trace = touched.get(span.trace_id)
+        for record in records:
+            trace = touched.get(record.trace_id)
             if trace is None:
-                trace = touched[span.trace_id] = self._trace(span.trace_id)
-            trace.add(span)
+                trace = touched[record.trace_id] = self._trace(record.trace_id)
+            if isinstance(record, Log):
+                trace.add_log(record)
+            else:
+                trace.add(record)
             self._spans_since_look += 1
         ready = [trace.taken() for trace in touched.values() if trace.due]
         return ready + self._evict() if self._should_look() else ready
 
-    def settle(self) -> list[Trace]:
-        """Return every trace of which something has not been written, finished or not."""
-        ready = [trace.taken() for trace in self._traces.values() if trace.dirty]
-        self._evict()
-        return ready
+    def take_logs(self, trace_id: int, span_ids: Iterable[int]) -> list[Log]:
+        """Give away the log records of spans of a trace, by time: somebody else shows them."""
+        trace = self._traces.get(trace_id)
+        return [] if trace is None else trace.take_logs(span_ids)
+
+    def settle(self, *, last: bool = True) -> list[Trace]:
+        """Return every trace of which something has not been written, finished or not.
+
+        Log records without a span of their trace may be early: those wait, unless it is the `last`
+        time. What was logged outside of all spans does not wait.
+        """
+        ready = [
+            trace.taken()
+            for trace in self._traces.values()
+            if trace.dirty and (trace.spans or last or not trace.trace_id)
+        ]
+        return ready + self._evict()
 
     def _trace(self, trace_id: int) -> Trace:
         trace = self._traces.get(trace_id)

@@ -21,6 +21,15 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+@pytest.fixture
+def only_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports without what is made of spans beside steps: for tests of the tree alone."""
+    for name in ("ATTACH_HTTP", "ATTACH_SQL", "ENVIRONMENT", "WATERFALL"):
+        monkeypatch.setenv(f"OTEL_EXPORTER_ALLURE_{name}", "off")
+    for name in ("FOLD", "MAX_STEPS"):
+        monkeypatch.setenv(f"OTEL_EXPORTER_ALLURE_{name}", "0")
+
+
 class Run:
     """A finished run of pytest, and the report that it wrote."""
 

@@ -11,6 +11,8 @@ import pytest
 
 from otel_allure.testing import tree
 
+pytestmark = pytest.mark.usefixtures("only_steps")
+
 COOPERATIVE = ("asyncio-cooperative",)
 
 

@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,13 @@ from otel_allure import conventions as c
 from otel_allure import recorder as recorders
 from otel_allure.exporter import AllureSpanExporter, AllureSpanProcessor
 from otel_allure.from_sdk import from_sdk
+from otel_allure.settings import DEFAULTS
 from otel_allure.spans import Event, Span
 from otel_allure.spans import Link as PlainLink
 from otel_allure.testing import Results, tree
 from otel_allure.to_results import UNFINISHED
+
+pytestmark = pytest.mark.usefixtures("only_steps")
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
@@ -63,9 +67,9 @@ def provider_with(*processors: Any) -> TracerProvider:
 
 
 def files(directory: Path) -> dict[str, Any]:
-    """Return the parsed content of everything in a directory, by file name."""
-    paths = sorted(directory.iterdir()) if directory.exists() else []
-    return {path.name: json.loads(path.read_text("utf-8")) for path in paths}
+    """Return the content of everything in a directory, by file name; parsed if it is JSON."""
+    texts = {p.name: p.read_text("utf-8") for p in sorted(directory.glob("*"))}
+    return {name: json.loads(t) if name.endswith(".json") else t for name, t in texts.items()}
 
 
 def trees(directory: Path) -> dict[str, Any]:
@@ -163,7 +167,7 @@ def delivered(
     spans = list(spans)
     if seed:
         chance.shuffle(spans)
-    processor = processor_class(AllureSpanExporter(path))
+    processor = processor_class(AllureSpanExporter(path, **asdict(DEFAULTS)))
     deliver(processor, spans, chance)
     processor.shutdown()
     return files(path)

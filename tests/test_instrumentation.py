@@ -11,10 +11,13 @@ import pytest
 from otel_allure.testing import tree
 
 NEEDED = "aiohttp", "opentelemetry.instrumentation.aiohttp_client"
-pytestmark = pytest.mark.skipif(
-    any(importlib.util.find_spec(name) is None for name in NEEDED),
-    reason="the instrumentations are not installed",
-)
+pytestmark = [
+    pytest.mark.usefixtures("only_steps"),
+    pytest.mark.skipif(
+        any(importlib.util.find_spec(name) is None for name in NEEDED),
+        reason="the instrumentations are not installed",
+    ),
+]
 
 TRAFFIC = """
     import aiohttp

@@ -1,18 +1,12 @@
-"""What the plugin says of each test: outcome, names, identity, parameters, attachments.
-
-Where the switch from allure-pytest must not show, the same files are run with both.
-"""
+"""What the plugin says of each test: outcome, names, identity, parameters, attachments."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 
 import pytest
 
 from otel_allure.testing import Results, tree
-
-HAS_ALLURE_PYTEST = importlib.util.find_spec("allure_pytest") is not None
 
 
 def rows(result, field, *keys):
@@ -678,60 +672,6 @@ def test_no_capture(run):
     assert "attachments" not in report["test_loud"]
 
 
-# -- the same as allure-pytest
-
-
-def compared(result):
-    """What must be the same, whoever wrote it."""
-    kept = "fullName", "titlePath", "testCaseId", "historyId", "description", "descriptionHtml"
-    ours_only = {"ALLURE_ID", "thread"}
-    all_labels = [
-        (label["name"], str(label["value"]).lower())
-        for label in result["labels"]
-        if label["name"] not in ours_only
-    ]
-    return {
-        **{field: result.get(field) for field in kept},
-        "status": result["status"],
-        "message": result.get("statusDetails", {}).get("message"),
-        "labels": sorted(all_labels),
-        "links": rows(result, "links", "url", "name", "type"),
-        "parameters": rows(result, "parameters", "name", "value"),
-        "steps": tree({"steps": result.get("steps", ())}),
-        "attachments": len(result.get("attachments", ())),
-    }
-
-
-@pytest.mark.skipif(not HAS_ALLURE_PYTEST, reason="allure-pytest is not installed")
-def test_as_allure_pytest(run, pytester, tmp_path):
-    """Outcome, identity, names, labels and parameters are those of allure-pytest."""
-    package = pytester.mkpydir("package")
-    for name, source in [
-        ("conftest", ATTACHMENTS_CONFTEST),
-        ("test_statuses", STATUSES),
-        ("test_metadata", METADATA),
-        ("test_dynamic", DYNAMIC),
-        ("test_attachments", ATTACHMENTS),
-    ]:
-        lines = source.replace("\n    ", "\n")
-        (package / f"{name}.py").write_text(lines, "utf-8")
-    # Where ours is better on purpose.
-    deselect = ["--deselect=package/test_dynamic.py::test_fixture"]
-    deselect += ["--deselect=package/test_statuses.py::test_xpasses_strictly"]
-    ours = run(None, *deselect, plugins=()).report
-    theirs = tmp_path / "theirs"
-    pytester.runpytest_subprocess(
-        "-p", "allure_pytest", "-p", "no:cacheprovider", f"--alluredir={theirs}", *deselect
-    )
-    expected = {result["name"]: compared(result) for result in Results(theirs).results}
-    masked = expected["by the body"]["parameters"]
-    assert len(expected) == len(Results(theirs).results) == 40
-    found = {result["name"]: compared(result) for result in ours.results}
-    # We keep the values of masked and hidden parameters out of the file.
-    found["by the body"]["parameters"] = masked
-    assert found == expected
-
-
 def test_one_bad_piece_of_metadata_loses_no_other(run):
     """A parameter without a repr, a title without an end: the rest is there, and it is told."""
     done = run(
@@ -802,3 +742,486 @@ def test_items_renamed_and_told_late(run, pytester):
     assert (told in one["labels"], told in two["labels"]) == (False, True)
     names = [a["name"] for a in two["attachments"]]
     assert names == ["in the body", "screenshot", "stdout"]
+
+
+# -- details of the status
+
+
+COMPARISONS = """
+    import pytest
+
+    def check(actual, expected):
+        assert actual == expected
+
+    def test_values():
+        assert {"a": [1, 2]} == {"a": [1, 3]}
+
+    def test_texts():
+        check("one\\ntwo", "one\\nthree")
+
+    def test_message():
+        number = 1
+        assert number == 2, "with a message"
+
+    def test_later_failure():
+        with pytest.raises(AssertionError):
+            check(1, 2)
+        assert [] or None
+
+    def test_other_comparison():
+        assert 1 > 2
+
+    def test_caught():
+        with pytest.raises(AssertionError):
+            check(1, 2)
+
+    @pytest.fixture
+    def fixture():
+        assert 3 == 4
+
+    def test_fixture(fixture):
+        pass
+
+    def test_long():
+        assert "a" * 30_000 == "b"
+
+    async def test_async():
+        assert 5 == 6
+"""
+
+
+def test_actual_and_expected(run):
+    """Of the comparison that failed the test, and of no other."""
+    report = run(COMPARISONS).report
+    details = {r["name"]: r.get("statusDetails", {}) for r in report.results}
+    long = details.pop("test_long")
+    assert {name: (d.get("actual"), d.get("expected")) for name, d in details.items()} == {
+        "test_values": ("{'a': [1, 2]}", "{'a': [1, 3]}"),
+        "test_texts": ("one\ntwo", "one\nthree"),
+        "test_message": ("1", "2"),
+        "test_later_failure": (None, None),
+        "test_other_comparison": (None, None),
+        "test_caught": (None, None),
+        "test_fixture": ("3", "4"),
+        "test_async": ("5", "6"),
+    }
+    assert long["actual"].endswith("a\n... (10,000 characters are not shown)")
+
+
+def test_marks_of_a_test(run):
+    """Flaky, known, muted: from the test, its fixtures, steps."""
+    done = run(
+        """
+        import allure
+        import otel_allure
+        import pytest
+
+        @pytest.fixture
+        def fixture():
+            otel_allure.mark_test(known=True)
+
+        def test_one(fixture):
+            with allure.step("a step"):
+                otel_allure.mark_test(flaky=True, muted=True)
+            assert 0, "no"
+
+        def test_passes():
+            otel_allure.mark_test(flaky=True)
+
+        def test_plain():
+            pass
+        """,
+        plugins=(),
+    )
+    marks = ("flaky", "known", "muted", "message")
+    details = {r["name"]: r.get("statusDetails", {}) for r in done.report.results}
+    assert [details["test_one"].get(mark) for mark in marks] == [
+        True,
+        True,
+        True,
+        "AssertionError: no\nassert 0",
+    ]
+    assert [details["test_passes"].get(mark) for mark in marks] == [True, False, False, None]
+    assert details["test_plain"] == {}
+
+
+def test_marks_without_a_report(run):
+    run(
+        "import otel_allure\n\ndef test_one():\n    otel_allure.mark_test(flaky=True)",
+        plugins=(),
+        alluredir=False,
+        passed=1,
+    )
+
+
+def test_times_without_a_call(run):
+    """A test that does not come to its call takes no time; its fixtures have theirs."""
+    report = run(
+        """
+        import pytest
+        import threading
+
+        @pytest.fixture
+        def slow():
+            threading.Event().wait(0.02)
+            pytest.skip("late")
+
+        @pytest.fixture
+        def after():
+            yield
+            threading.Event().wait(0.02)
+
+        def test_skips(slow):
+            pass
+
+        def test_runs(after):
+            pass
+        """,
+        plugins=(),
+        passed=1,
+        skipped=1,
+    ).report
+    skips, runs = report["test_skips"], report["test_runs"]
+    assert skips["start"] == skips["stop"]
+    (slow,) = report.fixtures_of(skips)
+    assert slow["stop"] - slow["start"] >= 20
+    assert runs["stop"] - runs["start"] < 20
+    assert runs["start"] >= skips["start"]
+
+
+# -- what others listen to
+
+
+LISTENER = """
+    import allure_commons
+
+    class Listener:
+        def __init__(self):
+            self.heard = []
+
+        @allure_commons.hookimpl
+        def start_fixture(self, parent_uuid, uuid, name, parameters):
+            self.heard.append(("start_fixture", parent_uuid, uuid, name))
+
+        @allure_commons.hookimpl
+        def stop_fixture(self, parent_uuid, uuid, name, exc_type, exc_val, exc_tb):
+            self.heard.append(("stop_fixture", parent_uuid, uuid, name, exc_type))
+
+        @allure_commons.hookimpl
+        def start_step(self, uuid, title, params):
+            self.heard.append(("start_step", title, params))
+
+        @allure_commons.hookimpl
+        def stop_step(self, uuid, exc_type, exc_val, exc_tb):
+            self.heard.append(("stop_step", exc_type))
+
+        @allure_commons.hookimpl
+        def attach_data(self, body, name, attachment_type, extension):
+            self.heard.append(("attach_data", body, name))
+
+        @allure_commons.hookimpl
+        def add_title(self, test_title):
+            self.heard.append(("add_title", test_title))
+
+        @allure_commons.hookimpl
+        def report_attached_data(self, body, file_name):
+            self.heard.append(("report_attached_data", body))
+
+        @allure_commons.hookimpl
+        def report_result(self, result):
+            self.heard.append(("report_result", result.name, result.status))
+
+        @allure_commons.hookimpl
+        def report_container(self, container):
+            names = [fixture.name for fixture in container.befores + container.afters]
+            self.heard.append(("report_container", container.uuid, names))
+
+    def pytest_configure(config):
+        config.listener = Listener()
+        allure_commons.plugin_manager.register(config.listener)
+
+    def pytest_unconfigure(config):
+        allure_commons.plugin_manager.unregister(config.listener)
+        for heard in config.listener.heard:
+            print("heard", *heard)
+"""
+
+
+def test_hooks_for_listeners_of_others(run, pytester):
+    """They hear of steps, attachments, finalizers and results, and find containers by uuid."""
+    pytester.makeconftest(LISTENER)
+    done = run(
+        """
+        import allure
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def wide():
+            yield
+
+        @pytest.fixture
+        def fixture(request):
+            def close():
+                raise ValueError
+            request.addfinalizer(close)
+
+        def test_one(fixture, wide):
+            allure.dynamic.title("Title")
+            with allure.step("a step"):
+                allure.attach("body", "name")
+        """,
+        plugins=(),
+    )
+    lines = [r for r in done.outcome.outlines if r.startswith("heard ")]
+    heard = [line.split(" ")[1:] for line in lines]
+    uuids = {row[2][2:-2]: row[1] for row in heard if row[0] == "report_container"}
+    told = [row for row in heard if row[0] in ("start_fixture", "stop_fixture")]
+    starts = [row for row in told if row[0] == "start_fixture"]
+    stops = [row for row in told if row[0] == "stop_fixture"]
+    assert [row[3] for row in starts] == ["fixture::close", "wide::0"]
+    assert [row[1:4] for row in stops] == [row[1:] for row in starts]
+    assert [row[4:] for row in stops] == [["<class", "'ValueError'>"], ["None"]]
+    (of_fixture,) = [c for c in done.report.containers if c["befores"][0]["name"] == "fixture"]
+    (of_wide,) = [c for c in done.report.containers if c["befores"][0]["name"] == "wide"]
+    assert [row[1] for row in starts] == [of_fixture["uuid"], of_wide["uuid"]], uuids
+    rest = [" ".join(row) for row in heard if row not in told and row[0] != "report_container"]
+    assert rest == [
+        "add_title Title",
+        "start_step a step {}",
+        "attach_data body name",
+        "report_attached_data body",
+        "stop_step None",
+        "report_result Title broken",
+    ]
+
+
+# -- mistakes, and strange ends
+
+
+def test_a_file_that_is_not_there(run):
+    """Attaching it is an error of the test, at its place, as with allure-pytest."""
+    done = run(
+        """
+        import allure
+
+        def test_missing(tmp_path):
+            with allure.step("attach"):
+                allure.attach.file(tmp_path / "missing.txt", "name")
+
+        def test_directory(tmp_path):
+            allure.attach.file(tmp_path)
+
+        def test_of_the_run(tmp_path):
+            allure.global_attach.file(tmp_path / "missing.txt")
+        """,
+        plugins=(),
+        failed=3,
+    )
+    missing = done.report["test_missing"]
+    assert missing["status"] == "broken"
+    assert missing["statusDetails"]["message"].startswith("FileNotFoundError")
+    assert tree(missing) == ["broken: attach"]  # and no reference to nothing
+    directory = done.report["test_directory"]
+    assert directory["statusDetails"]["message"].startswith("IsADirectoryError")
+
+
+def test_a_file_that_is_not_there_without_a_report(run):
+    run(
+        "import allure\n\ndef test_one():\n    allure.attach.file('missing')",
+        plugins=(),
+        alluredir=False,
+        passed=1,
+    )
+
+
+def test_placeholders_in_titles(run):
+    """They may go into the value: its attributes, its items, its format."""
+    report = run(
+        """
+        import allure
+        import pytest
+
+        class User:
+            name = "Alice"
+
+        @allure.title("{user.name} {numbers[1]} {share:.0%} {user!r:.5} {missing} {user.missing}")
+        @pytest.mark.parametrize("user, numbers, share", [(User(), [1, 2], 0.5)], ids=["id"])
+        def test_filled(user, numbers, share):
+            pass
+
+        @allure.title("{user.name} {numbers[1]} {share:.0%} {missing}")
+        @pytest.mark.parametrize("user, numbers, share", [(User(), [1, 2], 0.5)], ids=["id"])
+        def test_also_filled(user, numbers, share):
+            pass
+        """,
+        plugins=(),
+        passed=2,
+    ).report
+    names = {r["fullName"].partition("#")[2]: r["name"] for r in report.results}
+    assert names["test_also_filled"] == "Alice 2 50% {missing}"
+    # One that cannot be filled leaves the title as it is, where allure-pytest breaks the test.
+    assert names["test_filled"].startswith("{user.name} {numbers[1]}")
+
+
+def test_exceptions_that_are_expected(run):
+    """A step that raises is broken, also where its test expects that; the test has passed."""
+    report = run(
+        """
+        import allure
+        import pytest
+
+        def test_one():
+            with pytest.raises(ValueError):
+                with allure.step("raises"):
+                    raise ValueError("expected")
+            with allure.step("expects"):
+                with pytest.raises(ValueError):
+                    raise ValueError("expected")
+        """,
+        plugins=(),
+        passed=1,
+    ).report
+    assert tree(report["test_one"]) == ["broken: raises", "expects"]
+
+
+@pytest.mark.skipif("sys.version_info < (3, 11)", reason="Python before 3.11 has no groups")
+def test_exception_groups(run):
+    """A test says that it was one, its step which exceptions were in it."""
+    report = run(
+        """
+        import allure
+        import asyncio
+
+        async def fail(number):
+            with allure.step(f"task {number}"):
+                assert number == 0, f"task {number} fails"
+
+        async def test_group():
+            with allure.step("group"):
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(fail(0))
+                    group.create_task(fail(1))
+        """,
+        failed=1,
+    ).report
+    result = report["test_group"]
+    assert result["statusDetails"]["message"].startswith("ExceptionGroup: ")
+    assert "task 1 fails" in result["statusDetails"]["trace"]
+    (step,) = result["steps"]
+    assert step["name"] == "group"
+    assert step["status"] in ("failed", "broken")
+    assert "task 1 fails" in step["statusDetails"]["message"]
+    assert tree(step) == ["task 0", "failed: task 1"]
+
+
+@pytest.mark.parametrize("place", ["set-up", "tear-down"])
+def test_interrupts_in_fixtures(run, place):
+    """Ctrl-C in a fixture ends the session: the test and the fixture are there."""
+    done = run(
+        f"""
+        import allure
+        import pytest
+
+        @pytest.fixture
+        def fixture():
+            if {place!r} == "set-up":
+                raise KeyboardInterrupt
+            yield
+            raise KeyboardInterrupt
+
+        def test_one(fixture):
+            pass
+
+        def test_never_runs():
+            pass
+        """,
+        plugins=(),
+    )
+    assert done.outcome.ret == 2
+    (result,) = done.report.results
+    assert result["name"] == "test_one"
+    kind = "befores" if place == "set-up" else "afters"
+    (fixture,) = done.report.fixtures_of(result, kind)
+    assert fixture["status"] == "broken"
+    assert fixture["statusDetails"]["message"].startswith("KeyboardInterrupt")
+
+
+TWICE = """
+import sys
+import threading
+import allure_commons
+import pytest
+
+def run(name):
+    options = ["-p", "no:cacheprovider", "-p", "otel_allure", "--capture=no", f"--alluredir={name}"]
+    codes.append(pytest.main([*options, "test_inner.py"]))
+
+codes = []
+before = allure_commons.plugin_manager.get_plugins()
+if sys.argv[1] == "threads":
+    threads = [threading.Thread(target=run, args=[name]) for name in ("one", "two")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+else:
+    run("one")
+    run("two")
+assert codes == [0, 0], codes
+left = {type(plugin).__name__ for plugin in allure_commons.plugin_manager.get_plugins() - before}
+assert left <= {"TitleDecorator"}, left
+"""
+INNER = """
+import allure
+import pytest
+
+@pytest.fixture(scope="module")
+def wide():
+    with allure.step("in the fixture"):
+        yield
+
+@pytest.mark.parametrize("number", range(5))
+def test_one(wide, number):
+    with allure.step("outer"):
+        with allure.step("inner"):
+            allure.attach("body", "attached")
+    allure.dynamic.label("layer", "api")
+"""
+
+
+def run_twice(pytester, monkeypatch, way):
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makepyfile(test_inner=INNER)
+    script = pytester.makepyfile(script=TWICE)
+    done = pytester.runpython_c(f"import sys; sys.argv[1:] = [{way!r}]\n{script.read_text()}")
+    assert done.ret == 0, done.outlines
+    reports = [Results(pytester.path / name) for name in ("one", "two")]
+    assert [len(report.results) for report in reports] == [5, 5]
+    return reports
+
+
+def test_pytest_runs_twice_in_a_process(pytester, monkeypatch):
+    """Each run has its own report."""
+    for report in run_twice(pytester, monkeypatch, "sequence"):
+        for result in report.results:
+            assert tree(result) == [{"outer": [{"inner": ["[attached]"]}]}]
+            assert labels(result, "layer") == {"layer": ["api"]}
+            assert [f["name"] for f in report.fixtures_of(result)] == ["wide"]
+
+
+def test_pytest_runs_twice_at_the_same_time(pytester, monkeypatch):
+    """In two threads, for which neither pytest nor we are made: each test has its result.
+
+    Steps may be with the other run, then among what is outside of its tests, but are not lost.
+    """
+    reports = run_twice(pytester, monkeypatch, "threads")
+    assert {result["status"] for report in reports for result in report.results} == {"passed"}
+    found = [str(tree(result)) for report in reports for result in report.results]
+    for report in reports:
+        found += [
+            report.body(a)
+            for g in report.globals
+            for a in g.get("attachments", ())
+            if a["name"] == "Outside of tests"
+        ]
+    assert sum(text.count("inner") for text in found) == 10

@@ -12,6 +12,8 @@ import pytest
 
 from otel_allure.testing import tree
 
+pytestmark = pytest.mark.usefixtures("only_steps")
+
 THEIRS = """
 import json
 import logging

@@ -32,7 +32,7 @@ def user(name: str, trace_id: int) -> list[Span]:
 
 @pytest.fixture(params=[False, True], ids=["exporter", "session"])
 def report(request, tmp_path) -> Report:
-    settings = Settings(waterfall=False, fold=0)
+    settings = Settings(waterfall="off", fold=0)
     return Report(tmp_path / "results", only_tests=request.param, settings=settings)
 
 
@@ -125,7 +125,7 @@ def test_a_trace_that_cannot_be_translated(report, monkeypatch):
     """It is a problem, and the others are written."""
     to_results = reports.to_results
 
-    def fails_once(spans, presentation):
+    def fails_once(*_):
         monkeypatch.setattr(reports, "to_results", to_results)
         raise ValueError("no")
 

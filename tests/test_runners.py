@@ -7,6 +7,8 @@ import pytest
 from otel_allure import clock
 from otel_allure.testing import steps, tree
 
+pytestmark = pytest.mark.usefixtures("only_steps")
+
 BRANCHES = [{f"outer {n}": [{f"inner {n}": [f"[attachment {n}]"]}]} for n in (1, 2)]
 
 

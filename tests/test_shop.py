@@ -16,6 +16,8 @@ import pytest
 
 from otel_allure.testing import Results, steps, tree
 
+pytestmark = pytest.mark.usefixtures("only_steps")
+
 SHOP = Path(__file__).parent.parent / "examples" / "shop"
 INSTRUMENTATIONS = "aiohttp-client,aiohttp-server,asyncpg"
 SCRIPTS = sysconfig.get_path("scripts")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from otel_allure import conventions as c
-from otel_allure.spans import Span
+from otel_allure.spans import Log, Span
 from otel_allure.testing import build_span
 from otel_allure.traces import Trace, Traces, is_test
 
@@ -350,3 +350,59 @@ def test_finished_traces_have_a_number_of_spans_together():
     )
     assert sorted(len(trace.spans) for trace in late) == [6, 6]  # of 1 and 20: 2 is forgotten
     assert [len(trace.spans) for trace in traces.settle()] == [1]
+
+
+# -- log records
+
+
+def log(span_id: int = 1, text: str = "text", time_ns: int = 0, trace_id: int = 7) -> Log:
+    return Log(trace_id, span_id, time_ns, "INFO", "app", text)
+
+
+def texts(traces: list[Trace]) -> list[list[str]]:
+    return [[log.text for logs in trace.logs.values() for log in logs] for trace in traces]
+
+
+def test_logs_wait_for_their_trace():
+    traces = Traces()
+    assert traces.add([log()]) == []
+    assert texts(traces.add([root()])) == [["text"]]
+
+
+def test_late_logs_are_handed_out_with_their_trace():
+    """One by one they would cost the square of their number: many come together."""
+    traces = Traces()
+    traces.add([root(), *[log(text=str(n)) for n in range(80)]])
+    assert traces.add([log(text="late")]) == []
+    assert len(traces.add([log() for _ in range(20)])) == 1
+    traces.add([log(text="last")])
+    assert [texts[-1] for texts in texts(traces.settle())] == ["last"]
+
+
+def test_logs_alone_wait():
+    """The spans of their trace may come; what was logged outside of all spans does not wait."""
+    traces = Traces()
+    traces.add([log(), log(trace_id=0, text="outside")])
+    assert texts(traces.settle(last=False)) == [["outside"]]
+    assert texts(traces.settle(last=False)) == []
+    assert texts(traces.settle()) == [["text"]]
+
+
+def test_logs_do_not_fill_the_memory():
+    """Those that wait for a root count as spans do: the oldest are handed out as they are."""
+    traces = Traces(waiting=100)
+    handed_out = [
+        trace for n in range(1, 1001) for trace in traces.add([log(trace_id=n, text=str(n))])
+    ]
+    kept = traces.settle()
+    assert len(kept) <= 200
+    assert [text for (text,) in texts(handed_out + kept)] == [str(n) for n in range(1, 1001)]
+
+
+def test_logs_are_given_away_once():
+    traces = Traces()
+    traces.add([log(2, "later", 20), log(1, "first", 10), log(3, "of another span")])
+    assert [log.text for log in traces.take_logs(7, [1, 2, 9])] == ["first", "later"]
+    assert traces.take_logs(7, [1, 2]) == []
+    assert texts(traces.add([root()])) == [["of another span"]]
+    assert traces.take_logs(8, [1]) == []

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import allure_commons
 import pytest
 
-from otel_allure.pytest_plugin import decorators, metadata, options, selection
+from otel_allure.pytest_plugin import decorators, metadata, options, selection, stand_in
 
 if TYPE_CHECKING:
     from otel_allure.pytest_plugin.session import AllureListener
@@ -27,16 +27,9 @@ _undo = pytest.StashKey["list[Callable[[], None]]"]()
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Take the place of allure-pytest, and make `@allure.title` work in conftest files."""
-    _displace_allure_pytest(pluginmanager)
+    stand_in.take_place(pluginmanager)
     if not allure_commons.plugin_manager.is_registered(_title_decorator):
         allure_commons.plugin_manager.register(_title_decorator)
-
-
-def _displace_allure_pytest(pluginmanager: pytest.PytestPluginManager) -> None:
-    pluginmanager.set_blocked("allure_pytest")
-    for plugin in list(pluginmanager.get_plugins()):  # it was loaded first
-        if getattr(plugin, "__name__", None) == "allure_pytest.plugin":
-            pluginmanager.unregister(plugin)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -101,6 +94,9 @@ def pytest_terminal_summary(
             f"otel-allure: {len(outside)} steps or spans outside of tests are among the report's"
             f" global attachments, the first is {outside[0]!r}"
         )
+    if masked := listener.report.masked:
+        values = "value is" if masked == 1 else "values are"
+        terminalreporter.write_line(f"otel-allure: {masked} {values} masked in the report")
     if lines := listener.problems.lines():
         terminalreporter.section("otel-allure: the report is not complete", yellow=True)
         for line in lines:
@@ -112,8 +108,11 @@ def pytest_testnodedown(node: Any) -> None:
     """Take over the problems that an xdist worker had."""
     listener = node.config.stash.get(_listener, None)
     if listener is not None:
-        for doing, detail in getattr(node, "workeroutput", {}).get("otel_allure_problems", ()):
+        output = getattr(node, "workeroutput", {})
+        for doing, detail in output.get("otel_allure_problems", ()):
             listener.problems.add(doing, detail)
+        listener.report.services |= output.get("otel_allure_services", {})
+        listener.report.masked_elsewhere += output.get("otel_allure_masked", 0)
 
 
 # -- starting and stopping
@@ -151,16 +150,18 @@ def _start(config: pytest.Config, *, parsed: bool = True) -> None:
     listener.start()
     directory = listener.report.directory
     config.pluginmanager.register(listener, _LISTENER)
+    allure_commons.plugin_manager.register(listener)  # for those who look for it there
     allure_commons.plugin_manager.register(directory)
     undo = config.stash[_undo] = [
         listener.stop,
         lambda: allure_commons.plugin_manager.unregister(directory),
+        lambda: allure_commons.plugin_manager.unregister(listener),
         lambda: config.pluginmanager.unregister(listener),
     ]
     config.add_cleanup(lambda: _run_all(undo))
     listener.provider.add_exporters_from_environment()
     try:
-        names = options.instrumentations(config)
+        names = listener.recorder.instrumentations = options.instrumentations(config)
         undo.append(instrumentation.activate(names, listener.problems))
     except instrumentation.UnknownInstrumentationError as error:
         raise pytest.UsageError(f"{options.INSTRUMENT}: {error}") from None

@@ -15,6 +15,7 @@ import pytest
 from opentelemetry.context import Context
 from opentelemetry.trace import Link
 
+from otel_allure import allure_api
 from otel_allure import conventions as c
 from otel_allure.clock import now_ns
 from otel_allure.outcome import outcome_of
@@ -22,6 +23,13 @@ from otel_allure.pytest_plugin import metadata
 from otel_allure.pytest_plugin.coroutines import in_place, is_async
 from otel_allure.recorder import Recorder
 from otel_allure.scope import Scope, TestScope, attached
+from otel_allure.to_results import _ITS_CONTAINER, _uuid
+
+
+def uuid_of(scope: Scope, salt: int = 0) -> str:
+    """Return the uuid that what becomes of `scope` has in the report."""
+    span: Any = scope.span  # one of our own tracer's has the ids by the same names
+    return _uuid(span, salt)
 
 
 class FixtureLife:
@@ -102,6 +110,12 @@ class FixtureLife:
             return self.container.context
         return Context() if self._test is None else self._test.live.context
 
+    def _container_uuid(self) -> str:
+        """Return the uuid of the container in whose file it is."""
+        if self.container is not None:
+            return uuid_of(self.container)
+        return "" if self._test is None else uuid_of(self._test, _ITS_CONTAINER)
+
     def finalizer(self, finalizer: Callable[[], object], index: int) -> Callable[[], object]:
         """Return the finalizer as one that is recorded; the one of a `yield` has no name."""
         name = f"{self.name}::{getattr(finalizer, '__name__', index)}"
@@ -109,7 +123,10 @@ class FixtureLife:
         def recorded() -> object:
             __tracebackhide__ = True
             with self.part("after", name):
-                return finalizer()
+                if not allure_api.has_fixture_listeners():
+                    return finalizer()
+                with allure_api.finalizer_told(self._container_uuid(), name):
+                    return finalizer()
 
         return recorded
 

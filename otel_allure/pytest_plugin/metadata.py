@@ -169,9 +169,7 @@ def labels(item: pytest.Item, dynamic: Iterable[tuple[str, str]]) -> Iterator[tu
     for name, value in (*marked, *dynamic):
         if name == LabelType.ID:
             yield "ALLURE_ID", value  # what Allure 3 reads
-    for mark in item.iter_markers():
-        if mark.name not in _NO_TAGS and not mark.args and not mark.kwargs:
-            yield LabelType.TAG, mark.name
+    yield from ((LabelType.TAG, name) for name in tags(item))
     given = {name for name, _ in (*marked, *dynamic)}
     yield from ((name, value) for name, value in _suites(item) if name not in given)
     yield LabelType.HOST, _host()
@@ -179,6 +177,13 @@ def labels(item: pytest.Item, dynamic: Iterable[tuple[str, str]]) -> Iterator[tu
     yield LabelType.FRAMEWORK, "pytest"
     yield LabelType.LANGUAGE, _language()
     yield "package", package(item)
+
+
+def tags(item: pytest.Item) -> Iterator[str]:
+    """Yield the names of the marks that are tags in the report."""
+    for mark in item.iter_markers():
+        if mark.name not in _NO_TAGS and not mark.args and not mark.kwargs:
+            yield mark.name
 
 
 @functools.cache

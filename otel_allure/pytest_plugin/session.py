@@ -12,6 +12,7 @@ everybody else's, since attachments may still be made there.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,17 +25,22 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from otel_allure import allure_api
+from otel_allure import __version__, allure_api
 from otel_allure import conventions as c
 from otel_allure import recorder as recorders
 from otel_allure.clock import now_ns
 from otel_allure.exporter import AllureSpanProcessor
 from otel_allure.outcome import BROKEN, FAILED, PASSED, SKIPPED, Outcome, message_of
 from otel_allure.problems import Problems
+from otel_allure.processes import WayHome, follow_processes
 from otel_allure.provider import SessionProvider
-from otel_allure.pytest_plugin import metadata
+from otel_allure.pytest_plugin import metadata, options, stand_in, subtests
+from otel_allure.pytest_plugin.captured import Logs, Output
+from otel_allure.pytest_plugin.comparisons import Comparison, comparison
 from otel_allure.pytest_plugin.coroutines import in_place, is_async
 from otel_allure.pytest_plugin.fixtures import FixtureLife, Fixtures
+from otel_allure.pytest_plugin.reporter import Cache, Reporter
+from otel_allure.redaction import Redaction
 from otel_allure.report import Report
 from otel_allure.results_directory import as_string
 from otel_allure.scope import Parameter, Scope, TestScope, attached
@@ -51,10 +57,25 @@ class RunningTest:
         self.item = item
         self.nodeid = item.nodeid
         self.scope = scope
+        self.span_ids = [scope.span.get_span_context().span_id]
+        """Of the test and its phases: what is logged there is the test's own."""
+        self.overlaps = False
+        """Whether another test has run at the same time."""
         self.outcome: Outcome | None = None
         self.identified = False
         self.body_error: BaseException | None = None
         """Set where a plugin ran the body before pytest's protocol."""
+        self.comparison: Comparison | None = None
+        """The last comparison in it that failed."""
+        self.told: dict[str, Any] = {}
+        """Span attributes that others have set, see `reporter`."""
+        self.process_id = os.getpid()
+        self.is_adopted = False
+        """Whether its phases run in a process forked for it, as pytest-forked does it."""
+        self.subtest: subtests.Ending | None = None
+        """The subtest that is being reported."""
+        self.failed_subtests = 0
+        self._is_labelled = False
         self._used: list[FixtureLife] = []
 
     def use(self, life: FixtureLife) -> None:
@@ -75,6 +96,7 @@ class RunningTest:
         span = tracer.start_span(name, test.context, start_time=now_ns())
         phase = test.phase = Scope(c.PHASE, name, span, test.context)
         phase.attributes = {c.PHASE_NAME: name}
+        self.span_ids.append(span.span_id)
         return phase
 
     def identify(self, problems: Problems) -> None:
@@ -96,17 +118,51 @@ class RunningTest:
             test.description = test.description or metadata.description(item)
             test.description_html = test.description_html or metadata.description_html(item)
 
+    def identity(self) -> dict[str, Any]:
+        """Return what the test is known by, as span attributes."""
+        item = self.item
+        full_name = metadata.full_name(item)
+        shown_name = self.told.get(c.FULL_NAME, full_name)
+        originals = metadata.callspec_parameters(item)
+        return {
+            c.FULL_NAME: full_name,
+            c.TITLE_PATH: metadata.title_path(item),
+            c.TEST_CASE_ID: md5(full_name),
+            c.HISTORY_ID: metadata.history_id(shown_name, self.scope.parameters, originals),
+        }
+
+    def label(self) -> None:
+        """Add the labels and links that marks and the item's place give, once."""
+        if self._is_labelled:
+            return
+        self._is_labelled = True
+        test = self.scope
+        test.labels += [
+            (as_string(name), as_string(value))
+            for name, value in list(metadata.labels(self.item, test.labels))
+        ]
+        test.links += [tuple(map(as_string, link)) for link in metadata.links(self.item)]  # type: ignore[misc]
+
 
 _RUNNING = pytest.StashKey[RunningTest]()
 
 
-class AllureListener:
-    """Records a pytest session; registered with pytest as `allure_listener`."""
+class AllureListener(stand_in.AllureListener):
+    """Records a pytest session; registered with pytest as `allure_listener`.
+
+    Attributes:
+        allure_logger: what other plugins ask for the running test, and change it by.
+    """
 
     def __init__(self, config: pytest.Config, results_dir: str) -> None:
         self.config = config
         self._tracer = RecordingTracer(self._take)
-        self.report = Report(results_dir, only_tests=True, busy=self._tracer.open_traces)
+        self.report = Report(
+            results_dir,
+            only_tests=True,
+            busy=self._tracer.open_traces,
+            settings=options.read_settings(config),
+        )
         self.problems = self.report.problems
         self._ended: list[RecordingSpan] = []
         self._spool = Spool(self._become_child)
@@ -114,12 +170,19 @@ class AllureListener:
         self._processor = AllureSpanProcessor(report=self.report)
         self.provider = SessionProvider(self._tracer, self._processor, self.problems)
         self.recorder = recorders.Recorder(self.report, self.provider.tracer, is_session=True)
+        self.recorder.spool = self._spool
         self.running: dict[str, RunningTest] = {}
         self.worker_output: dict[str, Any] = {}
         """What an xdist worker tells its controller at the end."""
+        self._watcher: _ReportWatcher | None = None
+        self._adopted: list[RunningTest] = []
         self._session_span: Span | None = None
         self._session_links: list[Link] = []
         self._fixtures = Fixtures(self.recorder, self._session_links)
+        self._logs = Logs(config, self.recorder)
+        self._output = Output(config)
+        self.allure_logger = Reporter(self.recorder, self.running, self._unwritten)
+        self._cache = Cache(self.running)
 
     # -- the session
 
@@ -128,11 +191,17 @@ class AllureListener:
         self.provider.install()
         recorders.activate(self.recorder)
         self._take_threads_back = hand_over_contexts()
+        self._take_processes_back = follow_processes()
 
     def stop(self) -> None:
         """Write what is left and put everything back."""
+        self._logs.stop()
+        self._output.stop()
+        self._spool.seal()
+        self.recorder.spool = None
         self.settle()
         self._take_threads_back()
+        self._take_processes_back()
         recorders.deactivate(self.recorder)
         self.provider.uninstall()
         self._spool.close()
@@ -142,29 +211,43 @@ class AllureListener:
 
         They wait for the end of a test or of a wide fixture: only then there is something to do.
         """
-        if span.start_ns < self._process_start_ns:
+        if span.start_ns < self._process_start_ns and not self._is_adopted(span):
             return  # it was open at a fork: it is the parent's
         self._ended.append(span)
         if span.parent_id is None or self.report.redirect is not None:
             self._drain()
 
+    def _is_adopted(self, span: RecordingSpan) -> bool:
+        return any(running.is_adopted and running.scope.span is span for running in self._adopted)
+
     def _drain(self) -> None:
         # It runs in the code under test, so nothing may be raised.
         with self.problems.caught("taking spans"):
+            if self.allure_logger.is_used:
+                self.allure_logger.take_back()
+                self.allure_logger.forget_ended()
             ended, self._ended = self._ended, []
-            self.report.add([span.record() for span in ended])
+            self.report.add([*self._logs.take(), *(span.record() for span in ended)])
+
+    def _unwritten(self) -> list[RecordingSpan]:
+        """Return our spans that have not been handed over to the report."""
+        return [*self._ended, *self._tracer.open_spans()]
 
     def _become_child(self) -> None:
         """Leave the report to the process that this one was forked from."""
         self._process_start_ns = now_ns()
         self._ended = []
+        self._adopted = []
+        self.recorder.owns_test = False
+        self._logs.forget()
         self._tracer.forget()
         self.report.forget()
-        self.report.redirect = self._spool.write
+        if not self.recorder.is_child:
+            WayHome(self.recorder, self._spool, self._tracer)
 
     def _take_from_children(self) -> None:
         with self.problems.caught("taking spans of child processes"):
-            found = self._spool.read()
+            found = self._spool.read(self.problems)
             if found:
                 self.report.add(found)
 
@@ -183,6 +266,10 @@ class AllureListener:
 
     def open_session(self) -> None:
         """Open the session's span, in the trace that TRACEPARENT names, if any."""
+        self.report.look_at_environment()  # conftest files may have set something
+        self.provider.on_set += self._logs.start()
+        if any(name in sys.modules for name in _CONCURRENT_RUNNERS):
+            self._follow_output()
         carrier = {
             name: os.environ[name.upper()]
             for name in ("traceparent", "tracestate")
@@ -195,11 +282,21 @@ class AllureListener:
         self._session_span = span
         self._session_links.append(Link(span.get_span_context(), {c.KIND: c.SESSION}))
 
+    @property
+    def _is_forking(self) -> bool:
+        return bool(getattr(self.config.option, "forked", False))
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:
         """Share our spans with a provider that conftest files have set by now."""
         self.provider.share_with_backend()
-        return (yield)
+        undo = subtests.follow(self)
+        if self._is_forking:
+            self.watch_reports()
+        try:
+            return (yield)
+        finally:
+            undo()
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self) -> Generator[None, Any, Any]:
@@ -213,6 +310,11 @@ class AllureListener:
         finally:
             self.settle()
             self.worker_output["otel_allure_problems"] = list(self.problems.first.items())
+            self.worker_output["otel_allure_services"] = self.report.services
+            self.worker_output["otel_allure_masked"] = self.report.masked
+            if not hasattr(self.config, "workerinput"):
+                versions = {"pytest": pytest.__version__, "otel-allure": __version__}
+                self.report.write_about_run(versions)
 
     # -- tests
 
@@ -224,10 +326,24 @@ class AllureListener:
                 item.name, Context(), links=self._session_links, start_time=now_ns()
             )
             running = RunningTest(item, TestScope(item.name, span, Context()))
+            self._logs.look()
+            self._note_overlap(running)
             item.stash[_RUNNING] = self.running[item.nodeid] = running
             self.recorder.running[span.trace_id] = running.scope
             self.report.hold(span.trace_id)
         return running
+
+    def _note_overlap(self, running: RunningTest) -> None:
+        if self.running:
+            for each in (running, *self.running.values()):
+                each.overlaps = True
+            self._follow_output()
+        self._output.look()
+
+    def _follow_output(self) -> None:
+        option = self.config.option
+        if not self._output.on and option.attach_capture and getattr(option, "capture", "") != "no":
+            self._output.start()
 
     def running_at(self, item: pytest.Item) -> RunningTest | None:
         """Return the running attempt at `item`, if there is one."""
@@ -251,6 +367,8 @@ class AllureListener:
         """Record the set-up; then the fixtures are known."""
         __tracebackhide__ = True
         running = self.open(item)
+        if running.process_id != os.getpid():
+            self._adopt(running)
         complete = False
         try:
             with self._phase(running, "setup"):
@@ -282,6 +400,15 @@ class AllureListener:
         __tracebackhide__ = True
         with self._phase(self.open(item), "teardown"):
             return (yield)
+
+    def _adopt(self, running: RunningTest) -> None:
+        """Take over a test that was opened before this process was forked to run it.
+
+        Its result is what this process says; if it ends before, what pytest's reports say.
+        """
+        running.process_id = os.getpid()
+        running.is_adopted = self.recorder.owns_test = True
+        self._adopted.append(running)
 
     @contextmanager
     def _phase(self, running: RunningTest, name: str) -> Iterator[None]:
@@ -331,21 +458,15 @@ class AllureListener:
         with self.problems.caught("finishing a test"):
             if not running.identified:
                 running.identify(self.problems)
-            full_name = metadata.full_name(item)
-            originals = metadata.callspec_parameters(item)
+            if self.allure_logger.is_used:
+                self.allure_logger.take_back()
             test.attributes = {
-                c.FULL_NAME: full_name,
-                c.TITLE_PATH: metadata.title_path(item),
-                c.TEST_CASE_ID: md5(full_name),
-                c.HISTORY_ID: metadata.history_id(full_name, test.parameters, originals),
+                **running.identity(),
                 c.TEST_CASE_NAME: item.nodeid,
                 **_code_attributes(item),
+                **running.told,
             }
-            test.labels += [
-                (as_string(name), as_string(value))
-                for name, value in list(metadata.labels(item, test.labels))
-            ]
-            test.links += [tuple(map(as_string, link)) for link in metadata.links(item)]  # type: ignore[misc]
+            running.label()
         with self.problems.caught("finishing a test"):
             test.outcome = running.outcome or Outcome(SKIPPED)
             if test.outcome.status in _RESULT_STATUS:
@@ -358,6 +479,10 @@ class AllureListener:
                 test.phase.end()
             test.end()
             running.release_fixtures()
+        self._output.forget(test)
+        if not self.running:
+            self._logs.rest()
+            self._output.rest()
 
     # -- outcomes
 
@@ -369,27 +494,103 @@ class AllureListener:
         report = yield
         running = self.running_at(item)
         if running is not None:
+            if self.allure_logger.is_used:
+                self.allure_logger.take_back()
             with self.problems.caught("taking a test's outcome"):
-                outcome = _outcome(report, call)
-                if _counts(report.when, outcome.status, running.outcome):
-                    running.outcome = outcome
-                if report.when == "teardown":
-                    self._attach_captured(report, running.scope)
+                error = None if call.excinfo is None else call.excinfo.value
+                self._take_outcome(running, report, _outcome(report, call), error)
         return report
 
-    def _attach_captured(self, report: pytest.TestReport, test: TestScope) -> None:
+    def _take_outcome(
+        self,
+        running: RunningTest,
+        report: pytest.TestReport,
+        outcome: Outcome,
+        error: BaseException | None,
+    ) -> None:
+        if running.subtest is not None:
+            running.subtest.outcome = outcome
+            return
+        if report.when == "call" and outcome.status == PASSED and running.failed_subtests:
+            outcome = subtests.contains_failed(running.failed_subtests)
+        if _counts(report.when, outcome.status, running.outcome):
+            running.outcome = outcome
+            self._take_comparison(running, error)
+        if report.when == "teardown":
+            self._attach_captured(report, running.scope)
+            if running.is_adopted:
+                self.finish(running)  # nothing comes after it in this process
+
+    def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> None:
+        """Keep the sides of a comparison that failed; others explain it."""
+        if op != "==":
+            return
+        with self.problems.caught("taking a comparison"):
+            test = self.recorder.test()
+            for running in list(self.running.values()):
+                if running.scope is test:
+                    running.comparison = comparison(left, right)
+
+    def _take_comparison(self, running: RunningTest, error: BaseException | None) -> None:
+        compared, running.comparison = running.comparison, None
+        if compared is not None and compared.failed_with(error):
+            masked = self.report.presentation.redaction.text
+            running.scope.span.set_attributes(
+                {c.ACTUAL: masked(compared.actual), c.EXPECTED: masked(compared.expected)}
+            )
+
+    def watch_reports(self) -> None:
+        """From now on, look at what is reported, not only at what makes a report here."""
+        if self._watcher is None:
+            self._watcher = _ReportWatcher(self)
+            self.config.pluginmanager.register(self._watcher)
+
+    def take_report(self, report: pytest.TestReport) -> None:
+        """Take from a report what is in no other place."""
+        running = self.running.get(report.nodeid)
+        if running is None:
+            return
+        if running.subtest is not None:
+            step = running.subtest.step
+            if step is not None:  # pytest keeps this from the test's own report
+                self._attach_captured(report, step)
+        elif self._is_forking:  # it was made in another process
+            outcome = _outcome_of_report(report)
+            if _counts(report.when, outcome.status, running.outcome):
+                running.outcome = outcome
+
+    def _attach_captured(self, report: pytest.TestReport, test: Scope) -> None:
         if not self.config.option.attach_capture:
             return
-        for name, text in (
-            ("log", report.caplog),
-            ("stdout", report.capstdout),
-            ("stderr", report.capstderr),
-        ):
+        redaction = self._redaction_of(test)
+        for name, text in self._captured(report, test):
             if text:
                 attachment = allure_api.written_data(
-                    self.recorder, text, name, AttachmentType.TEXT, None
+                    self.recorder, text, name, AttachmentType.TEXT, None, redaction
                 )
                 test.attachments.append(attachment)
+
+    def _redaction_of(self, test: Scope) -> Redaction:
+        """Return what is masked in what a test prints: the parameters of its steps, too."""
+        trace_id = test.span.get_span_context().trace_id
+        redaction = self.recorder.redaction_in(test)
+        its = (span for span in self._unwritten() if span.trace_id == trace_id)
+        return redaction.knowing(redaction.secrets_of(its))
+
+    def _captured(self, report: pytest.TestReport, scope: Scope) -> Iterator[tuple[str, str]]:
+        """Yield name and text of what was captured and is shown nowhere else."""
+        running = next((r for r in self.running.values() if r.scope is scope), None)
+        if self._logs.on:
+            self._take_from_children()
+            self.report.add(self._logs.take())
+            trace_id = scope.span.get_span_context().trace_id
+            own = [] if running is None else self.report.take_logs(trace_id, running.span_ids)
+            yield "log", self._logs.text(report.caplog, own)
+        else:
+            yield "log", report.caplog
+        for name, text in (("stdout", report.capstdout), ("stderr", report.capstderr)):
+            apart = running is not None and running.overlaps
+            yield name, self._output.text(name, text, scope) if apart else text
 
     # -- fixtures
 
@@ -418,8 +619,21 @@ class AllureListener:
                 self._fixtures.tear_down(fixturedef)
 
 
+class _ReportWatcher:
+    """Is registered when something needs it, as most sessions do without."""
+
+    def __init__(self, listener: AllureListener) -> None:
+        self._listener = listener
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Hand it over."""
+        with self._listener.problems.caught("looking at a report"):
+            self._listener.take_report(report)
+
+
 # pytest makes a fixture of every directly parametrized argument. They are parameters already.
 _DIRECT_PARAMETER = getattr(pytest_python, "get_direct_param_fixture_func", None)
+_CONCURRENT_RUNNERS = ("pytest_asyncio_cooperative", "pytest_asyncio_concurrent")
 _NO_TESTS = {"AsyncioConcurrentGroup"}  # runs the tests, which are items of their own
 _NO_FIXTURES = ("pytestbdd_stepdef_",)
 _RESULT_STATUS = {PASSED: "pass", FAILED: "fail", BROKEN: "fail"}
@@ -446,6 +660,17 @@ def _outcome(report: pytest.TestReport, call: pytest.CallInfo[None]) -> Outcome:
     if status != SKIPPED and not _is_failure(call.excinfo.value):
         status = BROKEN
     return Outcome(status, message, report.longreprtext)
+
+
+def _outcome_of_report(report: pytest.TestReport) -> Outcome:
+    """Return what a phase came to that ran in another process: the exception is not known."""
+    text = report.longreprtext or None
+    crash = getattr(report.longrepr, "reprcrash", None)
+    message = text if crash is None else str(crash.message)
+    if report.outcome != FAILED:
+        return Outcome(report.outcome, message)
+    is_failure = (message or "").startswith(("AssertionError", "assert ", "Failed"))
+    return Outcome(FAILED if is_failure else BROKEN, message, text)
 
 
 def _is_failure(exception: BaseException) -> bool:

@@ -1,0 +1,337 @@
+"""Child processes: what they do belongs to the step that started them.
+
+Two things must get to a child: the OpenTelemetry context, as text, and where its spans go (see
+`spool`). There are three ways:
+
+* **Forked** children have both already; see the pytest plugin.
+* **multiprocessing** with spawn or forkserver: a process is pickled when it is started, so both
+  travel with it, and when it is unpickled in the child, the child begins to record (see `child`).
+  Pools start their workers whenever they like, so each piece of work carries a context of its own.
+* **Any other program** is given an environment by its starter, and `environment` makes one. An
+  exporter of ours in the program finds it there.
+
+What nobody else has imported is not imported to follow it: see `_OnImport`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from opentelemetry import baggage
+from opentelemetry.context import Context
+from opentelemetry.trace import NonRecordingSpan, get_current_span
+from opentelemetry.trace.propagation import _SPAN_KEY
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from otel_allure import conventions as c
+from otel_allure import recorder as recorders
+from otel_allure.recorder import Recorder
+from otel_allure.report import Report
+from otel_allure.scope import _RUNTIME, attached, live_context
+from otel_allure.spans import Record, Span
+from otel_allure.spool import Home, Spool
+from otel_allure.threads import hand_over_contexts
+from otel_allure.tracer import RecordingTracer, _recorded_parent
+
+# -- the context as text
+
+Carrier = Mapping[str, str]
+"""A context as W3C headers."""
+
+_HEADERS = ("traceparent", "tracestate", "baggage")
+
+
+def carrier_of(context: Context) -> dict[str, str]:
+    """Return `context` as headers; there are none for an empty one."""
+    carrier: dict[str, str] = {}
+    span = context.get(_SPAN_KEY)
+    if type(span) is NonRecordingSpan:  # one that a sampler dropped
+        context = Context({**context, _SPAN_KEY: _recorded_parent(span, context)})
+    TraceContextTextMapPropagator().inject(carrier, context)
+    if baggage.get_all(context):
+        _baggage_propagator().inject(carrier, context)
+    return carrier
+
+
+def context_of(carrier: Carrier) -> Context:
+    """Return the context that `carrier` describes."""
+    context = TraceContextTextMapPropagator().extract(carrier, Context())
+    return _baggage_propagator().extract(carrier, context) if "baggage" in carrier else context
+
+
+def _baggage_propagator() -> Any:
+    from opentelemetry.baggage.propagation import W3CBaggagePropagator  # urllib is slow to import
+
+    return W3CBaggagePropagator()
+
+
+def _context_here() -> Context:
+    recorder = recorders.active()
+    return live_context() if recorder is None else recorder.base_context()
+
+
+# -- programs: by their environment
+
+
+def environment() -> dict[str, str]:
+    """Return an environment for a program, so that its steps are below the step that starts it.
+
+    It is a copy of `os.environ`, with the current context as `TRACEPARENT` (and `TRACESTATE` and
+    `BAGGAGE`). While a test session writes a report, it also says where that is: then the spans
+    of a program that runs `AllureSpanExporter` or `AllureSpanProcessor` become a part of the test,
+    in place of results of their own. Exporters that are told to write elsewhere do so.
+
+    Call it for each program, where it is started:
+
+        subprocess.run(["otel-allure", "run", "python", "app.py"], env=otel_allure.environment())
+    """
+    variables = dict(os.environ)
+    carrier = carrier_of(_context_here())
+    if "traceparent" in carrier:
+        for name in _HEADERS:
+            variables.pop(name.upper(), None)
+    variables.update((name.upper(), value) for name, value in carrier.items())
+    recorder = recorders.active()
+    home = None if recorder is None else recorder.home()
+    if home is not None:
+        variables[c.RESULTS_DIR] = home.results_dir
+        variables[c.PARENT_REPORT] = json.dumps(home)
+    return variables
+
+
+def join_parent(recorder: Recorder) -> None:
+    """Send spans home and begin below the parent's step, if the environment is from `environment`.
+
+    Not if `recorder` writes elsewhere, nor if the parent's session is over.
+    """
+    with recorder.problems.caught("joining the report of the parent process"):
+        home = _home_in_environment()
+        if home is None or Path(home.results_dir) != recorder.report.directory.path:
+            return
+        if not os.path.isdir(home.spool):  # noqa: PTH112
+            return
+        spool = recorder.spool = Spool(_nothing, home.spool)
+        recorder.report.redirect = spool.write
+        recorder.problems.tell = spool.note
+        carrier = {name: os.environ.get(name.upper(), "") for name in _HEADERS}
+        begin_below(recorder, {name: value for name, value in carrier.items() if value})
+        if not _followers:  # two exporters, or a test session, are here already
+            hand_over_contexts()
+            follow_processes()
+
+
+def _home_in_environment() -> Home | None:
+    value = os.environ.get(c.PARENT_REPORT)
+    return Home(*json.loads(value)) if value else None
+
+
+def _nothing() -> None:
+    """Do nothing at a fork: the exporter does what is needed."""
+
+
+def begin_below(recorder: Recorder, carrier: Carrier) -> None:
+    """Make the parent's step current here, and wherever else no context gets to."""
+    recorder.base = context_of(carrier)
+    if not get_current_span().get_span_context().is_valid:
+        _RUNTIME.attach(recorder.base)
+
+
+# -- the way home
+
+
+class WayHome:
+    """Sends a child's spans to the process that writes the report.
+
+    What ends when that process has finished its report is written here, outside of tests.
+
+    Args:
+        recorder: the child's.
+        spool: where they go.
+        tracer: makes the child's steps. They are sent as they begin, too: if the child is
+            killed, they are shown as unfinished.
+    """
+
+    def __init__(self, recorder: Recorder, spool: Spool, tracer: RecordingTracer) -> None:
+        self._recorder = recorder
+        self._spool = spool
+        recorder.spool = spool
+        recorder.report.redirect = self.send
+        recorder.problems.tell = spool.note
+        tracer.on_start.append(
+            lambda span: self._begun(span.record()._replace(attributes={c.KIND: c.STEP}))
+        )
+
+    def send(self, records: Iterable[Record]) -> bool:
+        """Send spans and logs; it always works, in one way or the other."""
+        if not self._spool.write(records):
+            ours = self._recorder.report
+            path, settings = ours.directory.path, ours.presentation.settings
+            late = Report(path, only_tests=True, settings=settings)
+            late.settle(records)
+            Recorder(late).write_outside_of_tests()
+        return True
+
+    def _begun(self, span: Span) -> None:
+        with self._recorder.problems.caught("sending a step to the parent process"):
+            self._spool.write([span])
+
+
+# -- multiprocessing
+
+_followers: list[None] = []
+_undo: list[Callable[[], None]] = []
+
+
+def follow_processes() -> Callable[[], None]:
+    """Begin to hand contexts and the way home over to processes; return what ends it."""
+    if not _followers:
+        finder = _OnImport(
+            {
+                "multiprocessing.process": _follow_starts,
+                "multiprocessing.pool": _follow_pools,
+                "concurrent.futures.process": _follow_executors,
+            }
+        )
+        _undo.append(finder.stop)
+    _followers.append(None)
+
+    def undo() -> None:
+        _followers.pop()
+        while _undo and not _followers:
+            _undo.pop()()
+
+    return undo
+
+
+class _OnImport:
+    """Does something with modules when they have been imported, or now if they are.
+
+    A finder of Python's import system that finds what the others find.
+    """
+
+    def __init__(self, actions: dict[str, Callable[[Any], None]]) -> None:
+        self._actions = {name: act for name, act in actions.items() if name not in sys.modules}
+        sys.meta_path.insert(0, self)
+        for name in actions.keys() & sys.modules.keys():
+            actions[name](sys.modules[name])
+
+    def stop(self) -> None:
+        self._actions.clear()
+        sys.meta_path.remove(self)
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name not in self._actions:
+            return None
+        act = self._actions.pop(name)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None and not isinstance(spec.loader, type):
+            execute = spec.loader.exec_module
+
+            def execute_and_act(module: Any) -> None:
+                execute(module)
+                if _followers:
+                    act(module)
+
+            spec.loader.exec_module = execute_and_act  # type: ignore[method-assign]
+        return spec
+
+
+def _replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+    """Replace a method as long as processes are followed."""
+    method = owner.__dict__[name]
+    setattr(owner, name, functools.wraps(method)(make(method)))
+    _undo.append(lambda: setattr(owner, name, method))
+
+
+def _follow_starts(module: Any) -> None:
+    def make(start: Any) -> Any:
+        def start_with_way_home(self: Any) -> Any:
+            recorder = recorders.active()
+            if recorder is None or (home := recorder.home()) is None:
+                return start(self)
+            carrier, settings = carrier_of(_context_here()), recorder.report.presentation.settings
+            way = _WayToChild(home, carrier, settings, recorder.instrumentations)
+            # The first to be unpickled: what it activates is there when the target is imported.
+            object.__setattr__(self, "__dict__", {_WAY: way, **self.__dict__})
+            try:
+                return start(self)
+            finally:
+                self.__dict__.pop(_WAY, None)
+
+        return start_with_way_home
+
+    _replace(module.BaseProcess, "start", make)
+
+
+_WAY = "_otel_allure"
+
+
+class _WayToChild:
+    """What is pickled with a process; unpickled, it makes the process that it is in a child."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self._arguments = arguments
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrive, (os.getpid(), *self._arguments)
+
+
+def _arrive(parent: int, home: Home, *arguments: Any) -> None:
+    if os.getpid() == parent:
+        return
+    try:
+        from otel_allure.child import ChildRecording
+
+        ChildRecording(home, *arguments)
+    except Exception as error:
+        Spool(_nothing, home.spool).note("recording in a child process", repr(error))
+
+
+def _follow_executors(module: Any) -> None:
+    def make(submit: Any) -> Any:
+        def submit_in_context(self: Any, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            return submit(self, InContext(fn, _context_here()), *args, **kwargs)
+
+        return submit_in_context
+
+    _replace(module.ProcessPoolExecutor, "submit", make)
+
+
+def _follow_pools(module: Any) -> None:
+    def make(give: Any) -> Any:
+        def give_in_context(self: Any, func: Any, *args: Any, **kwargs: Any) -> Any:
+            return give(self, InContext(func, _context_here()), *args, **kwargs)
+
+        return give_in_context
+
+    # `map`, `starmap` and `apply` go through these.
+    for name in ("apply_async", "_map_async", "imap", "imap_unordered"):
+        _replace(module.Pool, name, make)
+
+
+class InContext:
+    """A function that runs in the context of whoever asked for it, also in another process."""
+
+    def __init__(self, function: Callable[..., Any], context: Context) -> None:
+        self._function = function
+        self._context = context
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run it."""
+        __tracebackhide__ = True
+        with attached(self._context):
+            return self._function(*args, **kwargs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _in_context, (self._function, carrier_of(self._context))
+
+
+def _in_context(function: Callable[..., Any], carrier: Carrier) -> InContext:
+    return InContext(function, context_of(carrier))

@@ -1,0 +1,497 @@
+"""What other plugins find as `allure_logger` of the listener: results and steps that still run.
+
+Conftest files ask allure-pytest's listener for the running test and change what it says:
+
+    listener = config.pluginmanager.get_plugin("allure_listener")
+    listener.allure_logger.get_test(None).labels.append(Label("layer", "api"))
+
+They get an object of allure_commons.model2 that shows what is known, filled from the test's scope.
+What they change in it is noticed by comparing it with what was filled in, when the next one is
+asked for, or else when its test is finished. Nothing is done for tests that nobody asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from allure_commons.model2 import (
+    Attachment,
+    ExecutableItem,
+    Label,
+    Link,
+    Parameter,
+    StatusDetails,
+    TestAfterResult,
+    TestBeforeResult,
+    TestResult,
+    TestStepResult,
+)
+
+from otel_allure import allure_api, scope
+from otel_allure import conventions as c
+from otel_allure.clock import now_ns
+from otel_allure.outcome import OK, PASSED, Outcome
+from otel_allure.pytest_plugin.fixtures import uuid_of
+from otel_allure.recorder import Recorder
+from otel_allure.results_directory import as_string
+from otel_allure.scope import Scope, TestScope, attached, scope_in
+from otel_allure.steps import RunningStep, start_step
+
+if TYPE_CHECKING:
+    from otel_allure.pytest_plugin.session import RunningTest
+
+# -- lists: objects of the model <-> rows of a scope
+
+
+def _parameter_row(parameter: Any) -> scope.Parameter:
+    mode = getattr(parameter.mode, "value", parameter.mode) or ""
+    name, value = as_string(parameter.name), as_string(parameter.value)
+    return scope.Parameter(name, value, mode, bool(parameter.excluded))
+
+
+def _attachment_row(attachment: Any) -> scope.Attachment:
+    return scope.Attachment(str(attachment.name), attachment.source, attachment.type or "")
+
+
+def _label_row(label: Any) -> tuple[str, str]:
+    return as_string(label.name), as_string(label.value)
+
+
+def _link_row(link: Any) -> tuple[str, str, str]:
+    return as_string(link.url), as_string(link.name or link.url), as_string(link.type or "link")
+
+
+class _List(NamedTuple):
+    row: Callable[[Any], tuple[Any, ...]]
+    item: Callable[..., Any]
+
+
+_LISTS = {
+    "parameters": _List(
+        _parameter_row,
+        lambda name, value, mode, excluded: Parameter(name, value, excluded or None, mode or None),
+    ),
+    "attachments": _List(
+        _attachment_row, lambda name, source, kind: Attachment(name, source, kind or None)
+    ),
+    "labels": _List(_label_row, Label),
+    "links": _List(_link_row, lambda url, name, kind: Link(kind, url, name)),
+}
+_TEXTS = {"description": "description", "descriptionHtml": "description_html"}
+_IDENTITY = {
+    "fullName": c.FULL_NAME,
+    "titlePath": c.TITLE_PATH,
+    "testCaseId": c.TEST_CASE_ID,
+    "historyId": c.HISTORY_ID,
+}
+_FLAGS = {
+    "known": c.KNOWN,
+    "flaky": c.FLAKY,
+    "muted": c.MUTED,
+    "actual": c.ACTUAL,
+    "expected": c.EXPECTED,
+}
+
+
+def _known(item: ExecutableItem) -> dict[str, Any]:
+    """Return what an object of the model says, in a form that can be compared."""
+    details = item.statusDetails or StatusDetails()
+    fields = ("name", "status", *_TEXTS, *_IDENTITY)
+    return {
+        **{name: getattr(item, name) for name in fields if hasattr(item, name)},
+        **{name: getattr(details, name, None) for name in ("message", "trace", *_FLAGS)},
+        **{
+            name: [kind.row(entry) for entry in getattr(item, name)]
+            for name, kind in _LISTS.items()
+            if hasattr(item, name)
+        },
+    }
+
+
+def _merged(now: list[Any], then: list[Any], current: list[Any]) -> list[Any]:
+    """Return `current` with what somebody has changed from `then` to `now`."""
+    if current == then:
+        return list(now)
+    kept = [row for row in current if row in now or row not in then]
+    return kept + [row for row in now if row not in then and row not in kept]
+
+
+# -- objects that are lent
+
+
+class _WithSteps:
+    """The steps of a lent object are looked for when somebody asks."""
+
+    find_steps: Callable[[], list[Any]] = list
+    found_steps: list[Any] | None = None
+    known_steps: set[int] = set()  # noqa: RUF012 -- replaced, never changed
+
+    @property
+    def steps(self) -> list[Any]:
+        if self.found_steps is None:
+            found = self.found_steps = self.find_steps()
+            self.known_steps = {id(step) for step in found}
+        return self.found_steps
+
+    @steps.setter
+    def steps(self, value: list[Any]) -> None:
+        self.found_steps = list(value) or None  # none are taken away
+
+
+class _Test(_WithSteps, TestResult):
+    pass
+
+
+class _Step(_WithSteps, TestStepResult):
+    pass
+
+
+class _Before(_WithSteps, TestBeforeResult):
+    pass
+
+
+class _After(_WithSteps, TestAfterResult):
+    pass
+
+
+class _Lent:
+    """An object that was lent, and what was filled in."""
+
+    def __init__(self, owner: Scope, item: Any) -> None:
+        self.owner = owner
+        self.item = item
+        self.then: dict[str, Any] = {}
+
+    def fill(self) -> None:
+        """Fill in what the scope knows."""
+        item, owner = self.item, self.owner
+        item.name, item.start = owner.title, _milliseconds(owner.span)
+        item.found_steps = None
+        _set_outcome(item, owner.outcome if owner.ended or owner.outcome is not OK else None)
+        for name, kind in _LISTS.items():
+            if hasattr(item, name):
+                setattr(item, name, [kind.item(*row) for row in getattr(owner, name)])
+        self.then = _known(item)
+
+    def take_back(self) -> None:
+        """Put what was changed into the scope."""
+        now = _known(self.item)
+        changed = {name for name, value in now.items() if value != self.then.get(name)}
+        if changed:
+            self._apply(now, changed)
+            self.then = now
+            if self.owner.ended:
+                _describe_again(self.owner)
+
+    def new_steps(self) -> list[Any]:
+        """Return the steps that somebody has put into the object."""
+        found = getattr(self.item, "found_steps", None) or []
+        new = [step for step in found if id(step) not in self.item.known_steps]
+        if new:
+            self.item.known_steps = {id(step) for step in found}
+        return new
+
+    def _apply(self, now: dict[str, Any], changed: set[str]) -> None:
+        owner = self.owner
+        if "name" in changed:
+            owner.title = str(now["name"])
+        if changed & {"status", "message", "trace"}:
+            self._set_outcome(Outcome(now["status"] or PASSED, now["message"], now["trace"]))
+        for name in changed & set(_LISTS):
+            rows = getattr(owner, name)
+            rows[:] = _merged(now[name], self.then[name], rows)
+
+    def _set_outcome(self, outcome: Outcome) -> None:
+        self.owner.outcome = outcome
+
+
+class _LentTest(_Lent):
+    """A test that was lent; its outcome and identity are told to the attempt."""
+
+    def __init__(self, running: RunningTest) -> None:
+        super().__init__(running.scope, _Test(uuid=uuid_of(running.scope)))
+        self.running = running
+
+    def fill(self) -> None:
+        """Fill in what the scope knows, and what can be said of the item."""
+        running, item = self.running, self.item
+        test = running.scope
+        if test.phase is not None and test.phase.title == "teardown":
+            running.label()  # from there on allure-pytest shows all of them
+        super().fill()
+        item.description, item.descriptionHtml = test.description, test.description_html
+        attributes = {**running.identity(), **running.told}
+        for name, attribute in _IDENTITY.items():
+            setattr(item, name, attributes[attribute])
+        _set_outcome(item, running.outcome)
+        given = test.span.attributes  # type: ignore[attr-defined]
+        flags = {name: given[key] for name, key in _FLAGS.items() if key in given}
+        if flags:
+            item.statusDetails = item.statusDetails or StatusDetails()
+            vars(item.statusDetails).update(flags)
+        self.then = _known(item)
+
+    def _apply(self, now: dict[str, Any], changed: set[str]) -> None:
+        super()._apply(now, changed)
+        for name, field in _TEXTS.items():
+            if name in changed:
+                setattr(self.running.scope, field, now[name])
+        for name, attribute in _IDENTITY.items():
+            if name in changed:
+                self.running.told[attribute] = now[name]
+        for name, attribute in _FLAGS.items():
+            if name in changed:
+                self.running.scope.span.set_attribute(attribute, now[name])
+
+    def _set_outcome(self, outcome: Outcome) -> None:
+        self.running.outcome = outcome
+
+
+def _set_outcome(item: Any, outcome: Outcome | None) -> None:
+    item.status = None if outcome is None else outcome.status
+    has_details = outcome is not None and (outcome.message or outcome.trace)
+    item.statusDetails = (
+        StatusDetails(message=outcome.message, trace=outcome.trace)
+        if outcome is not None and has_details
+        else None
+    )
+
+
+def _describe_again(owner: Scope) -> None:
+    """Put into a span that has ended, but has not been written, what its scope says now."""
+    span: Any = owner.span
+    span.name = owner.title
+    for name in (c.STATUS, c.MESSAGE, c.TRACE):
+        span.attributes.pop(name, None)
+    for prefix in ("allure.parameter.", "allure.attachment."):
+        for name in [name for name in span.attributes if name.startswith(prefix)]:
+            del span.attributes[name]
+    span.attributes.update(owner.described())
+
+
+def _milliseconds(span: Any) -> int:
+    return int(span.start_ns) // 1_000_000
+
+
+# -- the facade
+
+
+class Reporter:
+    """Lends what runs, under the names that `allure_commons.reporter.AllureReporter` has.
+
+    Supported are `get_test`, `get_item`, `get_last_item`, `attach_data`, `attach_file`,
+    `start_step` and `stop_step`, and reading and changing of what these give: name, status,
+    statusDetails (with known, flaky, muted, actual and expected), parameters and attachments, of
+    tests also descriptions, labels, links, fullName, historyId, testCaseId and titlePath.
+
+    An object that is kept shows what was known when it was asked for; changes count until its test
+    is finished. Its `steps` are those of the test's own spans, not of instrumentations'; more can
+    be put there, none taken away. Times and uuids cannot be changed. Nothing else is there: groups,
+    fixtures and tests cannot be started or stopped from outside, since pytest's hooks do that.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        running: dict[str, RunningTest],
+        spans: Callable[[], Iterable[Any]],
+    ) -> None:
+        self._recorder = recorder
+        self._running = running
+        self._spans = spans
+        self._lent: dict[Scope, _Lent] = {}
+        self._started: dict[str, tuple[RunningStep, _Lent]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"otel-allure's allure_logger has no {name!r}: pytest's hooks start and stop tests and"
+            " fixtures, and what is not about them is done by allure_commons"
+        )
+
+    # -- what runs
+
+    def get_test(self, uuid: str | None) -> TestResult | None:
+        """Return the test of that uuid, or the one that runs here; None if there is none."""
+        if uuid is None:
+            test = self._recorder.test()
+            return None if test is None else cast("TestResult", self._lend(test))
+        for running in list(self._running.values()):
+            if uuid_of(running.scope) == uuid:
+                return cast("TestResult", self._lend(running.scope))
+        return cast("TestResult | None", self._of_step(uuid))
+
+    def get_item(self, uuid: str | None) -> Any:
+        """Return the test or step of that uuid; None if there is none."""
+        return self.get_test(uuid) if uuid is not None else None
+
+    def get_last_item(self, item_type: type | None = None) -> Any:
+        """Return the innermost step, fixture or test that runs here, if of that type."""
+        owner = scope_in(self._recorder.base_context())
+        while owner is not None:
+            if owner.kind == c.PHASE:
+                owner = self._last_fixture(owner) or owner.test
+                continue
+            item = None if owner.kind == c.CONTAINER else self._lend(owner)
+            if item is not None and (item_type is None or isinstance(item, item_type)):
+                return item
+            owner = owner.test if owner.kind == c.FIXTURE else owner.parent
+        return None
+
+    def _last_fixture(self, phase: Scope) -> Scope | None:
+        """Return the fixture that was set up last; around a set-up, it is asked for after it."""
+        if phase.title != "setup" or phase.ended:
+            return None
+        owners = [span.owner for span in self._spans() if span.owner is not None]
+        fixtures = [o for o in owners if o.kind == c.FIXTURE and o.test is phase.test]
+        return max(fixtures, key=lambda owner: owner.span.start_ns, default=None)
+
+    # -- attachments
+
+    def attach_data(
+        self,
+        uuid: str,
+        body: Any,
+        name: Any = None,
+        attachment_type: Any = None,
+        extension: Any = None,
+        parent_uuid: str | None = None,
+    ) -> None:
+        """Attach where the caller runs, or to the test or step `parent_uuid`."""
+        self._attach(allure_api.written_data, body, name, attachment_type, extension, parent_uuid)
+
+    def attach_file(
+        self,
+        uuid: str,
+        source: Any,
+        name: Any = None,
+        attachment_type: Any = None,
+        extension: Any = None,
+        parent_uuid: str | None = None,
+    ) -> None:
+        """Attach a copy of a file where the caller runs, or to `parent_uuid`."""
+        self._attach(allure_api.written_file, source, name, attachment_type, extension, parent_uuid)
+
+    def _attach(
+        self, write: Any, content: Any, name: Any, kind: Any, extension: Any, parent: str | None
+    ) -> None:
+        with self._recorder.problems.caught("attaching"):
+            attachment = write(self._recorder, content, name, kind, extension)
+            owner = self._owner(parent)
+            if owner is None:
+                self._recorder.attach(attachment)
+            else:
+                owner.attachments.append(attachment)
+
+    # -- steps
+
+    def start_step(self, parent_uuid: str | None, uuid: str, step: TestStepResult) -> None:
+        """Start a step here, or below the test or step `parent_uuid`."""
+        owner = self._owner(parent_uuid)
+        if owner is None:
+            running = start_step(str(step.name))
+        else:
+            with attached(owner.live.context if isinstance(owner, TestScope) else owner.context):
+                running = start_step(str(step.name))
+        running.enter()
+        lent = self._lent[running] = _Lent(running, step)
+        lent.then = {name: [] if name in _LISTS else None for name in _known(step)}
+        self._started[uuid] = running, lent
+
+    def stop_step(self, uuid: str, **changes: Any) -> None:
+        """Stop it, with changes to the object that it was started with."""
+        if uuid not in self._started:
+            return
+        running, lent = self._started.pop(uuid)
+        for name, value in changes.items():
+            setattr(lent.item, name, value)
+        lent.take_back()
+        for below in lent.item.steps:
+            self._record(below, running)
+        running.leave()
+        running.finish(None, None)
+
+    def _of_step(self, uuid: str) -> Any:
+        started = self._started.get(uuid)
+        return None if started is None else started[1].item
+
+    # -- lending
+
+    def take_back(self) -> None:
+        """Put what others have changed in what they were lent into its place."""
+        for lent in list(self._lent.values()):
+            self._take_back(lent)
+
+    def _take_back(self, lent: _Lent) -> None:
+        with self._recorder.problems.caught("taking changes to a result"):
+            lent.take_back()
+            for step in lent.new_steps():
+                self._record(step, lent.owner)
+
+    def forget_ended(self) -> None:
+        """Forget what has been written."""
+        for owner in [owner for owner in self._lent if owner.ended]:
+            del self._lent[owner]
+
+    @property
+    def is_used(self) -> bool:
+        """Whether something is lent."""
+        return bool(self._lent)
+
+    def _owner(self, uuid: str | None) -> Scope | None:
+        item = self.get_item(uuid)
+        return next((o for o, lent in self._lent.items() if lent.item is item), None)
+
+    def _lend(self, owner: Scope) -> Any:
+        lent = self._lent.get(owner)
+        if lent is None:
+            lent = self._new(owner)
+            if lent is None:
+                return None
+            self._lent[owner] = lent
+            lent.item.find_steps = lambda: self._steps_of(owner)
+        else:
+            self._take_back(lent)
+        lent.fill()
+        return lent.item
+
+    def _new(self, owner: Scope) -> _Lent | None:
+        if isinstance(owner, TestScope):
+            running = next((r for r in self._running.values() if r.scope is owner), None)
+            return None if running is None else _LentTest(running)
+        if owner.kind == c.FIXTURE:
+            phase = (owner.attributes or {}).get(c.PHASE_NAME)
+            return _Lent(owner, _Before() if phase == "before" else _After())
+        return _Lent(owner, _Step())
+
+    def _steps_of(self, owner: Scope) -> list[Any]:
+        spans = [span for span in self._spans() if span.owner is not None]
+        phases = {span.span_id for span in spans if span.owner.kind == c.PHASE}
+        ids = {owner.span.span_id}  # type: ignore[attr-defined]
+        if isinstance(owner, TestScope):
+            ids |= {s.span_id for s in spans if s.span_id in phases and s.parent_id in ids}
+        below = [s for s in spans if s.parent_id in ids and s.owner.kind == c.STEP]
+        return [self._lend(span.owner) for span in sorted(below, key=lambda s: s.start_ns)]
+
+    def _record(self, step: Any, parent: Scope) -> None:
+        start_ns = now_ns() if step.start is None else step.start * 1_000_000
+        span = self._recorder.tracer.start_span(str(step.name), parent.context, start_time=start_ns)
+        owner = Scope(c.STEP, str(step.name), span, parent.context)
+        lent = self._lent[owner] = _Lent(owner, step)
+        lent.then = {name: [] if name in _LISTS else None for name in _known(step)}
+        lent.take_back()
+        owner.end(start_ns if step.stop is None else max(start_ns, step.stop * 1_000_000))
+        for below in step.steps:
+            self._record(below, owner)
+
+
+class Cache:
+    """Knows the uuids of the tests that run, as `_cache` of allure-pytest's listener does."""
+
+    def __init__(self, running: dict[str, RunningTest]) -> None:
+        self._running = running
+
+    def get(self, nodeid: Any) -> str | None:
+        """Return the uuid of the test, None if it does not run."""
+        running = self._running.get(nodeid) if isinstance(nodeid, str) else None
+        return None if running is None else uuid_of(running.scope)

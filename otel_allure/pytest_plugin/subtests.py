@@ -1,0 +1,158 @@
+"""Subtests -> steps: pytest's fixture `subtests`, pytest-subtests and `unittest`'s `subTest`.
+
+A subtest is a step with its message as title, its arguments as parameters, and the outcome that
+pytest reports of it. pytest makes that report as if it were one of the test's call: it is told
+apart by being made while a subtest ends.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from otel_allure.outcome import BROKEN, FAILED, Outcome, outcome_of
+from otel_allure.steps import RunningStep, Step, represented
+
+if TYPE_CHECKING:
+    from otel_allure.pytest_plugin.session import AllureListener
+
+_STEP = "_otel_allure_step"
+_HOMES = ("_pytest.subtests", "pytest_subtests.plugin")
+"""Modules with the context manager of the fixture."""
+
+
+class Ending:
+    """The end of a subtest, while pytest reports it.
+
+    Attributes:
+        step: None where it has ended before pytest reports it.
+        outcome: what pytest makes of it, None until then.
+    """
+
+    def __init__(self, step: RunningStep | None) -> None:
+        self.step = step
+        self.outcome: Outcome | None = None
+
+
+def contains_failed(count: int) -> Outcome:
+    """Return what a test comes to that passed but for `count` of its subtests."""
+    return Outcome(FAILED, f"contains {count} failed subtest{'s' if count > 1 else ''}")
+
+
+def follow(listener: AllureListener) -> Callable[[], None]:
+    """Record the subtests of whatever is loaded that makes some; return the undoing."""
+    undo: list[Callable[[], None]] = []
+
+    def replace(owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
+        original = getattr(owner, name, None)
+        if original is not None:
+            setattr(owner, name, wrap(original))
+            undo.append(lambda: setattr(owner, name, original))
+
+    for home in _HOMES:
+        manager = getattr(sys.modules.get(home), "_SubTestContextManager", None)
+        replace(manager, "__enter__", _entered)
+        replace(manager, "__exit__", lambda original: _left(listener, original))
+    if "unittest" in sys.modules:
+        from unittest import TestCase
+
+        from _pytest.unittest import TestCaseFunction
+
+        replace(TestCase, "subTest", _sub_test)
+        replace(TestCaseFunction, "addSubTest", lambda original: _added(listener, original))
+
+    def undo_all() -> None:
+        while undo:
+            undo.pop()()
+
+    return undo_all
+
+
+def _step(message: object, arguments: Any) -> Step:
+    parameters = {str(name): represented(value) for name, value in arguments.items()}
+    return Step("subtest" if message is None else str(message), parameters)
+
+
+@contextmanager
+def _ending(listener: AllureListener, item: Any, step: RunningStep | None) -> Iterator[None]:
+    """Take what pytest reports in the block as the subtest's."""
+    __tracebackhide__ = True
+    running = listener.running_at(item)
+    if running is None:
+        yield
+        return
+    listener.watch_reports()
+    before, running.subtest = running.subtest, Ending(step)
+    try:
+        yield
+    finally:
+        ended, running.subtest = running.subtest, before
+        if ended.outcome is not None:
+            running.failed_subtests += ended.outcome.status in (BROKEN, FAILED)
+            if step is not None:
+                step.outcome = ended.outcome
+
+
+# -- the fixture
+
+
+def _entered(original: Any) -> Any:
+    def entered(self: Any) -> Any:
+        __tracebackhide__ = True
+        step = _step(self.msg, self.kwargs)
+        setattr(self, _STEP, (step, Step.__enter__(step)))
+        return original(self)
+
+    return entered
+
+
+def _left(listener: AllureListener, original: Any) -> Any:
+    def left(self: Any, exc_type: Any, exc_val: Any, exc_tb: Any) -> Any:
+        __tracebackhide__ = True
+        step, running = getattr(self, _STEP)
+        try:
+            with _ending(listener, self.request.node, running):
+                return original(self, exc_type, exc_val, exc_tb)
+        finally:
+            Step.__exit__(step, None, None, None)
+
+    return left
+
+
+# -- unittest
+
+
+def _sub_test(original: Any) -> Any:
+    @contextmanager
+    def sub_test(self: Any, *message: object, **parameters: Any) -> Iterator[None]:
+        __tracebackhide__ = True
+        arguments = {name: value for name, value in parameters.items() if name != "msg"}
+        step = _step(message[0] if message else parameters.get("msg"), arguments)
+        running = Step.__enter__(step)
+        try:
+            with original(self, *message, **parameters):
+                if self._subtest is not None:
+                    setattr(self._subtest, _STEP, running)
+                try:
+                    yield
+                except BaseException as error:
+                    running.outcome = outcome_of(error)
+                    raise
+        finally:
+            Step.__exit__(step, None, None, None)
+
+    return sub_test
+
+
+def _added(listener: AllureListener, original: Any) -> Any:
+    def added(self: Any, test_case: Any, test: Any, exc_info: Any) -> Any:
+        __tracebackhide__ = True
+        step = getattr(test, _STEP, None)  # Python 3.10 reports a subtest when the test has ended
+        if step is not None and step.ended:
+            step = None
+        with _ending(listener, self, step):
+            return original(self, test_case, test, exc_info)
+
+    return added

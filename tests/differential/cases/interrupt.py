@@ -1,0 +1,12 @@
+"""Somebody presses Ctrl-C."""
+
+import allure
+
+
+def test_interrupted():
+    with allure.step("interrupt"):
+        raise KeyboardInterrupt
+
+
+def test_never():
+    pass

@@ -1,0 +1,541 @@
+"""What conftest files and other plugins do with allure-pytest's listener, done with ours."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+from otel_allure.testing import tree
+
+NEEDS_ALLURE_PYTEST = pytest.mark.skipif(
+    importlib.util.find_spec("allure_pytest") is None, reason="allure-pytest is not installed"
+)
+LOGGER = """
+import allure
+import pytest
+from allure_commons.model2 import *
+
+def logger(config):
+    return config.pluginmanager.get_plugin("allure_listener").allure_logger
+"""
+
+
+def conftest(pytester, source):
+    pytester.makeconftest(LOGGER + source)
+
+
+def labels(result):
+    found = {}
+    for label in result["labels"]:
+        found.setdefault(label["name"], []).append(label["value"])
+    return found
+
+
+CHANGES = """
+import allure
+from allure_commons.model2 import *
+
+@pytest.fixture
+def change(request):
+    reporter = logger(request.config)
+
+    def change(**fields):
+        test = reporter.get_test(None)
+        for name, value in fields.items():
+            setattr(test, name, value)
+    return change
+"""
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", "Another name"),
+        ("description", "in Markdown"),
+        ("descriptionHtml", "<b>in HTML</b>"),
+        ("fullName", "package#name"),
+        ("historyId", "known by this"),
+        ("testCaseId", "a case"),
+        ("titlePath", ["one", "two"]),
+    ],
+)
+def test_a_field_of_the_test_can_be_changed(run, pytester, field, value):
+    """Wherever it comes from otherwise."""
+    conftest(
+        pytester,
+        f"""
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item):
+    result = yield
+    logger(item.config).get_test(None).{field} = {value!r}
+    return result
+""",
+    )
+    report = run("def test_one():\n    '''Docstring.'''", plugins=(), passed=1).report
+    assert report.results[0][field] == value
+
+
+def test_what_is_known_can_be_read(run, pytester):
+    """In the body: names, parameters and what was said so far; labels of marks come at the end."""
+    conftest(
+        pytester,
+        """
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item):
+    result = yield
+    test = logger(item.config).get_test(None)
+    assert ("story", "a story") in [(label.name, label.value) for label in test.labels]
+    assert [link.url for link in test.links] == ["https://example.test/"]
+    assert (test.status, test.statusDetails.message) == ("failed", "AssertionError: no\\nassert 0")
+    return result
+""",
+    )
+    report = run(
+        """
+        import allure
+        import pytest
+        from allure_commons.model2 import TestResult
+
+        @allure.story("a story")
+        @allure.link("https://example.test/")
+        @pytest.mark.parametrize("argument", [1])
+        def test_one(request, argument):
+            '''Docstring.'''
+            allure.dynamic.title("A title")
+            allure.dynamic.tag("tag")
+            listener = request.config.pluginmanager.get_plugin("allure_listener")
+            with allure.step("one"):
+                with allure.step("below"):
+                    allure.attach("body", "text")
+            with allure.step("two"):
+                test = listener.allure_logger.get_test(None)
+            assert isinstance(test, TestResult)
+            assert test is listener.allure_logger.get_test(test.uuid)
+            assert test is listener.allure_logger.get_test(
+                listener._cache.get(request.node.nodeid)
+            )
+            assert (test.name, test.description) == ("A title", "Docstring.")
+            assert test.fullName == "test_what_is_known_can_be_read#test_one"
+            assert [(p.name, p.value) for p in test.parameters] == [("argument", "1")]
+            assert [(label.name, label.value) for label in test.labels] == [("tag", "tag")]
+            one, two = test.steps
+            assert (one.name, one.status, two.name) == ("one", "passed", "two")
+            assert [a.name for a in one.steps[0].attachments] == ["text"]
+            assert 0, "no"
+        """,
+        plugins=(),
+        failed=1,
+    ).report
+    result = report["A title"]
+    assert tree(result) == [{"one": [{"below": ["[text]"]}]}, "two"]
+    assert labels(result)["story"] == ["a story"]
+    assert labels(result)["suite"] == ["test_what_is_known_can_be_read"]
+
+
+def test_lists_of_the_test_can_be_changed(run, pytester):
+    """Labels, links and parameters, by new ones, in the list or in an entry; the rest stays."""
+    conftest(
+        pytester,
+        """
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item):
+    logger(item.config).get_test(None).labels.append(Label("layer", "api"))
+    result = yield
+    for parameter in logger(item.config).get_test(None).parameters:
+        if parameter.name == "excluded":
+            parameter.excluded = True
+        elif parameter.name == "hidden":
+            parameter.mode = allure.parameter_mode.HIDDEN
+    return result
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item):
+    result = yield
+    test = logger(item.config).get_test(None)
+    test.labels = [label for label in test.labels if label.name not in ("suite", "tag")]
+    test.links.append(Link("issue", "https://example.test/1", "one"))
+    allure.dynamic.tag("late")
+    return result
+""",
+    )
+    report = run(
+        """
+        import allure
+        import pytest
+
+        @pytest.mark.slow
+        @pytest.mark.parametrize("plain, excluded, hidden", [(1, 2, "secret")])
+        def test_one(plain, excluded, hidden):
+            allure.dynamic.label("layer", "ui")
+            allure.dynamic.link("https://example.test/2", name="two")
+        """,
+        plugins=(),
+        passed=1,
+    ).report
+    (result,) = report.results
+    assert labels(result)["layer"] == ["api", "ui"]
+    assert labels(result)["tag"] == ["late"]
+    assert "suite" not in labels(result)
+    assert labels(result)["framework"] == ["pytest"]
+    assert [(link["name"], link["type"]) for link in result["links"]] == [
+        ("two", "link"),
+        ("one", "issue"),
+    ]
+    plain, excluded, hidden = result["parameters"]
+    assert plain == {"name": "plain", "value": "1"}
+    assert excluded["excluded"] is True
+    assert hidden["mode"] == "hidden"
+
+
+def test_the_status_can_be_changed(run, pytester):
+    """With its details: also for a step that failed softly, as its parents are made to."""
+    conftest(
+        pytester,
+        """
+def fail(step):
+    for below in step.steps:
+        fail(below)
+        if below.status == "failed":
+            step.status = "failed"
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    test = logger(item.config).get_test(None)
+    if call.when == "call":
+        fail(test)
+        test.statusDetails = StatusDetails(message="changed", known=True)
+        test.statusDetails.flaky = test.statusDetails.muted = True
+    return report
+""",
+    )
+    report = run(
+        """
+        import allure
+        from otel_allure import step
+
+        def test_one():
+            with allure.step("outer"):
+                with step("inner") as inner:
+                    inner.set_status("failed", "softly")
+            with allure.step("beside"):
+                pass
+        """,
+        plugins=(),
+        passed=1,
+    ).report
+    (result,) = report.results
+    assert result["status"] == "failed"
+    assert tree(result) == [{"failed: outer": ["failed: inner"]}, "beside"]
+    assert result["statusDetails"] == {
+        "message": "changed",
+        "known": True,
+        "flaky": True,
+        "muted": True,
+    }
+
+
+@pytest.mark.parametrize("order", ["trylast=True", "tryfirst=True", ""])
+def test_a_fixture_can_be_renamed(run, pytester, order):
+    """By the last item in a hook around its set-up."""
+    conftest(
+        pytester,
+        f"""
+@pytest.hookimpl(wrapper=True, {order})
+def pytest_fixture_setup(fixturedef, request):
+    result = yield
+    item = logger(request.config).get_last_item()
+    item.name = f"[{{fixturedef.scope[0].upper()}}] {{fixturedef.argname.title()}}"
+    return result
+""",
+    )
+    report = run(
+        """
+        import allure
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def wide():
+            with allure.step("in wide"):
+                pass
+            yield
+
+        @pytest.fixture
+        async def narrow(wide):
+            yield
+
+        async def test_one(narrow):
+            pass
+        """,
+        passed=1,
+    ).report
+    befores = [f["name"] for f in report.fixtures_of(report["test_one"])]
+    assert "[M] Wide" in befores
+    assert "[F] Narrow" in befores
+    afters = [f["name"] for f in report.fixtures_of(report["test_one"], "afters")]
+    assert "wide::0" in afters
+
+
+def test_the_last_item(run):
+    """Is the innermost step or test, of the type that is asked for."""
+    report = run(
+        """
+        import allure
+        from allure_commons.model2 import TestResult, TestResultContainer, TestStepResult
+
+        def test_one(request):
+            reporter = request.config.pluginmanager.get_plugin("allure_listener").allure_logger
+            assert isinstance(reporter.get_last_item(), TestResult)
+            assert reporter.get_last_item(TestStepResult) is None
+            with allure.step("outer"), allure.step("inner"):
+                step = reporter.get_last_item()
+                assert step.name == "inner"
+                step.name = "renamed"
+                step.parameters.append(allure_parameter("p", "v"))
+                assert reporter.get_last_item(TestStepResult) is step
+                assert reporter.get_last_item(TestResult).name == "test_one"
+            assert reporter.get_last_item(TestResultContainer) is None
+            assert reporter.get_item("unknown") is None
+
+        def allure_parameter(name, value):
+            from allure_commons.model2 import Parameter
+            return Parameter(name, value)
+        """,
+        plugins=(),
+        passed=1,
+    ).report
+    result = report["test_one"]
+    assert tree(result) == [{"outer": ["renamed"]}]
+    assert result["steps"][0]["steps"][0]["parameters"] == [{"name": "p", "value": "v"}]
+
+
+def test_attaching(run):
+    """Where the code runs, or to the test by its uuid, also from inside of a step."""
+    report = run(
+        """
+        import allure
+        from allure_commons.model2 import Attachment
+        from allure_commons.utils import uuid4
+
+        def test_one(request, tmp_path):
+            reporter = request.config.pluginmanager.get_plugin("allure_listener").allure_logger
+            test = reporter.get_test(None)
+            (tmp_path / "file.txt").write_text("from the file")
+            with allure.step("step"):
+                reporter.attach_data(uuid4(), "here", name="here")
+                reporter.attach_data(uuid4(), "there", "there", parent_uuid=test.uuid)
+                reporter.attach_file(uuid4(), tmp_path / "file.txt", "file", extension="txt")
+            test.attachments.append(Attachment("by others", "file-of-others.txt", "text/plain"))
+        """,
+        plugins=(),
+        passed=1,
+    ).report
+    result = report["test_one"]
+    assert tree(result) == [{"step": ["[here]", "[file]"]}, "[there]", "[by others]"]
+    assert report.body(result["steps"][0]["attachments"][1]) == "from the file"
+
+
+def test_steps_of_others(run):
+    """Started and stopped by uuid with an object of theirs, or put into the test's list."""
+    report = run(
+        """
+        import allure
+        from allure_commons.model2 import Parameter, StatusDetails, TestStepResult
+
+        def test_one(request):
+            reporter = request.config.pluginmanager.get_plugin("allure_listener").allure_logger
+            test = reporter.get_test(None)
+            reporter.start_step(test.uuid, "uuid", TestStepResult())
+            reporter.get_item("uuid").name = "scenario"
+            reporter.get_test("uuid").parameters.append(Parameter("p", "v"))
+            reporter.start_step("uuid", "below", TestStepResult(name="Given"))
+            with allure.step("of the test"):
+                pass
+            details = StatusDetails(message="no")
+            reporter.stop_step("below", status="failed", statusDetails=details, stop=1)
+            reporter.stop_step("uuid", status="passed")
+            reporter.stop_step("unknown")
+            inner = TestStepResult(name="inner", status="broken")
+            test.steps.append(TestStepResult(name="put", status="passed", steps=[inner]))
+        """,
+        plugins=(),
+        passed=1,
+    ).report
+    result = report["test_one"]
+    assert tree(result) == [
+        {"scenario": [{"failed: Given": ["of the test"]}]},
+        {"put": ["broken: inner"]},
+    ]
+    scenario = result["steps"][0]
+    assert scenario["parameters"] == [{"name": "p", "value": "v"}]
+    assert scenario["steps"][0]["statusDetails"]["message"] == "no"
+
+
+def test_tests_at_the_same_time(run):
+    """Each is asked for by what runs here, and changed by nobody else."""
+    report = run(
+        """
+        import asyncio
+        import pytest
+
+        both = asyncio.Barrier(2) if hasattr(asyncio, "Barrier") else None
+        pytestmark = pytest.mark.skipif(both is None, reason="asyncio has no Barrier")
+
+        async def rename(request, name):
+            await both.wait()
+            listener = request.config.pluginmanager.get_plugin("allure_listener")
+            listener.allure_logger.get_test(None).name = name
+            await both.wait()
+
+        @pytest.mark.asyncio_cooperative
+        async def test_one(request):
+            await rename(request, "first")
+
+        @pytest.mark.asyncio_cooperative
+        async def test_two(request):
+            await rename(request, "second")
+        """,
+        plugins=("asyncio-cooperative",),
+    ).report
+    names = {r["fullName"].partition("#")[2]: r["name"] for r in report.results}
+    if all(r["status"] == "skipped" for r in report.results):
+        pytest.skip("asyncio has no Barrier")
+    assert names == {"test_one": "first", "test_two": "second"}
+
+
+def test_without_a_test(run, pytester):
+    """Outside of tests there is none."""
+    conftest(
+        pytester,
+        """
+def pytest_sessionstart(session):
+    assert logger(session.config).get_test(None) is None
+    assert logger(session.config).get_last_item() is None
+""",
+    )
+    run("def test_one(): pass", plugins=(), passed=1)
+
+
+# -- by class and by import
+
+BY_CLASS = """
+import allure_commons
+from allure_pytest.listener import AllureListener
+
+def by_class(plugins):
+    return next(plugin for plugin in plugins if isinstance(plugin, AllureListener))
+
+def pytest_runtest_call(item):
+    plugins = dict(item.config.pluginmanager.list_name_plugin()).values()
+    by_class(plugins).allure_logger.get_test(None).labels.append(Label("by", "pytest"))
+    plugins = allure_commons.plugin_manager.get_plugins()
+    by_class(plugins).allure_logger.get_test(None).labels.append(Label("by", "allure"))
+    assert not isinstance(item, AllureListener)
+"""
+HIDDEN = """
+import importlib.machinery
+
+find_installed = importlib.machinery.PathFinder.find_spec
+
+def find(name, *args):
+    return None if name.startswith("allure_pytest") else find_installed(name, *args)
+
+importlib.machinery.PathFinder.find_spec = find
+"""
+
+
+@pytest.mark.parametrize(
+    "installed",
+    [pytest.param(True, marks=NEEDS_ALLURE_PYTEST), False],
+    ids=["installed", "not installed"],
+)
+def test_the_listener_is_found_by_its_class(run, pytester, installed):
+    """allure-pytest's own, or what stands for it where it is not installed."""
+    conftest(pytester, ("" if installed else HIDDEN) + BY_CLASS)
+    report = run("def test_one(): pass", plugins=(), passed=1).report
+    assert sorted(labels(report["test_one"])["by"]) == ["allure", "pytest"]
+
+
+UTILS = """
+import allure
+import allure_pytest
+from allure_pytest.utils import (
+    ALLURE_LABEL_MARK, allure_description, allure_full_name, allure_label, allure_labels,
+    allure_links, allure_name, allure_package, allure_title,
+    pytest_markers as markers,
+)
+
+def pytest_collection_modifyitems(items):
+    (item,) = items
+    item.add_marker(getattr(pytest.mark, ALLURE_LABEL_MARK)("7", label_type="layer"))
+    print(
+        allure_description(item), allure_full_name(item), allure_label(item, "story"),
+        sorted(allure_labels(item)), list(allure_links(item)), allure_name(item, {"a": 2}),
+        allure_package(item), allure_title(item), list(markers(item)),
+    )
+"""
+
+
+@NEEDS_ALLURE_PYTEST
+def test_its_functions_stand_in_for_those_of_allure_pytest(run, pytester):
+    """They give the same of an item."""
+
+    def printed(source):
+        conftest(pytester, source)
+        done = run(
+            """
+            import allure
+            import pytest
+
+            @allure.title("Title")
+            @allure.story("story")
+            @allure.link("https://example.test/", name="name")
+            @pytest.mark.slow
+            def test_one():
+                '''Docstring.'''
+            """,
+            "-s",
+            "--collect-only",
+            plugins=(),
+        )
+        (line,) = [row for row in done.outcome.outlines if "Docstring." in row]
+        return line
+
+    assert printed(HIDDEN + UTILS) == printed(UTILS)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["-p", "allure_pytest"],
+        ["-p", "allure_pytest.plugin"],
+        ["-p", "no:allure_pytest"],
+    ],
+    ids=" ".join,
+)
+@NEEDS_ALLURE_PYTEST
+@pytest.mark.parametrize("first", [True, False], ids=["first", "last"])
+def test_allure_pytest_is_named(pytester, run, options, first):
+    """Whether it is asked for or forbidden, and when: the report is ours, and others find it."""
+    pytester.makepyfile(
+        """
+        import allure
+
+        def test_one(request):
+            allure.attach("body")
+            assert request.config.pluginmanager.hasplugin("otel_allure")
+            print("found:", request.config.pluginmanager.hasplugin("allure_pytest"))
+        """
+    )
+    ours = ["-p", "otel_allure", "-p", "no:cacheprovider"]
+    arguments = [*options, *ours] if first else [*ours, *options]
+    done = pytester.runpytest_subprocess(*arguments, "--alluredir=results", "-s")
+    done.assert_outcomes(passed=1)
+    forbidden = "no:allure_pytest" in options
+    done.stdout.fnmatch_lines([f"*found: {not forbidden}*"])
+    from otel_allure.testing import Results
+
+    (result,) = Results(pytester.path / "results").results
+    assert result["attachments"][0]["type"] == "text/plain"  # allure-pytest gives none
