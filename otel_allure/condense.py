@@ -12,6 +12,7 @@ A folded step is a span too, marked as a step, so whoever reads the tree needs n
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
@@ -24,7 +25,7 @@ from otel_allure.presentation import Presentation
 from otel_allure.presentation.domain import as_text, first
 from otel_allure.settings import Settings
 from otel_allure.span_tree import SpanTree, by_start, kind_of
-from otel_allure.spans import Span
+from otel_allure.spans import Span, service_of
 from otel_allure.traces import is_test
 from otel_allure.waterfall import duration
 
@@ -40,7 +41,7 @@ class Condensed(NamedTuple):
         children: what is below each span.
         homes: for each span that is not shown, the one that is, in whose place or below which it
             would have been.
-        capped: number of spans left out below each span, because there are too many.
+        capped: number of steps left out below each span, because there are too many.
     """
 
     children: dict[int, list[Span]]
@@ -81,6 +82,9 @@ class _Condensing:
                     yield span, parent.span_id
                     todo.append(span)
 
+    def _title(self, span: Span) -> str:
+        return self.presentation.title(span, self.tree.by_id.get(span.parent_id or 0))
+
     def _failed(self, span: Span) -> bool:
         return span.status == "error" and self.presentation.outcome(span).status != PASSED
 
@@ -92,9 +96,10 @@ class _Condensing:
         todo, count = [span], 0
         while todo:
             hidden = todo.pop()
-            self.homes[hidden.span_id] = home
-            count += 1
-            todo += self.children.get(hidden.span_id, ())
+            if not is_test(hidden):
+                self.homes[hidden.span_id] = home
+                count += 1
+                todo += self.children.get(hidden.span_id, ())
         return count
 
     def last_homes(self) -> dict[int, int]:
@@ -136,10 +141,12 @@ class _Condensing:
     def fold(self) -> None:
         """Put equal spans together."""
         least = self.settings.fold
-        if not least or all(len(below) < least for below in self.children.values()):
+        walked = list(self._walk()) if least else []
+        parents = {parent_id for _, parent_id in walked}
+        if all(len(self.children[parent_id]) < least for parent_id in parents):
             return
-        remarkable = self._remarkable()
-        self.children = dict(self.children)
+        remarkable = self._remarkable(walked)
+        self.children = {parent_id: self.children[parent_id] for parent_id in parents}
         todo = [self.root.span_id]  # from above, as what is folded away is not folded itself
         while todo:
             parent_id = todo.pop()
@@ -148,13 +155,14 @@ class _Condensing:
                 below = sorted(self._folded(below, remarkable), key=by_start)
                 self.children[parent_id] = below
             for span in below:
-                kept = self.children[span.span_id] if c.FOLDED in span.attributes else [span]
+                is_group = c.FOLDED in span.attributes
+                kept = self.children.get(span.span_id, []) if is_group else [span]
                 todo += [each.span_id for each in kept if not is_test(each)]
 
-    def _remarkable(self) -> set[int]:
+    def _remarkable(self, walked: list[tuple[Span, int]]) -> set[int]:
         """Return the ids of the spans that must be seen, and of all that are above such ones."""
         found: set[int] = set()
-        for span, parent_id in reversed(list(self._walk())):
+        for span, parent_id in reversed(walked):
             if span.span_id in found or not _is_call(span) or self._failed(span):
                 found.update((span.span_id, parent_id))
         return found
@@ -178,7 +186,8 @@ class _Condensing:
         run = 0
         for span in spans:
             if _is_call(span):
-                likeness = (run, span.scope, span.kind, _pattern(self.presentation.title(span)))
+                title = _pattern(self._title(span))
+                likeness = (run, span.scope, service_of(span), span.kind, title)
                 runs.setdefault(likeness, []).append(span)
             else:
                 run += 1
@@ -216,8 +225,8 @@ class _Condensing:
     def _told_of(self, members: list[Span], kept: list[Span]) -> tuple[str, dict[str, str]]:
         """Return the title and the parameters of a group."""
         took = [self._took(span) for span in members]
-        title = self.presentation.title(members[0])
-        if any(self.presentation.title(span) != title for span in members):
+        title = self._title(members[0])
+        if any(self._title(span) != title for span in members):
             title = _pattern(title)
         title = f"{title} ×{len(members):,}, {duration(sum(took))}"
         told = {
@@ -276,17 +285,19 @@ class _Condensing:
         for _, _, (_, _, span_id) in sorted(calls):
             if room <= 0:
                 break
-            path = _path(span_id, parents, kept)
+            path = _path(span_id, parents, kept, room)
             if len(path) <= room:
                 kept.update(path)
                 room -= len(path)
         return kept
 
 
-def _path(span_id: int, parents: dict[int, int], kept: set[int]) -> list[int]:
-    """Return the span and those above it, below what is kept already."""
+def _path(
+    span_id: int, parents: dict[int, int], kept: set[int], most: float = math.inf
+) -> list[int]:
+    """Return the span and those above it, below what is kept already; one beyond `most` ends it."""
     path: list[int] = []
-    while span_id in parents and span_id not in kept:
+    while span_id in parents and span_id not in kept and len(path) <= most:
         path.append(span_id)
         span_id = parents[span_id]
     return path
@@ -294,7 +305,9 @@ def _path(span_id: int, parents: dict[int, int], kept: set[int]) -> list[int]:
 
 def _is_call(span: Span) -> bool:
     """Whether the span is from instrumentation, and holds nothing that an author has attached."""
-    return c.KIND not in span.attributes and c.ATTACHMENT_SOURCES not in span.attributes
+    return not (
+        c.KIND in span.attributes or c.ATTACHMENT_SOURCES in span.attributes or is_test(span)
+    )
 
 
 def _noise(settings: Settings) -> Callable[[Span], bool] | None:
@@ -306,7 +319,7 @@ def _noise(settings: Settings) -> Callable[[Span], bool] | None:
 
     def is_noise(span: Span) -> bool:
         return (
-            (span.end_ns is not None and span.end_ns - span.start_ns < least_ns)
+            (span.end_ns is not None and max(0, span.end_ns - span.start_ns) < least_ns)
             or span.kind in settings.ignore_kinds
             or any(fnmatchcase(span.scope, pattern) for pattern in settings.ignore_scopes)
             or any(fnmatchcase(span.name, pattern) for pattern in settings.ignore_names)

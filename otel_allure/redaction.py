@@ -51,9 +51,10 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 # A form is looked for at the places of a needle, which is a part of it: `str.find` passes over a
 # text some hundred times as fast as an expression does. Each is matched where its needle was found.
 
-_QUOTED = (
-    r"'{3}.*?(?:'{3}|$)|\"{3}.*?(?:\"{3}|$)|\\'[^']*?\\'|\\\"[^\"]*?\\\"|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
-    r"|\\?'(?:[^'\\\r\n]|\\.)*|\\?\"(?:[^\"\\\r\n]|\\.)*"  # one that was cut off
+_QUOTED = (  # as it is, or as it is within other quotes: \"...\"
+    r"(?P<triple>\\*['\"])(?P=triple){2}.*?(?:(?P=triple){3}|$)"
+    r"|(?P<quote>\\*['\"])(?:(?P=quote)|.*?[^\\](?P=quote))"
+    r"|\\*['\"][^\r\n]*"  # one that was cut off
 )
 _UNMASKED = r"(?![=>]?[ \t]*\*{4})"  # not again, as an unquoted mask would take in what is after it
 # In a traceback, `token = make_token()` and `password: str` are code.
@@ -74,7 +75,7 @@ _VALUE = (
 )
 _IS = r"(?:=>|[!=]=|=|:[ \t]*(?:str|bytes|SecretStr)[ \t]*=|:)"
 _NAMED = (
-    ("", _form(rf"\\?['\"]?\]?[ \t]*{_IS}{_VALUE}")),  # password=abc, "password": "abc"
+    ("", _form(rf"\\*['\"]?\]?[ \t]*{_IS}{_VALUE}")),  # password=abc, "password": "abc"
     ("-", _form(r"(?:[ \t]+|['\"],[ \t]*['\"])(?![-*])(?P<secret>[^\s'\"]+)")),  # --password abc
     ("<", _form(r"(?:\s[^<>]*)?>(?!\*{4}<)(?P<secret>[^<]+)(?=</)")),  # <password>abc</password>
 )
@@ -90,7 +91,7 @@ _NAME = re.compile(r"[\w.:\[\]-]+\Z", re.ASCII)
 _REST_OF_NAME = re.compile(r"[\w-]{0,40}", re.ASCII)
 
 _HEADER = _form(
-    r"(?<![a-z0-9])(?:authorization|cookie)\\?['\"]?[ \t]*[=:]"
+    r"(?<![a-z0-9])(?:authorization|cookie)\\*['\"]?[ \t]*[=:]"
     rf"{_UNMASKED}[ \t]*(?P<secret>{_QUOTED}|[^\r\n]+)"
 )
 _CREDENTIALS = _form(
@@ -139,7 +140,7 @@ _ISSUED = (
                 r"\w{10,}", "sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_"
             ),  # Stripe
             *_issued(r"[A-Za-z0-9]{20,}", "npm_", "hf_", "dop_v1_"),  # Hugging Face, DigitalOcean
-            *_issued(r"[\w-]{20,}", "dckr_pat_", "shpat_", "sntrys_", "lin_api_"),
+            *_issued(r"[\w-]{16,}", "dckr_pat_", "shpat_", "sntrys_", "lin_api_"),
         ),
     ),
     (
@@ -180,13 +181,12 @@ _ISSUED = (
 )
 """What issuers made to be told by its form, by a character without which there is none of them."""
 
-_QUERY_VALUE = re.compile(
-    r"(?:^|[?&;#])\s*(?P<name>[\w.%\[\]\-]+)=(?!\*{4})(?P<secret>[^&;#\s'\"]+)"
+_QUERY_NAME = re.compile(r"(?:^|[?&;#])\s*(?P<name>[\w.%\[\]\-]+)=(?!\*{4})")
+_QUERY_VALUE = re.compile(r"(?P<secret>[^&;#\s'\"]+)")
+_ANY_NAME = re.compile(
+    rf"(?<![\w.-])(?P<name>[\w.-]{{1,100}})\\*['\"]?[ \t]*(?:=>|==?|:){_UNMASKED}[ \t]*"
 )
-_ANY_NAMED = re.compile(
-    r"(?<![\w.-])(?P<name>[\w.-]{1,100})\\?['\"]?[ \t]*(?:=>|==?|:)"
-    rf"{_UNMASKED}[ \t]*(?P<secret>{_QUOTED}|[^\s;&]*[^\s;&,)}}\]])"
-)
+_ANY_VALUE = _form(rf"(?P<secret>{_QUOTED}|[^\s;&]*[^\s;&,)}}\]])")
 """Looked for only where the settings have names: those may be any."""
 
 _LITERAL = re.compile(
@@ -332,9 +332,9 @@ class Redaction:
                         end = max(end, found[1])
                     at = lowered.find(needle, end)
         if "=" in text:
-            self._find_sensitive(_QUERY_VALUE, text, places)
+            self._find_sensitive(_QUERY_NAME, _QUERY_VALUE, text, places)
         if self.settings.redact_names and ("=" in text or ":" in text):
-            self._find_sensitive(_ANY_NAMED, text, places)
+            self._find_sensitive(_ANY_NAME, _ANY_VALUE, text, places)
 
     def _after_name(self, text: str, end: int, is_enough: bool) -> _Place | None:
         """Return the place of the value after a name, of which a needle ends at `end`."""
@@ -358,9 +358,15 @@ class Redaction:
             return not _has_pattern(name, self.settings.redact_allow)
         return self.is_sensitive(name)
 
-    def _find_sensitive(self, form: re.Pattern[str], text: str, places: list[_Place]) -> None:
-        found = (match for match in form.finditer(text) if self.is_sensitive(match["name"]))
-        places += [match.span("secret") for match in found]
+    def _find_sensitive(
+        self, names: re.Pattern[str], values: re.Pattern[str], text: str, places: list[_Place]
+    ) -> None:
+        # Values are not passed over: the one of a name that is not sensitive may be a URL.
+        for name in names.finditer(text):
+            if self.is_sensitive(name["name"]):
+                value = values.match(text, name.end())
+                if value is not None:
+                    places.append(value.span("secret"))
 
     def sql(self, text: str) -> str:
         """Return a query as `text`; without its literals, if the settings want that."""

@@ -56,19 +56,7 @@ PATH = [
     "pytest_plugin",
     "cli",
 ]
-PURE = {
-    "conventions",
-    "spans",
-    "otlp",
-    "traces",
-    "to_results",
-    "presentation",
-    "redaction",
-    "settings",
-    "span_tree",
-    "tree",
-    "waterfall",
-}
+PURE = {"conventions", "tree", *PATH[PATH.index("settings") : PATH.index("to_results") + 1]}
 
 
 def imports(module: str, *, lazily: bool = False) -> set[str]:
