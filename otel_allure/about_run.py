@@ -106,20 +106,22 @@ def executor(environ: Mapping[str, str]) -> dict[str, Any] | None:
     ci = next((ci for ci in _CIS if environ.get(ci.mark)), None)
     if ci is None:
         return None
-    known = _Known(environ)
-    fields = {
-        "buildName": ci.build_name.format_map(known),
-        "buildUrl": ci.build_url.format_map(known),
-    }
     told: dict[str, Any] = {"name": ci.name, "type": ci.type, _MARK_FIELD: _OURS}
-    order = ci.build_order.format_map(known)
-    if order.isdigit():
+    order = _filled(ci.build_order, environ)
+    if order.isdecimal():
         told["buildOrder"] = int(order)
-    return told | {name: text for name, text in fields.items() if text.strip(" #")}
+    fields = {
+        "buildName": _filled(ci.build_name, environ),
+        "buildUrl": _filled(ci.build_url, environ),
+    }
+    return told | {name: text for name, text in fields.items() if text}
 
 
-class _Known(dict[str, str]):
-    def __missing__(self, name: str) -> str:
+def _filled(text: str, environ: Mapping[str, str]) -> str:
+    """Return `text` with the variables in place; empty if one of them is missing."""
+    try:
+        return text.format_map(environ)
+    except KeyError:
         return ""
 
 

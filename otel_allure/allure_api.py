@@ -139,7 +139,9 @@ class AllureApi:
         mode = as_string(getattr(mode, "value", mode) or "")
         for i, known in enumerate(test.parameters):
             if known.name == name:
-                test.parameters[i] = known._replace(value=represented(value))
+                test.parameters[i] = known._replace(
+                    value=represented(value), mode=mode or known.mode
+                )
                 return
         test.parameters.append(Parameter(name, represented(value), mode, bool(excluded)))
 

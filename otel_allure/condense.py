@@ -133,7 +133,7 @@ class _Condensing:
                     kept.append(span)
             if kept:
                 children[parent.span_id] = sorted(kept, key=by_start)
-                todo += kept
+                todo += (span for span in kept if not is_test(span))
         self.children = children
 
     # -- equal ones

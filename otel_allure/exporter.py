@@ -27,7 +27,6 @@ from otel_allure.from_sdk import from_sdk
 from otel_allure.processes import join_parent
 from otel_allure.report import Report
 
-
 LOGS_OUTSIDE = "Logs outside of traces"
 
 

@@ -176,7 +176,8 @@ class LogCapture:
         if extra is None:  # from stdlib, unless a handler of the user's passes on what loguru says
             extra = getattr(record, "extra", None)
             again = extra is not None and extra is here.extra
-            here.source, here.message = source, _message(record)
+            # What loguru has made is not on its way to loguru.
+            here.source, here.message = source, _message(record) if extra is None else None
             self._remember(int(record.created * 1e9), record.name)
         else:
             is_bridge = source == here.source or record.pathname == logging.__file__

@@ -73,11 +73,15 @@ _VALUE = (
     rf"{_UNMASKED}[ \t]*(?P<secret>{_QUOTED}|{_NO_VALUE}"
     r"(?!(?<= = )(?:await )?[a-z_][\w.]*(?:\(|\[['\"]))[^\s;&]*[^\s;&,)}\]])"
 )
-_IS = r"(?:=>|[!=]=|=|:[ \t]*(?:str|bytes|SecretStr)[ \t]*=|:)"
+_ANNOTATED = r":[ \t]*[\w.\[\], |]{1,60} = "
+_IS = rf"(?:=>|[!=]=|=|{_ANNOTATED}|(?!{_ANNOTATED}):)"
 _NAMED = (
     ("", _form(rf"\\*['\"]?\]?[ \t]*{_IS}{_VALUE}")),  # password=abc, "password": "abc"
     ("-", _form(r"(?:[ \t]+|['\"],[ \t]*['\"])(?![-*])(?P<secret>[^\s'\"]+)")),  # --password abc
-    ("<", _form(r"(?:\s[^<>]*)?>(?!\*{4}<)(?P<secret>[^<]+)(?=</)")),  # <password>abc</password>
+    (
+        "<",
+        _form(r"(?:\s[^<>]{0,200})?>(?!\*{4}<)(?P<secret>[^<]+)(?=</)"),
+    ),  # <password>abc</password>
 )
 """What comes after the name of a secret, by what the name begins with."""
 
@@ -190,7 +194,7 @@ _ANY_VALUE = _form(rf"(?P<secret>{_QUOTED}|[^\s;&]*[^\s;&,)}}\]])")
 """Looked for only where the settings have names: those may be any."""
 
 _LITERAL = re.compile(
-    r"(?P<tag>\$\w*\$)|\b[EeNnBbXxUu]&?'(?:[^'\\]|''|\\.)*(?:'|$)|'(?:[^'\\]|''|\\.)*(?:'|$)"
+    r"(?P<tag>\$\w*\$)|(?:\b[EeNnBbXxUu]&?)?'(?:[^'\\]|''|\\.)*(?:'|\\?\Z)"
     r"|(?<![\w$:@%.])-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b",
     re.DOTALL,
 )

@@ -80,9 +80,12 @@ def _expressions(text: str) -> tuple[str, ...]:
 
 def _choice(*choices: str) -> Callable[[str], str]:
     def choice(text: str) -> str:
-        if text not in choices:
+        word = text.strip().lower()
+        if word in _SWITCH and word not in choices:  # to YAML, on and off are true and false
+            word = "on" if _SWITCH[word] else "off"
+        if word not in choices:
             raise SettingsError(f"it is one of {', '.join(choices)}")
-        return text
+        return word
 
     return choice
 

@@ -279,6 +279,7 @@ def _iterated(
     running: RunningStep, generator: Generator[Any, Any, Any]
 ) -> Generator[Any, Any, Any]:
     """Iterate `generator`; the step is current while it runs, not while its caller does."""
+    __tracebackhide__ = True
     context, resume, value = running.context, generator.send, None
     try:
         while True:
@@ -309,6 +310,7 @@ def _async_generator(
 ) -> Callable[..., AsyncGenerator[Any, Any]]:
     @functools.wraps(function)
     async def async_generator_inner(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        __tracebackhide__ = True
         running, generator = call.start(args, kwargs), function(*args, **kwargs)
         context, resume, value = running.context, generator.asend, None
         try:

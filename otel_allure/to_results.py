@@ -78,8 +78,8 @@ def to_results(
     presentation = presentation.knowing(tree.by_id.values())
     translated = Translated([], [], [], {})
     places = _LogPlaces(logs)
+    its = _Translation(tree, presentation, translated.files, places)
     for root in tree.result_roots():
-        its = _Translation(tree, presentation, translated.files, places)
         result = its.test_result(root) if is_test(root) else its.root_result(root)
         container = TestResultContainer(uuid=_uuid(root, _ITS_CONTAINER), children=[result.uuid])
         its.fill(result, root, container)
@@ -132,7 +132,7 @@ _TRANSPARENT = (c.PHASE, c.CONTAINER)  # their content is shown where they are
 
 
 class _Translation:
-    """The making of one result, or of one container: what all of its steps need.
+    """The making of results, one after the other, or of one container: what all steps need.
 
     Args:
         tree: the trace.
@@ -156,6 +156,8 @@ class _Translation:
         self._condensed = Condensed(tree.children, {}, {})
         self._shown: list[Shown] = []
         self._documents = 0
+        self._whole_trace: Attachment | None = None
+        self._may_be_drawn = is_worth_a_picture(tree)
 
     # -- steps and fixtures
 
@@ -164,7 +166,7 @@ class _Translation:
         max_depth = self.presentation.settings.max_depth
         self._condensed = condense(root, self.tree, self.presentation)
         children_of = self._condensed.children
-        shown = self._shown
+        shown = self._shown = []
         steps: list[TestStepResult] = []
         self._logs.note(root, item)
         # Depth first with a stack of our own: the depth of a trace is up to others.
@@ -197,6 +199,7 @@ class _Translation:
                 if depth == max_depth:
                     below.name = f"{below.name} (deeper levels are shown flat, below this one)"
                 todo += [(child, holder, next_depth) for child in children]
+        self._logs.note_homes(self._condensed.homes)
         _tell_twins_apart(steps)
 
     def _step(self, span: Span) -> TestStepResult:
@@ -237,7 +240,7 @@ class _Translation:
             identity = item.historyId if isinstance(item, TestResult) else ""
             item.parameters += _parameters(span, self.presentation.redaction, identity)
         if span.span_id in self._condensed.capped:
-            count = f"{self._condensed.capped[span.span_id]:,} spans"
+            count = f"{self._condensed.capped[span.span_id]:,} steps"
             item.parameters.append(Parameter(name=LEFT_OUT, value=count, excluded=True))
         self._collect_attachments(span, item)
 
@@ -267,7 +270,7 @@ class _Translation:
 
     def _add_pictures(self, result: TestResult, root: Span) -> None:
         wanted = self.presentation.settings.waterfall
-        if wanted == "off" or not is_worth_a_picture(self.tree):
+        if wanted == "off" or not self._may_be_drawn:
             return
         drawn = list(pictures(root, self._shown, self.tree))
         result.attachments += [self._attachment(root, document) for document in drawn]
@@ -280,8 +283,10 @@ class _Translation:
         if self._condensed.capped:
             item.steps.append(self._more(root))
         if self._condensed.homes and self.presentation.settings.attach_trace:
-            document = whole_trace(self.tree.by_id.values(), self.presentation)
-            item.attachments.append(self._attachment(root, document))
+            if self._whole_trace is None:  # large, so all results of the trace share it
+                document = whole_trace(self.tree.by_id.values(), self.presentation)
+                self._whole_trace = self._attachment(root, document)
+            item.attachments.append(self._whole_trace)
 
     def _more(self, root: Span) -> TestStepResult:
         count = sum(self._condensed.capped.values())
@@ -294,11 +299,11 @@ class _Translation:
     def _add_links(self, result: TestResult, root: Span) -> None:
         """Add links to the trace, and to those that its spans are linked to."""
         links = [trace_link(root.trace_id, "Trace", self.presentation)]
-        if c.KIND in root.attributes and (self.tree.has_calls or links[0]):
+        if is_test(root) and (self.tree.has_calls or links[0]):
             value = f"{root.trace_id:032x}"
             result.parameters.append(Parameter(name="trace_id", value=value, excluded=True))
         seen = {root.trace_id}
-        for span, item, _ in self._shown:
+        for span, item, _ in (Shown(root, result, 0), *self._shown):
             for link in () if c.KIND in span.attributes else span.links:
                 if link.trace_id not in seen:
                     seen.add(link.trace_id)
@@ -414,6 +419,11 @@ class _LogPlaces:
         if self._logs:
             self._items[span.span_id] = item
             self._spans.setdefault(id(item), span)
+
+    def note_homes(self, homes: Mapping[int, int]) -> None:
+        """Note in whose place, or below which span, those would have been that are not shown."""
+        if self._logs:
+            self._items.update((span_id, self._items[home]) for span_id, home in homes.items())
 
     def attach(self, tree: SpanTree, presentation: Presentation, files: dict[str, str]) -> None:
         """Give each item one attachment with its log records, by time."""
@@ -550,16 +560,16 @@ def _md5(*texts: str) -> str:
 
 
 # What is made of a span beside its own result or container.
-_ITS_CONTAINER = 1 << 63
-_ITS_FILES = 1 << 62
-_ITS_LOG = 1 << 61
+_ITS_CONTAINER = 1
+_ITS_LOG = 2
+_ITS_FILES = 3  # and more
 
 
 def _uuid(span: Span, salt: int = 0) -> str:
     """Return the uuid of what is made of `span`: the same each time, so that files are replaced.
 
-    Trace ids are random, so are their results' uuids.
+    Trace ids are random, so are their results' uuids. Within a trace no two are equal.
     """
-    mixed = (span.span_id ^ salt) * 0x9E3779B97F4A7C15_F39CC0605CEDC835
+    mixed = (salt << 64 | span.span_id) * 0x9E3779B97F4A7C15_F39CC0605CEDC835
     digits = f"{(span.trace_id ^ mixed) & (1 << 128) - 1:032x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -108,6 +108,13 @@ def test_executors(kind, environ, expected):
     assert (found["type"], told) == (kind, expected)
 
 
+def test_what_lacks_a_variable_is_left_out():
+    environ = {"BITBUCKET_BUILD_NUMBER": "7", "BITBUCKET_REPO_SLUG": "shop"}
+    found = executor(environ)
+    assert found is not None
+    assert (found["buildName"], found.get("buildUrl")) == ("shop #7", None)
+
+
 def test_no_executor_on_a_desk():
     assert executor({"PATH": "/bin"}) is None
 

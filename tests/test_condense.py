@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,7 +19,7 @@ from otel_allure.presentation import Presentation
 from otel_allure.results_directory import plain
 from otel_allure.settings import Settings
 from otel_allure.span_tree import SpanTree
-from otel_allure.spans import Event, Span
+from otel_allure.spans import Event, Log, Span
 from otel_allure.testing import build_span, steps, tree
 from otel_allure.to_results import to_container, to_results
 
@@ -105,6 +106,15 @@ def test_what_is_not_folded(spans):
     assert len(list(steps(shown(spans)))) == len(spans)
 
 
+def test_calls_of_different_services_are_not_folded():
+    def served(span_id: int) -> Span:
+        resource = {"service.name": "shop" if span_id % 2 else "stock"}
+        return get(span_id, path="/a")._replace(kind="server", resource=resource)
+
+    names = [each["name"] for each in shown(map(served, range(11, 31)))["steps"]]
+    assert names == [f"GET /a → 200 ({s}) ×10, 10.0 ms" for s in ("shop", "stock")]
+
+
 def test_alternating_calls_fold_by_what_they_are():
     spans = [query(i) if i % 2 else get(i) for i in range(11, 51)]
     names = [each["name"] for each in shown(spans)["steps"]]
@@ -136,6 +146,19 @@ def test_calls_with_something_remarkable_below_are_kept(below):
     (group,) = shown([*(get(i) for i in range(11, 31)), below])["steps"]
     assert [each["start"] for each in group["steps"]] == [11, 20]
     assert len(group["steps"][1]["steps"]) == 1
+
+
+def test_what_folded_calls_logged_is_at_their_group():
+    logs = {i: [Log(TEST.trace_id, i, i, "INFO", "app", f"record {i}")] for i in (11, 15, 16)}
+    translated = to_results([TEST, *(query(i) for i in range(11, 31))], logs=logs)
+    (group,) = translated.results[0].steps
+    found = [
+        (each.name, re.findall(r"record \d+", translated.files[attachment.source]))
+        for each in (group, *group.steps)
+        for attachment in each.attachments
+        if attachment.name == "log"
+    ]
+    assert found == [(group.name, ["record 15", "record 16"]), ("SELECT orders", ["record 11"])]
 
 
 SEQUENCE = range(11, 31)
@@ -241,7 +264,7 @@ def test_the_authors_steps_are_never_left_out():
         "… 3 more",
     ]
     assert result["steps"][0]["parameters"] == [
-        {"name": "left out", "value": "3 spans", "excluded": True}
+        {"name": "left out", "value": "3 steps", "excluded": True}
     ]
 
 
@@ -268,6 +291,65 @@ def test_a_cap_in_a_wide_fixture():
     assert len(db.steps) == 14
     assert [each.name for each in rest.steps] == ["… 6 more"]
     assert [a.name for a in rest.attachments] == ["trace.json"]
+
+
+# -- tests within tests, as other producers may have them
+
+
+def others_test(span_id: int, parent_id: int) -> Span:
+    return build_span("a test", span_id, parent_id, attributes={"test.case.name": f"a {span_id}"})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"fold": 2}, {"max_steps": 3, "fold": 0}, {"min_duration_ms": 5}],
+    ids=["fold", "cap", "noise"],
+)
+def test_nested_tests_are_no_calls(settings):
+    """They are results of their own: neither folded nor counted nor moved into another's."""
+    spans = [TEST, *(span for i in range(2, 9) for span in (others_test(i, 1), step(i + 100, i)))]
+    spans += [build_span("above a test", 40, 1), others_test(41, 40), step(42, 41)]
+    spans += [build_span(f"call {word(i)}", i, 1) for i in range(30, 34)]
+    presentation = Presentation(Settings(waterfall="off", **settings))
+    outer, *inner = (plain(result) for result in to_results(spans, presentation).results)
+    assert all(len(each["steps"]) == 1 for each in inner)
+    names = [each["name"] for each in outer.get("steps", ())]
+    assert (
+        names
+        == {
+            "fold": [*(f"call {word(i)}" for i in range(30, 34)), "above a test"],
+            "max_steps": ["call da", "call db", "call dc", "… 2 more"],
+            "min_duration_ms": [],
+        }[next(iter(settings))]
+    )
+
+
+def session_of_tests(count: int) -> list[Span]:
+    """Return a trace with many tests, each with calls that fold."""
+    root = build_span("session", 1)
+    tests = [others_test(i * 100, 1) for i in range(1, count + 1)]
+    return [
+        root,
+        *tests,
+        *(get(test.span_id + i, test.span_id) for test in tests for i in range(1, 21)),
+    ]
+
+
+def test_the_trace_is_written_once_for_all_of_its_tests():
+    translated = to_results(session_of_tests(5), Presentation(Settings(waterfall="off")))
+    found = [a for result in translated.results for a in result.attachments]
+    sources = [a.source for a in found if a.name == "trace.json"]
+    assert len(sources) == 5
+    assert len(set(sources)) == 1
+    assert sum("resourceSpans" in body for body in translated.files.values()) == 1
+
+
+def test_files_of_spans_with_consecutive_ids_are_apart():
+    """Some tests, and some generators of ids, count."""
+    spans = [TEST, *(query(i, sql=f"SELECT 1 FROM {word(i)}") for i in range(2, 300))]
+    (result,) = to_results(spans, Presentation(Settings(waterfall="off"))).results
+    sources = [a.source for each in (result, *all_steps(result)) for a in each.attachments]
+    assert (len(sources), len(set(sources))) == (298, 298)
 
 
 # -- the whole trace
@@ -353,9 +435,9 @@ class Counting(Presentation):
 
     looks = 0
 
-    def title(self, span: Span) -> str:
+    def title(self, span: Span, above: Span | None = None) -> str:
         self.looks += 1
-        return super().title(span)
+        return super().title(span, above)
 
     def outcome(self, span: Span) -> Any:
         self.looks += 1

@@ -164,6 +164,21 @@ def test_links_to_linked_traces():
     ]
 
 
+def test_links_of_a_root():
+    """A consumer has links to those that produced what it works on."""
+    consumer = call(2)._replace(parent_id=None, links=[Link(OTHER, 5)])
+    settings = Settings(trace_url_pattern="https://x/{trace_id}")
+    assert links(to_results([consumer], Presentation(settings)))[1:] == [
+        ("trace", "Trace linked from call 2", f"https://x/{OTHER:032x}")
+    ]
+
+
+def test_the_id_of_the_trace_at_tests_of_others():
+    test = the_test()._replace(attributes={"test.case.name": "test"})
+    (result,) = to_results([test, call(2)]).results
+    assert [p.excluded for p in result.parameters if p.name == "trace_id"] == [True]
+
+
 @pytest.mark.parametrize(
     ("spans", "settings", "expected"),
     [

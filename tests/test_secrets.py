@@ -119,7 +119,7 @@ _FORMS = {
     "Docker": "dckr" + "_pat_{}",
     "Vault": "hv" + "s.{}",
     "private key": "-----BEGIN RSA PRIVATE" + " KEY-----\n{}\n{}\n-----END RSA PRIVATE KEY-----",
-    "OpenSSH key": "-----BEGIN OPENSSH PRIVATE" + " KEY-----\n{}\n-----END OPENSSH PRIVATE KEY-----",
+    "OpenSSH key": "-----BEGIN OPENSSH PRIVATE" + " KEY-----\n{}\n-----END",
     # assignments
     "JSON": '{"user": "bob", "password": "{}"}',
     "JSON in JSON": '{\\"client_secret\\": \\"{}\\", \\"a\\": 1}',
@@ -181,7 +181,9 @@ def check(directory: Path, redact: bool) -> None:
     """Look for the secrets in all files: there are none, or all if they are not masked."""
     files = {path: contents(path) for path in directory.rglob("*") if path.is_file()}
     found = {
-        kind.name: sorted({path.suffix for path, data in files.items() if kind.secret.encode() in data})
+        kind.name: sorted(
+            {path.suffix for path, data in files.items() if kind.secret.encode() in data}
+        )
         for kind in KINDS
     }
     if redact:
@@ -219,11 +221,6 @@ def test_spans(redact, tmp_path):
 
 
 def _spans_below(tracer: trace.Tracer, text: str) -> None:
-    for _ in range(15):  # folded
-        with tracer.start_as_current_span(f"again {text}"):
-            pass
-    for number in range(40):  # too many
-        tracer.start_span(f"capped {chr(65 + number)} {text}", attributes={"note": text}).end()
     http = {
         "http.request.method": "POST",
         "url.full": f"https://example.com/{text}",
@@ -245,8 +242,16 @@ def _spans_below(tracer: trace.Tracer, text: str) -> None:
         "rpc.grpc.status_code": 2,
     }  # fmt: skip
     tracer.start_span("rpc", kind=SpanKind.CLIENT, attributes=others).end()
-    said = {"gen_ai.operation.name": "chat", "gen_ai.input.messages": json.dumps([{"content": text}])}
+    said = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.input.messages": json.dumps([{"content": text}]),
+    }
     tracer.start_span("chat", kind=SpanKind.CLIENT, attributes=said).end()
+    for _ in range(15):  # folded
+        with tracer.start_as_current_span(f"again {text}"):
+            pass
+    for number in range(40):  # too many
+        tracer.start_span(f"capped {chr(65 + number)} {text}", attributes={"note": text}).end()
 
 
 SUITE = """
@@ -410,8 +415,9 @@ def test_masked_parameters_tell_tests_apart(run):
 
         @pytest.mark.parametrize("number", [1, 2])
         def test_mode(number):
-            allure.dynamic.parameter("number", f"raw-value-{number}", mode=allure.parameter_mode.MASKED)
-            allure.dynamic.parameter("code", f"hide-value-{number}", mode=allure.parameter_mode.HIDDEN)
+            mode = allure.parameter_mode
+            allure.dynamic.parameter("number", f"raw-value-{number}", mode=mode.MASKED)
+            allure.dynamic.parameter("code", f"hide-value-{number}", mode=mode.HIDDEN)
     """
 
     def identities(done):
@@ -424,7 +430,7 @@ def test_masked_parameters_tell_tests_apart(run):
     found = identities(first)
     assert len(set(found)) == 8
     text = everything_in(first.report.directory)
-    for secret in ("first-one", "word]", ":one@", "hide-value"):
+    for secret in ("first-one", "word]", ":one@", "raw-value", "hide-value"):
         assert secret not in text, secret
     assert identities(run(None, "--clean-alluredir", passed=8)) == found  # also the next day
 

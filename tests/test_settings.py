@@ -16,6 +16,9 @@ GIVEN = [
     ("attach_http", "No", False),
     ("redact_sql", "1", True),
     ("span_parameters", "all", "all"),
+    ("waterfall", " Attachment", "attachment"),
+    ("waterfall", False, "off"),  # as YAML reads `off`
+    ("waterfall", True, "on"),
     ("span_errors", "5xx, 4xx", ("5xx", "4xx")),
     ("max_steps", "0", 0),
     ("min_duration_ms", "0.5", 0.5),

@@ -20,7 +20,7 @@ def is_async(function: object) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
-Place = Callable[[bool], AbstractContextManager[None]]
+Place = Callable[[bool], AbstractContextManager[object]]
 """Makes current what belongs to a function that is resumed; told whether for the first time."""
 
 

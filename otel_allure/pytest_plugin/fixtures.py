@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+import pluggy
 import pytest
 from opentelemetry.context import Context
 from opentelemetry.trace import Link
@@ -75,7 +76,7 @@ class FixtureLife:
             self.container.end(self._torn_down_ns)
 
     @contextmanager
-    def part(self, phase: str, name: str) -> Iterator[None]:
+    def part(self, phase: str, name: str) -> Iterator[Scope]:
         """Run the block as the fixture's `before` or one of its `after`s."""
         __tracebackhide__ = True
         parent = self._parent_context()
@@ -86,7 +87,7 @@ class FixtureLife:
         self.context, self._in_part = scope.context, True
         scope.enter()
         try:
-            yield
+            yield scope
         except BaseException as error:
             scope.outcome = outcome_of(error)
             raise
@@ -95,7 +96,7 @@ class FixtureLife:
             scope.leave()
             scope.end()
 
-    def resumed(self, first: bool) -> AbstractContextManager[None]:
+    def resumed(self, first: bool) -> AbstractContextManager[object]:
         """Return what is current while the fixture's coroutine runs, from its first step on.
 
         pytest-trio runs both halves of a fixture around the test's body, out of our hooks' sight:
@@ -141,9 +142,8 @@ class Fixtures:
 
     def set_up(
         self, fixturedef: pytest.FixtureDef[Any], test: TestScope | None
-    ) -> Generator[None, Any, Any]:
+    ) -> Generator[None, pluggy.Result[Any], None]:
         """Record a fixture's set-up around the `yield`, and see to its finalizers."""
-        __tracebackhide__ = True
         name = getattr(fixturedef.func, metadata.TITLE_ATTRIBUTE, None) or fixturedef.argname
         life = self._lives[fixturedef] = FixtureLife(
             name, self._recorder, test, self._container(fixturedef, name, test)
@@ -154,11 +154,11 @@ class Fixtures:
         finalizers = fixturedef._finalizers  # there is no public way to name or time them
         before = len(finalizers)
         try:
-            with life.part("before", name):
-                return (yield)
-        except BaseException:
-            life.failed = True
-            raise
+            with life.part("before", name) as scope:
+                error = (yield).exception
+                if error is not None:
+                    life.failed = True
+                    scope.outcome = outcome_of(error)
         finally:
             _set_function(fixturedef, function)
             for index, finalizer in enumerate(finalizers[before:]):

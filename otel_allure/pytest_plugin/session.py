@@ -17,6 +17,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pluggy
 import pytest
 from _pytest import python as pytest_python
 from allure_commons.types import AttachmentType
@@ -362,22 +363,22 @@ class AllureListener(stand_in.AllureListener):
             if last is not None:
                 self.finish(last)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
+    # Around what may raise in code of pytest's, wrappers are of pluggy's old kind: those of the new
+    # one are in the traceback, and pytest drops a traceback of which it hides every frame.
+    # pytest-asyncio-concurrent enters only the new kind around its calls.
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_setup(
+        self, item: pytest.Item
+    ) -> Generator[None, pluggy.Result[object], None]:
         """Record the set-up; then the fixtures are known."""
-        __tracebackhide__ = True
         running = self.open(item)
         if running.process_id != os.getpid():
             self._adopt(running)
-        complete = False
-        try:
-            with self._phase(running, "setup"):
-                result = yield
-            complete = True
-            return result
-        finally:
-            self._note_fixtures(running, complete)
-            running.identify(self.problems)
+        with self._phase(running, "setup"):
+            outcome = yield
+        self._note_fixtures(running, complete=outcome.exception is None)
+        running.identify(self.problems)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -394,12 +395,11 @@ class AllureListener(stand_in.AllureListener):
         finally:
             self._note_fixtures(running, complete=True)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, Any]:
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, None]:
         """Record the tear-down."""
-        __tracebackhide__ = True
         with self._phase(self.open(item), "teardown"):
-            return (yield)
+            yield
 
     def _adopt(self, running: RunningTest) -> None:
         """Take over a test that was opened before this process was forked to run it.
@@ -425,19 +425,17 @@ class AllureListener(stand_in.AllureListener):
             for life in self._fixtures.used_by(running.item, complete):
                 running.use(life)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, Any, None]:
         """Make the call current inside of a coroutine; see `coroutines`."""
-        __tracebackhide__ = True
         function = pyfuncitem.obj
         if not is_async(function):
-            return (yield)
+            yield
+            return
         test = self.open(pyfuncitem).scope
         pyfuncitem.obj = in_place(function, lambda first: attached(test.live.context))
-        try:
-            return (yield)
-        finally:
-            pyfuncitem.obj = function
+        yield
+        pyfuncitem.obj = function
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logfinish(self, nodeid: str) -> Generator[None, Any, Any]:
@@ -594,18 +592,18 @@ class AllureListener(stand_in.AllureListener):
 
     # -- fixtures
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: Any
-    ) -> Generator[None, Any, Any]:
+    ) -> Generator[None, pluggy.Result[Any], None]:
         """Record a fixture's set-up; what plugins make up to pass values on is none."""
-        __tracebackhide__ = True
         if fixturedef.func is _DIRECT_PARAMETER or fixturedef.argname.startswith(_NO_FIXTURES):
-            return (yield)
+            yield
+            return
         item = getattr(request, "_pyfuncitem", None)
         running = self.running_at(item) if item is not None else None
         test = running.scope if running is not None else None
-        return (yield from self._fixtures.set_up(fixturedef, test))
+        yield from self._fixtures.set_up(fixturedef, test)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_post_finalizer(
