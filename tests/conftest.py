@@ -65,6 +65,8 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[
         options = [f"--alluredir={directory}"] if alluredir else []
         for plugin in ("otel_allure", *plugins):
             options += ["-p", plugin]
+        if "asyncio-cooperative" in plugins:  # what it prints would be in the tests' stderr
+            monkeypatch.setenv("PYTHONWARNINGS", "ignore::DeprecationWarning")
         if "asyncio" in plugins:
             options += ["-o", "asyncio_mode=auto"]
             options += ["-o", "asyncio_default_fixture_loop_scope=function"]
