@@ -68,6 +68,8 @@ FOLDED: Final = "allure.folded"
 TEST_CASE_NAME: Final = "test.case.name"
 TEST_CASE_RESULT_STATUS: Final = "test.case.result.status"
 PYTEST_SPAN_TYPE: Final = "pytest.span_type"
+PYTEST_OPENTELEMETRY: Final = "pytest-opentelemetry"
+"""Instrumentation scope of a plugin that makes spans of tests, too."""
 PYTEST_NODE_ID: Final = "pytest.nodeid"
 
 VARIABLE_PREFIX: Final = "OTEL_EXPORTER_ALLURE_"

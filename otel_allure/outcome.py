@@ -56,7 +56,10 @@ def status_of(exception: BaseException) -> str:
         statuses = {status_of(each) for each in inner}
         failures = statuses - {SKIPPED} or statuses
         return failures.pop() if len(failures) == 1 else BROKEN
-    if isinstance(exception, AssertionError):
+    doctest = sys.modules.get("doctest")
+    if isinstance(exception, AssertionError) or (
+        doctest is not None and isinstance(exception, doctest.DocTestFailure)
+    ):
         return FAILED
     outcomes = sys.modules.get("_pytest.outcomes")  # no pytest, none of its exceptions
     if outcomes is not None:

@@ -14,6 +14,7 @@ from typing import Any
 import allure_commons
 
 from otel_allure import about_run
+from otel_allure import conventions as c
 from otel_allure.presentation import Presentation
 from otel_allure.problems import Problems
 from otel_allure.redaction import Redaction, secrets_in
@@ -24,7 +25,7 @@ from otel_allure.results_directory import (
 )
 from otel_allure.settings import DEFAULTS, Settings
 from otel_allure.span_tree import is_container, is_session
-from otel_allure.spans import Log, Record, service_of, span_key
+from otel_allure.spans import Log, Record, Span, service_of, span_key
 from otel_allure.to_results import Translated, to_container, to_results
 from otel_allure.traces import WAITING, Trace, Traces
 
@@ -102,11 +103,14 @@ class Report:
 
     def add(self, records: Iterable[Record]) -> None:
         """Take ended spans and log records in and write what is finished."""
-        records = list(records)
+        records = self._taken(records)
         if self.redirect is not None and self.redirect(records):
             return
         with self._reentrant:
             self._write_all(self._traces.add(records))
+
+    def _taken(self, records: Iterable[Record]) -> list[Record]:
+        return list(map(_frame_of_test, records) if self.only_tests else records)
 
     def take_logs(self, trace_id: int, span_ids: Iterable[int]) -> list[Log]:
         """Give away the log records of spans, by time: somebody else shows them."""
@@ -115,7 +119,7 @@ class Report:
 
     def settle(self, unfinished: Iterable[Record] = ()) -> None:
         """Write everything that is known, with the spans that have not ended."""
-        unfinished = list(unfinished)
+        unfinished = self._taken(unfinished)
         if self.redirect is not None and self.redirect(unfinished):
             return
         with self._reentrant:
@@ -262,6 +266,16 @@ class Report:
                 getattr(self.directory, hook)(**arguments)
             others = [directory for directory in ours if directory is not self.directory]
             manager.subset_hook_caller(hook, others)(**arguments)
+
+
+def _frame_of_test(record: Record) -> Record:
+    """Return a span by which another plugin tells of the same tests as a frame around its content.
+
+    pytest-opentelemetry marks each phase of a test as a test.
+    """
+    if isinstance(record, Span) and record.scope == c.PYTEST_OPENTELEMETRY:
+        return record._replace(attributes={c.KIND: c.PHASE})
+    return record
 
 
 def _container_key(trace: Trace) -> _Key | None:

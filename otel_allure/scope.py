@@ -28,7 +28,7 @@ from opentelemetry.trace import StatusCode
 from opentelemetry.trace.propagation import _SPAN_KEY  # `set_span_in_context` copies once more
 
 from otel_allure import conventions as c
-from otel_allure.clock import catch_up, now_ns
+from otel_allure.clock import now_ns
 from otel_allure.outcome import BROKEN, FAILED, OK
 
 if TYPE_CHECKING:
@@ -199,7 +199,6 @@ class TestScope(Scope):
 
     def __init__(self, title: str, span: Span, before: Context) -> None:
         super().__init__(c.TEST, title, span, before)
-        catch_up()
         self.test = self
         self.first_title = title
         self.phase: Scope | None = None

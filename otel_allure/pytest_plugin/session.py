@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -29,9 +30,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from otel_allure import __version__, allure_api
 from otel_allure import conventions as c
 from otel_allure import recorder as recorders
-from otel_allure.clock import now_ns
+from otel_allure.clock import catch_up, now_ns
 from otel_allure.exporter import AllureSpanProcessor
-from otel_allure.outcome import BROKEN, FAILED, PASSED, SKIPPED, Outcome, message_of
+from otel_allure.outcome import BROKEN, FAILED, PASSED, SKIPPED, Outcome, message_of, status_of
 from otel_allure.problems import Problems
 from otel_allure.processes import WayHome, follow_processes
 from otel_allure.provider import SessionProvider
@@ -165,7 +166,7 @@ class AllureListener(stand_in.AllureListener):
             settings=options.read_settings(config),
         )
         self.problems = self.report.problems
-        self._ended: list[RecordingSpan] = []
+        self._ended: deque[RecordingSpan] = deque()
         self._spool = Spool(self._become_child)
         self._process_start_ns = 0
         self._processor = AllureSpanProcessor(report=self.report)
@@ -227,7 +228,9 @@ class AllureListener(stand_in.AllureListener):
             if self.allure_logger.is_used:
                 self.allure_logger.take_back()
                 self.allure_logger.forget_ended()
-            ended, self._ended = self._ended, []
+            ended: list[RecordingSpan] = []
+            while self._ended:  # from the front, as another thread may append meanwhile
+                ended.append(self._ended.popleft())
             self.report.add([*self._logs.take(), *(span.record() for span in ended)])
 
     def _unwritten(self) -> list[RecordingSpan]:
@@ -237,7 +240,7 @@ class AllureListener(stand_in.AllureListener):
     def _become_child(self) -> None:
         """Leave the report to the process that this one was forked from."""
         self._process_start_ns = now_ns()
-        self._ended = []
+        self._ended = deque()
         self._adopted = []
         self.recorder.owns_test = False
         self._logs.forget()
@@ -313,7 +316,7 @@ class AllureListener(stand_in.AllureListener):
             self.worker_output["otel_allure_problems"] = list(self.problems.first.items())
             self.worker_output["otel_allure_services"] = self.report.services
             self.worker_output["otel_allure_masked"] = self.report.masked
-            if not hasattr(self.config, "workerinput"):
+            if not hasattr(self.config, "workerinput") and not self.config.option.collectonly:
                 versions = {"pytest": pytest.__version__, "otel-allure": __version__}
                 self.report.write_about_run(versions)
 
@@ -323,6 +326,7 @@ class AllureListener(stand_in.AllureListener):
         """Return the running attempt at `item`; the first to ask opens it."""
         running = self.running_at(item)
         if running is None:
+            catch_up()
             span = self.provider.tracer().start_span(
                 item.name, Context(), links=self._session_links, start_time=now_ns()
             )
@@ -655,8 +659,8 @@ def _outcome(report: pytest.TestReport, call: pytest.CallInfo[None]) -> Outcome:
     if xfail is not None:
         message = f"XFAIL {xfail}".rstrip() + f"\n\n{message}"
     status: str = report.outcome
-    if status != SKIPPED and not _is_failure(call.excinfo.value):
-        status = BROKEN
+    if status != SKIPPED:
+        status = FAILED if status_of(call.excinfo.value) == FAILED else BROKEN
     return Outcome(status, message, report.longreprtext)
 
 
@@ -669,15 +673,6 @@ def _outcome_of_report(report: pytest.TestReport) -> Outcome:
         return Outcome(report.outcome, message)
     is_failure = (message or "").startswith(("AssertionError", "assert ", "Failed"))
     return Outcome(FAILED if is_failure else BROKEN, message, text)
-
-
-def _is_failure(exception: BaseException) -> bool:
-    """Whether a check has failed, rather than the test itself."""
-    if isinstance(exception, (AssertionError, pytest.fail.Exception)):
-        return True
-    import doctest
-
-    return isinstance(exception, doctest.DocTestFailure)
 
 
 def _counts(when: str | None, status: str, known: Outcome | None) -> bool:

@@ -50,6 +50,10 @@ class AllureListener:
         installed = sys.modules.get("allure_pytest.listener")
         return getattr(installed, "AllureListener", type(self))
 
+    def __dir__(self) -> list[str]:
+        """The names by which pytest finds the hooks: without this, those of the other class."""
+        return sorted({*dir(type(self)), *vars(self)})
+
 
 # -- its modules, where it is not installed
 

@@ -228,15 +228,10 @@ DIFFERENCES = [
     ),
     Difference(
         title="Attachments that cannot be written",
-        theirs="The test fails: a missing file, None, a number",
-        ours="Objects are attached as text; a missing file is told in the terminal summary",
+        theirs="The test fails: None, a number",
+        ours="Objects are attached as text",
         why="A report changes no outcome",
-        where={
-            "main": (
-                "test_(a_number|none) /(status|message|trace|attachments/.*)$",
-                "test_file_is_missing /(status|message|trace|steps/.*)$",
-            )
-        },
+        where={"main": ("test_(a_number|none) /(status|message|trace|attachments/.*)$",)},
     ),
     Difference(
         title="Outcomes of the run",
@@ -294,6 +289,14 @@ DIFFERENCES = [
         check=lambda theirs, ours: ours.startswith("****"),
     ),
     Difference(
+        title="The mode of a parameter that is given by `parametrize`, too",
+        theirs="`allure.dynamic.parameter(..., mode=...)` changes its value only",
+        ours="And its mode",
+        why="Who says that it is secret, means it",
+        where={"main": (r"test_mode_of_a_known_parameter\[.* /parameters/given/(value|mode)$",)},
+        check=lambda theirs, ours: ours in ("masked", "hidden") or ours.startswith("****"),
+    ),
+    Difference(
         title="Parameters named like a secret",
         theirs="As they are",
         ours="`****`, in the test's name too",
@@ -304,14 +307,6 @@ DIFFERENCES = [
                 r"test_parameter_named_like_a_secret.* /name$",
             )
         },
-        check=lambda theirs, ours: "****" in ours,
-    ),
-    Difference(
-        title="pytest's name for an empty parameter set",
-        theirs="`<NotSetType.token: 0>`",
-        ours="Taken for a secret",
-        why=GAP,
-        where={"main": (r"test_empty_set\[.* /parameters/x/value$",)},
         check=lambda theirs, ours: "****" in ours,
     ),
     Difference(
@@ -351,13 +346,6 @@ DIFFERENCES = [
         why="The report says what it was made with, and groups failures",
         where={"async": ("run /other files/(environment.properties|categories.json)$",)},
         check=lambda theirs, ours: theirs is None,
-    ),
-    Difference(
-        title="Failing generators in steps",
-        theirs="",
-        ours="pytest's trace has a line of the plugin",
-        why=GAP,
-        where={"main": ("test_failing_generator /trace$",)},
     ),
     Difference(
         title="Steps of a generator that is closed early",
@@ -450,27 +438,6 @@ DIFFERENCES = [
                 "test_outside#test_(one|two) $",
                 "run /attachments/while nothing runs$",
                 "run /(exit code|outcomes)$",
-            )
-        },
-    ),
-    Difference(
-        title="Hooks of fixtures for other listeners",
-        theirs="`start_fixture` and `stop_fixture` of allure_commons are called for finalizers",
-        ours="They are not",
-        why=GAP,
-        where={"listener": ("run /other files/listener.json$",)},
-        check=lambda theirs, ours: _events(theirs) == _events(ours),
-    ),
-    Difference(
-        title="Traces of errors in pytest's own code",
-        theirs="As without the plugin",
-        ours='"All traceback entries are hidden"',
-        why=GAP,
-        where={
-            "main": (
-                "test_xfail_not_run.* /trace$",
-                "test_fixture_with(out_yield|_two_yields) /trace$",
-                "test_two_errors_after /trace$",
             )
         },
     ),
