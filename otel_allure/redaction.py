@@ -57,9 +57,9 @@ _QUOTED = (  # as it is, or as it is within other quotes: \"...\"
     r"|\\*['\"][^\r\n]*"  # one that was cut off
 )
 _UNMASKED = r"(?![=>]?[ \t]*\*{4})"  # not again, as an unquoted mask would take in what is after it
-# In a traceback, `token = make_token()` and `password: str` are code.
+# In a traceback, `token = make_token()` and `password: str` are code; `<Kind.token: 0>` is an enum.
 _NO_VALUE = (
-    r"(?!(?:None|null|nil|true|false|str|bytes|string|int|bool|Any|SecretStr)\b(?!['\"])(?=\W|$))"
+    r"(?!\d+>)(?!(?:None|null|nil|true|false|str|bytes|string|int|bool|Any|SecretStr)\b(?!['\"])(?=\W|$))"
 )
 
 

@@ -539,3 +539,24 @@ def test_allure_pytest_is_named(pytester, run, options, first):
 
     (result,) = Results(pytester.path / "results").results
     assert result["attachments"][0]["type"] == "text/plain"  # allure-pytest gives none
+
+
+@pytest.mark.skipif(pytest.version_tuple < (9,), reason="this pytest has no subtests")
+@pytest.mark.parametrize(
+    "installed",
+    [pytest.param(True, marks=NEEDS_ALLURE_PYTEST), False],
+    ids=["installed", "not installed"],
+)
+def test_its_class_is_imported_before_the_listener_is_registered(run, pytester, installed):
+    """By another plugin: pytest finds all of the listener's hooks all the same."""
+    early = "from allure_pytest.listener import AllureListener"
+    pytester.makepyfile(early=early if installed else HIDDEN + early)
+    pytester.syspathinsert()
+    source = """
+        def test_one(subtests):
+            with subtests.test("inside"):
+                pass
+        """
+    report = run(source, "-p", "early", plugins=()).report
+    (result,) = report.results
+    assert [step["name"] for step in result["steps"]] == ["inside"]

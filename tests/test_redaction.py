@@ -210,6 +210,7 @@ def test_secrets_that_can_be_told_by_their_form(text, expected):
         "bearer authentication is required",
         "the password was wrong",
         "no such token",
+        "<Kind.token: 0>",
         "12:30:45",
         "a.b.c eyJ not one",
         "File 'x.py', line 3, in sign_in",

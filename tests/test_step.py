@@ -30,7 +30,7 @@ from otel_allure.testing import Results, steps, tree
 from otel_allure.tracer import RecordingTracer
 
 # What there is, no more and no less.
-PLAIN = Settings(waterfall=False, attach_trace=False, max_steps=0, fold=0)
+PLAIN = Settings(waterfall="off", attach_trace=False, max_steps=0, fold=0)
 
 
 class Recording:

@@ -22,6 +22,7 @@ from otel_allure.clock import now_ns
 from otel_allure.outcome import outcome_of
 from otel_allure.pytest_plugin import metadata
 from otel_allure.pytest_plugin.coroutines import in_place, is_async
+from otel_allure.pytest_plugin.tracebacks import hidden
 from otel_allure.recorder import Recorder
 from otel_allure.scope import Scope, TestScope, attached
 from otel_allure.to_results import _ITS_CONTAINER, _uuid
@@ -78,7 +79,7 @@ class FixtureLife:
     @contextmanager
     def part(self, phase: str, name: str) -> Iterator[Scope]:
         """Run the block as the fixture's `before` or one of its `after`s."""
-        __tracebackhide__ = True
+        __tracebackhide__ = hidden
         parent = self._parent_context()
         span = self._recorder.tracer.start_span(name, parent, start_time=now_ns())
         scope = Scope(c.FIXTURE, name, span, parent)
@@ -122,7 +123,7 @@ class FixtureLife:
         name = f"{self.name}::{getattr(finalizer, '__name__', index)}"
 
         def recorded() -> object:
-            __tracebackhide__ = True
+            __tracebackhide__ = hidden
             with self.part("after", name):
                 if not allure_api.has_fixture_listeners():
                     return finalizer()

@@ -42,6 +42,7 @@ from otel_allure.pytest_plugin.comparisons import Comparison, comparison
 from otel_allure.pytest_plugin.coroutines import in_place, is_async
 from otel_allure.pytest_plugin.fixtures import FixtureLife, Fixtures
 from otel_allure.pytest_plugin.reporter import Cache, Reporter
+from otel_allure.pytest_plugin.tracebacks import hidden
 from otel_allure.redaction import Redaction
 from otel_allure.report import Report
 from otel_allure.results_directory import as_string
@@ -387,7 +388,7 @@ class AllureListener(stand_in.AllureListener):
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Record the call, whose time is the test's."""
-        __tracebackhide__ = True
+        __tracebackhide__ = hidden
         running = self.open(item)
         try:
             with self._phase(running, "call"):
@@ -416,7 +417,7 @@ class AllureListener(stand_in.AllureListener):
 
     @contextmanager
     def _phase(self, running: RunningTest, name: str) -> Iterator[None]:
-        __tracebackhide__ = True
+        __tracebackhide__ = hidden
         phase = running.begin_phase(name, self.provider.tracer())
         with attached(phase.context):
             try:

@@ -1,6 +1,7 @@
 """Coroutines: one after the other, and at the same time."""
 
 import asyncio
+import time
 
 import allure
 import pytest
@@ -157,3 +158,13 @@ async def test_wide(wide):
 @pytest.mark.asyncio(loop_scope="module")
 async def test_wide_again(wide):
     pass
+
+
+async def test_steps_that_overlap_for_long():
+    async def worked(name):
+        with allure.step(name):
+            until = time.monotonic() + 0.005
+            while time.monotonic() < until:
+                await asyncio.sleep(0)
+
+    await asyncio.gather(worked("a"), worked("b"))

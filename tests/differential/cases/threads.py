@@ -48,10 +48,11 @@ def test_thread_in_a_thread():
 
 
 def test_two_threads_at_once():
-    barrier = threading.Barrier(2)
+    barrier, started = threading.Barrier(2), threading.Event()
 
     @allure.step("thread {x}")
     def both(x):
+        started.set()
         barrier.wait(10)
         with allure.step(f"inside {x}"):
             barrier.wait(10)
@@ -60,5 +61,7 @@ def test_two_threads_at_once():
         threads = [threading.Thread(target=both, args=(x,)) for x in "ab"]
         for thread in threads:
             thread.start()
+            assert started.wait(10)
+            started.clear()
         for thread in threads:
             thread.join()
