@@ -59,7 +59,8 @@ _QUOTED = (  # as it is, or as it is within other quotes: \"...\"
 _UNMASKED = r"(?![=>]?[ \t]*\*{4})"  # not again, as an unquoted mask would take in what is after it
 # In a traceback, `token = make_token()` and `password: str` are code; `<Kind.token: 0>` is an enum.
 _NO_VALUE = (
-    r"(?!\d+>)(?!(?:None|null|nil|true|false|str|bytes|string|int|bool|Any|SecretStr)\b(?!['\"])(?=\W|$))"
+    r"(?!\d+>)"
+    r"(?!(?:None|null|nil|true|false|str|bytes|string|int|bool|Any|SecretStr)\b(?!['\"])(?=\W|$))"
 )
 
 

@@ -23,6 +23,7 @@ sys.exit(3)
 """
 
 
+@pytest.mark.usefixtures("only_steps")
 def test_run_writes_a_result_for_each_trace(tmp_path):
     """Its output, arguments and exit code are the program's; the last line says what was made."""
     (tmp_path / "app.py").write_text(PROGRAM)

@@ -158,7 +158,7 @@ def test_two_levels_in_a_task_group(run):
         failed=1,
     )
     assert_branches(done.report, done.report["test_branches"])
-    assert done.report["test_branches"]["status"] == "broken"
+    assert done.report["test_branches"]["status"] == "failed"
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

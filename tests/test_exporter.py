@@ -222,7 +222,7 @@ def test_flushes_in_between_change_nothing(recorded, expected, tmp_path):
     """What was written of half a trace is replaced or removed when the rest comes."""
     spans = list(recorded)
     random.Random(1).shuffle(spans)
-    exporter = AllureSpanExporter(tmp_path / "results")
+    exporter = AllureSpanExporter(tmp_path / "results", **asdict(DEFAULTS))
     for span in spans:
         exporter.export([span])
         exporter.force_flush()
@@ -232,7 +232,7 @@ def test_flushes_in_between_change_nothing(recorded, expected, tmp_path):
 
 def test_spans_exported_twice_change_nothing(recorded, expected, tmp_path):
     """A retry of a batch, a second processor."""
-    exporter = AllureSpanExporter(tmp_path / "results")
+    exporter = AllureSpanExporter(tmp_path / "results", **asdict(DEFAULTS))
     for _ in range(2):
         assert exporter.export(recorded) is SpanExportResult.SUCCESS
     exporter.shutdown()

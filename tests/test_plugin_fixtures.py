@@ -270,7 +270,7 @@ def test_failures(run):
         "test_wide_1": ("failed", [{"failed: wide": []}, {}]),
         "test_wide_2": ("failed", [{"failed: wide": []}, {}]),
         "test_finalizers": (
-            "broken",
+            "failed",
             [
                 {"finalizers": []},
                 {

@@ -221,7 +221,7 @@ def test_without_a_provider(run, monkeypatch):
     assert tree(result) == [{"a step": [{"a span": ["decorated"]}]}, "[attached]"]
     labels = {label["name"]: label["value"] for label in result["labels"]}
     assert (labels["one"], labels["two"]) == ("first value", "second value")
-    assert result["parameters"] == [{"name": "a parameter", "value": "'of some length'"}]
+    assert result["parameters"][0] == {"name": "a parameter", "value": "'of some length'"}
     (outside,) = [a for entry in report.globals for a in entry["attachments"]]
     assert report.body(outside).split(maxsplit=1)[1].startswith("at import")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,8 +16,6 @@ import aiohttp
 import pytest
 
 from otel_allure.testing import Results, steps, tree
-
-pytestmark = pytest.mark.usefixtures("only_steps")
 
 SHOP = Path(__file__).parent.parent / "examples" / "shop"
 INSTRUMENTATIONS = "aiohttp-client,aiohttp-server,asyncpg"
@@ -42,12 +41,14 @@ def test_every_test_has_a_result(suite):
 
 def test_calls_nest_below_the_step_they_happened_in(suite):
     """step → HTTP client → HTTP server → SQL, in two branches that ran at the same time."""
+    query = {"SELECT items": ["[query.sql]"]}
+    server = {"GET /items/{id} → 200": [query, "[HTTP exchange]"]}
     branches = [
         {
             f"{name} looks around": [
                 {
                     f"Look at item {item}": [
-                        {f"GET /items/{item} → 200": [{"GET /items/{id} → 200": ["SELECT items"]}]}
+                        {f"GET /items/{item} → 200": [server, "[HTTP exchange]"]}
                     ]
                 },
                 f"[what {name} saw]",
@@ -56,7 +57,8 @@ def test_calls_nest_below_the_step_they_happened_in(suite):
         for name, item in (("Alice", 1), ("Bob", 2))
     ]
     result = suite["Two visitors at once"]
-    assert tree(result) == branches
+    assert tree(result) == [*branches, "[Waterfall]"]
+    assert "data:image/svg+xml;base64," in result["descriptionHtml"]
     alice, bob = result["steps"]
     assert max(alice["start"], bob["start"]) <= min(alice["stop"], bob["stop"])
 
@@ -65,6 +67,13 @@ def test_expected_4xx_leaves_the_steps_green(suite):
     result = suite["test_unknown_item"]
     assert {step["status"] for step in steps(result)} == {"passed"}
     assert "GET /items/999 → 404" in {step["name"] for step in steps(result)}
+
+
+def test_one_query_for_each_order_is_told(suite):
+    result = suite["Order history: one query for each order"]
+    (folded,) = [step for step in steps(result) if "×" in step["name"]]
+    assert re.fullmatch(r"SELECT order_lines ×12, .* \(N\+1 query\?\)", folded["name"])
+    assert len(folded["steps"]) <= 2
 
 
 def test_failure_is_in_the_step_that_failed(suite):
@@ -104,6 +113,7 @@ async def load(url: str) -> Counter[int]:
         return Counter(await asyncio.gather(*(get(session, path) for path in paths)))
 
 
+@pytest.mark.usefixtures("only_steps")
 @pytest.mark.parametrize("how", ["opentelemetry-instrument", "otel-allure run"])
 def test_server_under_load(tmp_path, how):
     """One result a request, each with its SQL, also when the server is stopped by a signal."""

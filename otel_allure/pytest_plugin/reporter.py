@@ -39,7 +39,7 @@ from otel_allure.scope import Scope, TestScope, attached, scope_in
 from otel_allure.steps import RunningStep, start_step
 
 if TYPE_CHECKING:
-    from otel_allure.pytest_plugin.session import RunningTest
+    from otel_allure.pytest_plugin.running_test import RunningTest
 
 # -- lists: objects of the model <-> rows of a scope
 

@@ -22,7 +22,6 @@ import pluggy
 import pytest
 from _pytest import python as pytest_python
 from allure_commons.types import AttachmentType
-from allure_commons.utils import md5
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -32,120 +31,24 @@ from otel_allure import conventions as c
 from otel_allure import recorder as recorders
 from otel_allure.clock import catch_up, now_ns
 from otel_allure.exporter import AllureSpanProcessor
-from otel_allure.outcome import BROKEN, FAILED, PASSED, SKIPPED, Outcome, message_of, status_of
-from otel_allure.problems import Problems
+from otel_allure.outcome import BROKEN, FAILED, PASSED, SKIPPED, Outcome, message_of
 from otel_allure.processes import WayHome, follow_processes
 from otel_allure.provider import SessionProvider
-from otel_allure.pytest_plugin import metadata, options, stand_in, subtests
+from otel_allure.pytest_plugin import options, stand_in, subtests
 from otel_allure.pytest_plugin.captured import Logs, Output
-from otel_allure.pytest_plugin.comparisons import Comparison, comparison
+from otel_allure.pytest_plugin.comparisons import comparison
 from otel_allure.pytest_plugin.coroutines import in_place, is_async
-from otel_allure.pytest_plugin.fixtures import FixtureLife, Fixtures
+from otel_allure.pytest_plugin.fixtures import Fixtures
+from otel_allure.pytest_plugin.outcomes import counts, outcome_of_phase, outcome_of_report
 from otel_allure.pytest_plugin.reporter import Cache, Reporter
+from otel_allure.pytest_plugin.running_test import RunningTest, code_attributes
 from otel_allure.pytest_plugin.tracebacks import hidden
 from otel_allure.redaction import Redaction
 from otel_allure.report import Report
-from otel_allure.results_directory import as_string
-from otel_allure.scope import Parameter, Scope, TestScope, attached
+from otel_allure.scope import Scope, TestScope, attached
 from otel_allure.spool import Spool
-from otel_allure.steps import represented
 from otel_allure.threads import hand_over_contexts
 from otel_allure.tracer import RecordingSpan, RecordingTracer
-
-
-class RunningTest:
-    """An attempt at a test."""
-
-    def __init__(self, item: pytest.Item, scope: TestScope) -> None:
-        self.item = item
-        self.nodeid = item.nodeid
-        self.scope = scope
-        self.span_ids = [scope.span.get_span_context().span_id]
-        """Of the test and its phases: what is logged there is the test's own."""
-        self.overlaps = False
-        """Whether another test has run at the same time."""
-        self.outcome: Outcome | None = None
-        self.identified = False
-        self.body_error: BaseException | None = None
-        """Set where a plugin ran the body before pytest's protocol."""
-        self.comparison: Comparison | None = None
-        """The last comparison in it that failed."""
-        self.told: dict[str, Any] = {}
-        """Span attributes that others have set, see `reporter`."""
-        self.process_id = os.getpid()
-        self.is_adopted = False
-        """Whether its phases run in a process forked for it, as pytest-forked does it."""
-        self.subtest: subtests.Ending | None = None
-        """The subtest that is being reported."""
-        self.failed_subtests = 0
-        self._is_labelled = False
-        self._used: list[FixtureLife] = []
-
-    def use(self, life: FixtureLife) -> None:
-        """Note that the test uses a wider fixture."""
-        if life not in self._used and life.container is not None:
-            self._used.append(life)
-            life.acquire()
-            self.scope.span.add_link(life.container.span.get_span_context(), {c.KIND: c.CONTAINER})
-
-    def release_fixtures(self) -> None:
-        """Note that the test has finished."""
-        for life in self._used:
-            life.release()
-
-    def begin_phase(self, name: str, tracer: Any) -> Scope:
-        """Start a phase, without making it current."""
-        test = self.scope
-        span = tracer.start_span(name, test.context, start_time=now_ns())
-        phase = test.phase = Scope(c.PHASE, name, span, test.context)
-        phase.attributes = {c.PHASE_NAME: name}
-        self.span_ids.append(span.span_id)
-        return phase
-
-    def identify(self, problems: Problems) -> None:
-        """Find out title, description and parameters, once the fixtures are there to fill titles.
-
-        What was told to the test already, by `allure.dynamic`, stays.
-        """
-        item, test = self.item, self.scope
-        self.identified = True
-        with problems.caught("taking a test's parameters"):
-            known = {parameter.name for parameter in test.parameters}
-            for name, value in metadata.callspec_parameters(item).items():
-                if name not in known:
-                    test.parameters.append(Parameter(name, represented(value)))
-        with problems.caught("taking a test's title"):
-            if test.title == test.first_title:
-                test.title = metadata.title(item)
-        with problems.caught("taking a test's description"):
-            test.description = test.description or metadata.description(item)
-            test.description_html = test.description_html or metadata.description_html(item)
-
-    def identity(self) -> dict[str, Any]:
-        """Return what the test is known by, as span attributes."""
-        item = self.item
-        full_name = metadata.full_name(item)
-        shown_name = self.told.get(c.FULL_NAME, full_name)
-        originals = metadata.callspec_parameters(item)
-        return {
-            c.FULL_NAME: full_name,
-            c.TITLE_PATH: metadata.title_path(item),
-            c.TEST_CASE_ID: md5(full_name),
-            c.HISTORY_ID: metadata.history_id(shown_name, self.scope.parameters, originals),
-        }
-
-    def label(self) -> None:
-        """Add the labels and links that marks and the item's place give, once."""
-        if self._is_labelled:
-            return
-        self._is_labelled = True
-        test = self.scope
-        test.labels += [
-            (as_string(name), as_string(value))
-            for name, value in list(metadata.labels(self.item, test.labels))
-        ]
-        test.links += [tuple(map(as_string, link)) for link in metadata.links(self.item)]  # type: ignore[misc]
-
 
 _RUNNING = pytest.StashKey[RunningTest]()
 
@@ -466,7 +369,7 @@ class AllureListener(stand_in.AllureListener):
             test.attributes = {
                 **running.identity(),
                 c.TEST_CASE_NAME: item.nodeid,
-                **_code_attributes(item),
+                **code_attributes(item),
                 **running.told,
             }
             running.label()
@@ -501,7 +404,7 @@ class AllureListener(stand_in.AllureListener):
                 self.allure_logger.take_back()
             with self.problems.caught("taking a test's outcome"):
                 error = None if call.excinfo is None else call.excinfo.value
-                self._take_outcome(running, report, _outcome(report, call), error)
+                self._take_outcome(running, report, outcome_of_phase(report, call), error)
         return report
 
     def _take_outcome(
@@ -516,7 +419,7 @@ class AllureListener(stand_in.AllureListener):
             return
         if report.when == "call" and outcome.status == PASSED and running.failed_subtests:
             outcome = subtests.contains_failed(running.failed_subtests)
-        if _counts(report.when, outcome.status, running.outcome):
+        if counts(report.when, outcome.status, running.outcome):
             running.outcome = outcome
             self._take_comparison(running, error)
         if report.when == "teardown":
@@ -558,8 +461,8 @@ class AllureListener(stand_in.AllureListener):
             if step is not None:  # pytest keeps this from the test's own report
                 self._attach_captured(report, step)
         elif self._is_forking:  # it was made in another process
-            outcome = _outcome_of_report(report)
-            if _counts(report.when, outcome.status, running.outcome):
+            outcome = outcome_of_report(report)
+            if counts(report.when, outcome.status, running.outcome):
                 running.outcome = outcome
 
     def _attach_captured(self, report: pytest.TestReport, test: Scope) -> None:
@@ -640,46 +543,3 @@ _CONCURRENT_RUNNERS = ("pytest_asyncio_cooperative", "pytest_asyncio_concurrent"
 _NO_TESTS = {"AsyncioConcurrentGroup"}  # runs the tests, which are items of their own
 _NO_FIXTURES = ("pytestbdd_stepdef_",)
 _RESULT_STATUS = {PASSED: "pass", FAILED: "fail", BROKEN: "fail"}
-
-
-def _code_attributes(item: pytest.Item) -> dict[str, Any]:
-    path, line, _ = item.location
-    return {"code.file.path": path, **({} if line is None else {"code.line.number": line + 1})}
-
-
-def _outcome(report: pytest.TestReport, call: pytest.CallInfo[None]) -> Outcome:
-    """Return what a phase came to: its status, and message and trace as pytest shows them."""
-    xfail = getattr(report, "wasxfail", None)
-    if call.excinfo is None:
-        if report.outcome == "passed" and xfail is not None:
-            return Outcome(PASSED, f"XPASS {xfail}".rstrip())
-        # The text of a report is rendered when it is asked for: not for every phase that passed.
-        text = report.longreprtext if report.longrepr else ""
-        return Outcome(report.outcome, text or None)
-    message = call.excinfo.exconly()
-    if xfail is not None:
-        message = f"XFAIL {xfail}".rstrip() + f"\n\n{message}"
-    status: str = report.outcome
-    if status != SKIPPED:
-        status = FAILED if status_of(call.excinfo.value) == FAILED else BROKEN
-    return Outcome(status, message, report.longreprtext)
-
-
-def _outcome_of_report(report: pytest.TestReport) -> Outcome:
-    """Return what a phase came to that ran in another process: the exception is not known."""
-    text = report.longreprtext or None
-    crash = getattr(report.longrepr, "reprcrash", None)
-    message = text if crash is None else str(crash.message)
-    if report.outcome != FAILED:
-        return Outcome(report.outcome, message)
-    is_failure = (message or "").startswith(("AssertionError", "assert ", "Failed"))
-    return Outcome(FAILED if is_failure else BROKEN, message, text)
-
-
-def _counts(when: str | None, status: str, known: Outcome | None) -> bool:
-    """Whether a phase's outcome replaces the one so far: the first that is not a pass stays."""
-    if when == "setup" or known is None:
-        return True
-    if known.status != PASSED:
-        return False
-    return when == "call" or status in (FAILED, BROKEN)

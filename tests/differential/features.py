@@ -181,7 +181,7 @@ FEATURES = [
         "unittest, doctest",
         "yes",
         "the same",
-        ("unit_test::test_fails", "example.txt", "failing_example.txt"),
+        ("units::test_fails", "example.txt", "failing_example.txt"),
     ),
     Feature(
         "pytest-asyncio, pytest-rerunfailures, pytest-xdist",

@@ -59,7 +59,7 @@ RUNS = {
                 "globals",
                 "hooks",
                 "threads",
-                "unit_test",
+                "units",
                 conftest="main",
             ),
             "package/test_statuses.py": "statuses.py",

@@ -1,0 +1,120 @@
+"""An attempt at a test, from the first hook that tells of it to its result."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from allure_commons.utils import md5
+
+from otel_allure import conventions as c
+from otel_allure.clock import now_ns
+from otel_allure.outcome import Outcome
+from otel_allure.problems import Problems
+from otel_allure.pytest_plugin import metadata, subtests
+from otel_allure.pytest_plugin.comparisons import Comparison
+from otel_allure.pytest_plugin.fixtures import FixtureLife
+from otel_allure.results_directory import as_string
+from otel_allure.scope import Parameter, Scope, TestScope
+from otel_allure.steps import represented
+
+
+class RunningTest:
+    """An attempt at a test."""
+
+    def __init__(self, item: pytest.Item, scope: TestScope) -> None:
+        self.item = item
+        self.nodeid = item.nodeid
+        self.scope = scope
+        self.span_ids = [scope.span.get_span_context().span_id]
+        """Of the test and its phases: what is logged there is the test's own."""
+        self.overlaps = False
+        """Whether another test has run at the same time."""
+        self.outcome: Outcome | None = None
+        self.identified = False
+        self.body_error: BaseException | None = None
+        """Set where a plugin ran the body before pytest's protocol."""
+        self.comparison: Comparison | None = None
+        """The last comparison in it that failed."""
+        self.told: dict[str, Any] = {}
+        """Span attributes that others have set, see `reporter`."""
+        self.process_id = os.getpid()
+        self.is_adopted = False
+        """Whether its phases run in a process forked for it, as pytest-forked does it."""
+        self.subtest: subtests.Ending | None = None
+        """The subtest that is being reported."""
+        self.failed_subtests = 0
+        self._is_labelled = False
+        self._used: list[FixtureLife] = []
+
+    def use(self, life: FixtureLife) -> None:
+        """Note that the test uses a wider fixture."""
+        if life not in self._used and life.container is not None:
+            self._used.append(life)
+            life.acquire()
+            self.scope.span.add_link(life.container.span.get_span_context(), {c.KIND: c.CONTAINER})
+
+    def release_fixtures(self) -> None:
+        """Note that the test has finished."""
+        for life in self._used:
+            life.release()
+
+    def begin_phase(self, name: str, tracer: Any) -> Scope:
+        """Start a phase, without making it current."""
+        test = self.scope
+        span = tracer.start_span(name, test.context, start_time=now_ns())
+        phase = test.phase = Scope(c.PHASE, name, span, test.context)
+        phase.attributes = {c.PHASE_NAME: name}
+        self.span_ids.append(span.span_id)
+        return phase
+
+    def identify(self, problems: Problems) -> None:
+        """Find out title, description and parameters, once the fixtures are there to fill titles.
+
+        What was told to the test already, by `allure.dynamic`, stays.
+        """
+        item, test = self.item, self.scope
+        self.identified = True
+        with problems.caught("taking a test's parameters"):
+            known = {parameter.name for parameter in test.parameters}
+            for name, value in metadata.callspec_parameters(item).items():
+                if name not in known:
+                    test.parameters.append(Parameter(name, represented(value)))
+        with problems.caught("taking a test's title"):
+            if test.title == test.first_title:
+                test.title = metadata.title(item)
+        with problems.caught("taking a test's description"):
+            test.description = test.description or metadata.description(item)
+            test.description_html = test.description_html or metadata.description_html(item)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what the test is known by, as span attributes."""
+        item = self.item
+        full_name = metadata.full_name(item)
+        shown_name = self.told.get(c.FULL_NAME, full_name)
+        originals = metadata.callspec_parameters(item)
+        return {
+            c.FULL_NAME: full_name,
+            c.TITLE_PATH: metadata.title_path(item),
+            c.TEST_CASE_ID: md5(full_name),
+            c.HISTORY_ID: metadata.history_id(shown_name, self.scope.parameters, originals),
+        }
+
+    def label(self) -> None:
+        """Add the labels and links that marks and the item's place give, once."""
+        if self._is_labelled:
+            return
+        self._is_labelled = True
+        test = self.scope
+        test.labels += [
+            (as_string(name), as_string(value))
+            for name, value in list(metadata.labels(self.item, test.labels))
+        ]
+        test.links += [tuple(map(as_string, link)) for link in metadata.links(self.item)]  # type: ignore[misc]
+
+
+def code_attributes(item: pytest.Item) -> dict[str, Any]:
+    """Return where the test is in the code, by OpenTelemetry's names."""
+    path, line, _ = item.location
+    return {"code.file.path": path, **({} if line is None else {"code.line.number": line + 1})}
