@@ -5,7 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # The versions of pytest that `make matrix` tests the plugin with; `newest` is that of `make test`.
 PYTESTS ?= 8.4 9.0 newest
-PLUGIN_TESTS := $(wildcard tests/test_plugin_*.py) tests/test_runners.py tests/test_differential.py
+PLUGIN_TESTS := $(wildcard tests/test_plugin_*.py) tests/test_differential.py
+ARGS ?= -n auto
 RESULTS := allure-results
 REPORT := allure-report
 UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
@@ -46,6 +47,7 @@ lint: $(VENV)/.lint
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
+bench: ARGS =
 bench: $(VENV)/.bench  ## cost beside allure-pytest, as ratios
 	$(VENV)/bench/bin/python tools/bench.py $(ARGS)
 
