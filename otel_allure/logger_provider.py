@@ -15,7 +15,7 @@ from opentelemetry._logs import Logger
 from opentelemetry._logs import _internal as api
 
 from otel_allure.problems import Problems
-from otel_allure.provider import _ListeningOnce
+from otel_allure.provider import ListeningOnce
 
 _proxy_class: Any = api.ProxyLogger
 _plain_logger_of_proxy: Any = _proxy_class.__dict__["_logger"]
@@ -55,8 +55,8 @@ class SessionLoggers:
         """Look at whose provider is set by now. It is called in users' code: nothing is raised."""
         with self._problems.caught("listening to a logger provider"):
             once: Any = api._LOGGER_PROVIDER_SET_ONCE
-            if not isinstance(once, _ListeningOnce):
-                api._LOGGER_PROVIDER_SET_ONCE = _ListeningOnce(once)
+            if not isinstance(once, ListeningOnce):
+                api._LOGGER_PROVIDER_SET_ONCE = ListeningOnce(once)
             provider = api._LOGGER_PROVIDER
             if hasattr(provider, "add_log_record_processor"):
                 self._listen_to(provider)

@@ -36,7 +36,7 @@ from otel_allure.from_sdk import log_from_sdk
 from otel_allure.recorder import Recorder
 from otel_allure.scope import scope_in
 from otel_allure.spans import NOTHING, Attributes, Log
-from otel_allure.tracer import _text_of
+from otel_allure.tracer import text_of
 
 _REMEMBERED = 1000
 """Records that are remembered at least, to know them again when they come by another way."""
@@ -228,7 +228,7 @@ def _exception(record: logging.LogRecord) -> Attributes:
     trace = logging.Formatter().formatException(info)
     return {
         "exception.type": f"{module}{kind.__qualname__}",
-        "exception.message": "" if value is None else _text_of(value),
+        "exception.message": "" if value is None else text_of(value),
         "exception.stacktrace": trace,
     }
 

@@ -38,7 +38,7 @@ from otel_allure.scope import _RUNTIME, attached, live_context
 from otel_allure.spans import Record, Span
 from otel_allure.spool import Home, Spool
 from otel_allure.threads import hand_over_contexts
-from otel_allure.tracer import RecordingTracer, _recorded_parent
+from otel_allure.tracer import RecordingTracer, recorded_parent
 
 # -- the context as text
 
@@ -53,7 +53,7 @@ def carrier_of(context: Context) -> dict[str, str]:
     carrier: dict[str, str] = {}
     span = context.get(_SPAN_KEY)
     if type(span) is NonRecordingSpan:  # one that a sampler dropped
-        context = Context({**context, _SPAN_KEY: _recorded_parent(span, context)})
+        context = Context({**context, _SPAN_KEY: recorded_parent(span, context)})
     TraceContextTextMapPropagator().inject(carrier, context)
     if baggage.get_all(context):
         _baggage_propagator().inject(carrier, context)

@@ -111,8 +111,8 @@ class SessionProvider:
         """Look at whose provider is set by now. It is called in users' code: nothing is raised."""
         with self._problems.caught("listening to a provider"):
             once: Any = trace._TRACER_PROVIDER_SET_ONCE
-            if not isinstance(once, _ListeningOnce):
-                trace._TRACER_PROVIDER_SET_ONCE = _ListeningOnce(once)
+            if not isinstance(once, ListeningOnce):
+                trace._TRACER_PROVIDER_SET_ONCE = ListeningOnce(once)
             provider = trace._TRACER_PROVIDER
             if hasattr(provider, "add_span_processor"):
                 self._relay.listen_to(provider)
@@ -191,7 +191,7 @@ class _ListeningModule(ModuleType):
             _sessions[-1].look()
 
 
-class _ListeningOnce(Once):
+class ListeningOnce(Once):
     """The `Once` that guards `set_tracer_provider`, while it tells us when it was used."""
 
     def __init__(self, plain: Once) -> None:

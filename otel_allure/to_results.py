@@ -81,7 +81,7 @@ def to_results(
     its = _Translation(tree, presentation, translated.files, places)
     for root in tree.result_roots():
         result = its.test_result(root) if is_test(root) else its.root_result(root)
-        container = TestResultContainer(uuid=_uuid(root, _ITS_CONTAINER), children=[result.uuid])
+        container = TestResultContainer(uuid=item_uuid(root, ITS_CONTAINER), children=[result.uuid])
         its.fill(result, root, container)
         its.add_overview(result, root)
         translated.results.append(result)
@@ -114,7 +114,7 @@ def to_container(
     its = _Translation(tree, presentation, translated.files, places)
     start, stop = tree.milliseconds(root)
     container = TestResultContainer(
-        uuid=_uuid(root), name=masked(root.name), children=list(children), start=start, stop=stop
+        uuid=item_uuid(root), name=masked(root.name), children=list(children), start=start, stop=stop
     )
     # A container has no steps of its own: what is in none of its fixtures becomes one.
     rest = TestBeforeResult(name=container.name, start=start, stop=stop)
@@ -255,7 +255,7 @@ class _Translation:
     def _attachment(self, span: Span, document: Document) -> Attachment:
         """Return an attachment that is made of `span`; its body goes to the files."""
         self._documents += 1
-        uuid = _uuid(span, _ITS_FILES + self._documents)
+        uuid = item_uuid(span, _ITS_FILES + self._documents)
         source = f"{uuid}-attachment.{document.extension}"
         self.files[source] = document.body
         return Attachment(name=document.name, source=source, type=document.type)
@@ -338,7 +338,7 @@ class _Translation:
             _text(a, c.FULL_NAME) or _text(a, c.PYTEST_NODE_ID) or f"{_service(span)}#{name}"
         )
         result = TestResult(
-            uuid=_uuid(span),
+            uuid=item_uuid(span),
             name=self._masked(name),
             fullName=self._masked(full_name),
             titlePath=[self._masked(text) for text in _texts(a, c.TITLE_PATH) if text],
@@ -375,7 +375,7 @@ class _Translation:
         service, name = self._masked(_service(span)), self.presentation.title(span)
         full_name = f"{service}#{name}"
         result = TestResult(
-            uuid=_uuid(span),
+            uuid=item_uuid(span),
             name=name,
             fullName=full_name,
             testCaseId=_md5(full_name),
@@ -434,7 +434,7 @@ class _LogPlaces:
             item = self._place(span_id, tree)
             shown.setdefault(id(item), (item, []))[1].extend(logs)
         for key, (item, found) in shown.items():
-            source = f"{_uuid(self._spans[key], _ITS_LOG)}-attachment.txt"
+            source = f"{item_uuid(self._spans[key], _ITS_LOG)}-attachment.txt"
             found.sort(key=lambda log: log.time_ns)
             files[source] = "\n".join(map(presentation.log_lines, found))
             item.attachments.append(Attachment(name="log", source=source, type="text/plain"))
@@ -560,12 +560,12 @@ def _md5(*texts: str) -> str:
 
 
 # What is made of a span beside its own result or container.
-_ITS_CONTAINER = 1
+ITS_CONTAINER = 1
 _ITS_LOG = 2
 _ITS_FILES = 3  # and more
 
 
-def _uuid(span: Span, salt: int = 0) -> str:
+def item_uuid(span: Span, salt: int = 0) -> str:
     """Return the uuid of what is made of `span`: the same each time, so that files are replaced.
 
     Trace ids are random, so are their results' uuids. Within a trace no two are equal.

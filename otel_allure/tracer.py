@@ -137,7 +137,7 @@ class RecordingSpan(trace.Span):
         module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
         described = {
             "exception.type": f"{module}{kind.__qualname__}",
-            "exception.message": _text_of(exception),
+            "exception.message": text_of(exception),
             "exception.stacktrace": "".join(traceback.format_exception(exception)),
             **(attributes or {}),
         }
@@ -176,7 +176,8 @@ class RecordingSpan(trace.Span):
         ]
 
 
-def _text_of(exception: BaseException) -> str:
+def text_of(exception: BaseException) -> str:
+    """Return the message of an exception; anything has one."""
     try:
         return str(exception)
     except Exception as error:  # a broken __str__ of the user's exception
@@ -213,7 +214,7 @@ class RecordingTracer(trace.Tracer):
         context = current_context() if context is None else context
         parent: Any = context.get(_SPAN_KEY)
         if type(parent) is trace.NonRecordingSpan:
-            parent = _recorded_parent(parent, context)
+            parent = recorded_parent(parent, context)
         span = RecordingSpan(self, name, parent, start_time or now_ns())
         if kind is not SpanKind.INTERNAL:
             span.kind = kind
@@ -264,7 +265,7 @@ class RecordingTracer(trace.Tracer):
         return [span.record() for span in unfinished]
 
 
-def _recorded_parent(parent: trace.Span, context: Context) -> Any:
+def recorded_parent(parent: trace.Span, context: Context) -> Any:
     """Return `parent`, or the scope's span in place of one below it that a sampler dropped."""
     scope: Any = context.get(_SCOPE_KEY)
     dropped = parent.get_span_context()

@@ -25,13 +25,13 @@ from otel_allure.pytest_plugin.coroutines import in_place, is_async
 from otel_allure.pytest_plugin.tracebacks import hidden
 from otel_allure.recorder import Recorder
 from otel_allure.scope import Scope, TestScope, attached
-from otel_allure.to_results import _ITS_CONTAINER, _uuid
+from otel_allure.to_results import ITS_CONTAINER, item_uuid
 
 
 def uuid_of(scope: Scope, salt: int = 0) -> str:
     """Return the uuid that what becomes of `scope` has in the report."""
     span: Any = scope.span  # one of our own tracer's has the ids by the same names
-    return _uuid(span, salt)
+    return item_uuid(span, salt)
 
 
 class FixtureLife:
@@ -116,7 +116,7 @@ class FixtureLife:
         """Return the uuid of the container in whose file it is."""
         if self.container is not None:
             return uuid_of(self.container)
-        return "" if self._test is None else uuid_of(self._test, _ITS_CONTAINER)
+        return "" if self._test is None else uuid_of(self._test, ITS_CONTAINER)
 
     def finalizer(self, finalizer: Callable[[], object], index: int) -> Callable[[], object]:
         """Return the finalizer as one that is recorded; the one of a `yield` has no name."""
