@@ -229,8 +229,9 @@ class _Condensing:
         if any(self._title(span) != title for span in members):
             title = _pattern(title)
         title = f"{title} ×{len(members):,}, {duration(sum(took))}"
+        which = "the first, the slowest, and what failed" if len(kept) > 1 else "the slowest"
         told = {
-            "shown": f"{len(kept)} of {len(members):,}: the first, the slowest, and what failed",
+            "shown": f"{len(kept)} of {len(members):,}: {which}",
             "duration": f"{duration(min(took))} to {duration(max(took))} each",
         }
         if self._is_n_plus_one(members):

@@ -206,6 +206,7 @@ class ListeningOnce(Once):
         self.plain._done = value
 
     def do_once(self, func: Any) -> bool:
+        """Do what has not been done, and tell the sessions."""
         done = self.plain.do_once(func)
         if _sessions:
             _sessions[-1].look()

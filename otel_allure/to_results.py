@@ -114,7 +114,11 @@ def to_container(
     its = _Translation(tree, presentation, translated.files, places)
     start, stop = tree.milliseconds(root)
     container = TestResultContainer(
-        uuid=item_uuid(root), name=masked(root.name), children=list(children), start=start, stop=stop
+        uuid=item_uuid(root),
+        name=masked(root.name),
+        children=list(children),
+        start=start,
+        stop=stop,
     )
     # A container has no steps of its own: what is in none of its fixtures becomes one.
     rest = TestBeforeResult(name=container.name, start=start, stop=stop)
@@ -180,7 +184,7 @@ class _Translation:
                 below = holder
                 self._collect_attachments(span, holder)
             elif kind == c.FIXTURE:
-                below, depth = self._fixture(span, container), 0
+                below, depth = self._fixture(span, container), 1
                 shown.append(Shown(span, below, 0))
             else:
                 below = self._step(span)

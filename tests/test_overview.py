@@ -85,6 +85,17 @@ def test_the_picture_shows_what_is_shown():
     assert "hunter2" not in svg
 
 
+def test_steps_of_a_fixture_are_below_it():
+    setup = build_span("setup", 2, 1, attributes={c.KIND: c.PHASE, c.PHASE_NAME: "setup"})
+    fixture = {c.KIND: c.FIXTURE, c.PHASE_NAME: "before"}
+    spans = [setup, build_span("db", 3, 2, attributes=fixture), step(4, 3, 4, 3), call(5), call(6)]
+    (svg,) = pictures(translated(*spans)).values()
+    left = {
+        e.text: float(e.get("x", 0)) for e in ET.fromstring(svg).iter() if e.text and e.get("x")
+    }
+    assert left["db"] == left["call 5"] < left["step 4"]
+
+
 def test_services_are_named_where_there_are_others():
     own = {"service.name": "tests"}
     spans = [call(2, resource=own), call(3, 2, resource={"service.name": "catalog"})]

@@ -192,7 +192,7 @@ FEATURES = [
     Feature(
         "Listeners of allure_commons' hooks",
         "yes",
-        "the same, but for `start_fixture` and `stop_fixture`",
+        "the same",
         ("run listener",),
     ),
 ]
