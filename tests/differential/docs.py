@@ -23,7 +23,7 @@ def _tables() -> dict[str, str]:
     return {
         "features": _table(("feature", *names), *(f[:3] for f in FEATURES)),
         "differences": _table(("where", *names, "why that is better"), *better),
-        "gaps": _table(("where", *names), *gaps),
+        "gaps": _table(("where", *names), *gaps) if gaps else "Nothing that is known.",
     }
 
 
