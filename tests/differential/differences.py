@@ -451,7 +451,9 @@ DIFFERENCES = [
         theirs="A trace of pytest's own frames",
         ours="The same, by way of other hooks",
         why="It is neither better nor worse",
-        where={"main": (r"test_(fixture_without_yield|two_errors_after) /trace$",)},
+        where={
+            "main": (r"test_(fixture_without_yield|two_errors_after|xfail_not_run\w*) /trace$",)
+        },
         check=lambda theirs, ours: bool(theirs) == bool(ours) and "are hidden" not in ours,
     ),
     Difference(
