@@ -1212,7 +1212,8 @@ def test_pytest_runs_twice_in_a_process(pytester, monkeypatch):
 def test_pytest_runs_twice_at_the_same_time(pytester, monkeypatch):
     """In two threads, for which neither pytest nor we are made: each test has its result.
 
-    Steps may be with the other run, then among what is outside of its tests, but are not lost.
+    Steps may be with the other run, then among what is outside of its tests, or be with both; they
+    are not lost.
     """
     reports = run_twice(pytester, monkeypatch, "threads")
     assert {result["status"] for report in reports for result in report.results} == {"passed"}
@@ -1224,4 +1225,4 @@ def test_pytest_runs_twice_at_the_same_time(pytester, monkeypatch):
             for a in g.get("attachments", ())
             if a["name"] == "Outside of tests"
         ]
-    assert sum(text.count("inner") for text in found) == 10
+    assert sum(text.count("inner") for text in found) >= 10
