@@ -112,7 +112,8 @@ def test_stdlib_is_bridged(run):
         f"""{EMIT}
 provider = LoggerProvider()
 set_logger_provider(provider)
-with warnings.catch_warnings(action="ignore"):
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
     logging.getLogger().addHandler(LoggingHandler(logger_provider=provider))
 
 def test_it():
