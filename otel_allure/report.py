@@ -58,7 +58,7 @@ class Report:
     ) -> None:
         self.problems = Problems(log=not only_tests)
         self.directory = ResultsDirectory(path, self.problems)
-        self.presentation = Presentation(settings)
+        self.settings = settings
         self.look_at_environment()
         self.only_tests = only_tests
         self.others: list[Trace] = []
@@ -79,9 +79,8 @@ class Report:
 
     def look_at_environment(self) -> None:
         """Note which values of the environment are secrets."""
-        settings = self.presentation.settings
-        secrets = secrets_in(os.environ, settings)
-        self.presentation = Presentation(settings, Redaction(settings, secrets))
+        redaction = Redaction(self.settings, secrets_in(os.environ, self.settings))
+        self.presentation = Presentation(self.settings, redaction)
 
     def _start_empty(self) -> None:
         self._traces = Traces()
@@ -133,7 +132,7 @@ class Report:
 
     def write_about_run(self, versions: Mapping[str, str]) -> None:
         """Write the files about the run as a whole, with the versions of the tools that ran it."""
-        if self.presentation.settings.environment:
+        if self.settings.environment:
             with self.problems.caught("describing the run"):
                 told = dict(versions)
                 if self.masked:

@@ -37,7 +37,7 @@ from otel_allure.presentation.errors import Error, error_of, exception_of
 from otel_allure.presentation.log_lines import log_lines
 from otel_allure.redaction import MASK, Redaction
 from otel_allure.settings import DEFAULTS, Settings
-from otel_allure.spans import Attributes, Log, Span
+from otel_allure.spans import Attributes, Log, Span, service_of
 
 __all__ = ["DOMAINS", "Document", "Presentation", "as_text"]
 
@@ -133,7 +133,7 @@ class Presentation:
                     yield name, self._value(label, value)
                     break
         yield from self._uncoloured(span)
-        service = _service(span)
+        service = service_of(span)
         if service:
             yield "service", self._value("service.name", service)
         yield from self._others(span, domains)
@@ -246,17 +246,11 @@ def _value_of(span: Span, source: Source) -> object:
     return first(span.attributes, source) if isinstance(source, str) else source(span)
 
 
-def _service(span: Span) -> str | None:
-    """Return the service that the span is from; the SDK makes a name up where none is given."""
-    name = text_of(span.resource, "service.name")
-    return None if name is None or name.startswith("unknown_service") else name
-
-
 def _called_service(span: Span, above: Span | None) -> str | None:
     """Return the service that was called, where that is not the caller's own."""
     if span.kind in ("client", "producer"):
         return text_of(span.attributes, "service.peer.name", "peer.service")
     if above is None or span.kind not in ("server", "consumer"):
         return None
-    service = _service(span)
-    return None if service == _service(above) else service
+    service = service_of(span)
+    return None if service == service_of(above) else service
