@@ -7,6 +7,7 @@ opens, with its phases around the parts.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -29,6 +30,7 @@ def follow(listener: AllureListener) -> Callable[[], None]:
     test_wrapper, fill_fixtures = plugin.test_wrapper, plugin.fill_fixtures
     tracer = listener.provider.tracer
 
+    @functools.wraps(test_wrapper)
     async def recorded_test(item: Any) -> Any:
         _finish_flaky_attempt(listener, item)
         running = listener.open(item)
@@ -42,6 +44,7 @@ def follow(listener: AllureListener) -> Callable[[], None]:
                 if running.scope.phase is not None:
                     running.scope.phase.end()
 
+    @functools.wraps(fill_fixtures)
     async def recorded_fixtures(item: Any) -> Any:
         running = listener.open(item)
         setup = running.begin_phase("setup", tracer())
@@ -57,7 +60,10 @@ def follow(listener: AllureListener) -> Callable[[], None]:
     plugin.test_wrapper, plugin.fill_fixtures = recorded_test, recorded_fixtures
 
     def undo() -> None:
-        plugin.test_wrapper, plugin.fill_fixtures = test_wrapper, fill_fixtures
+        if plugin.test_wrapper is recorded_test:
+            plugin.test_wrapper = test_wrapper
+        if plugin.fill_fixtures is recorded_fixtures:
+            plugin.fill_fixtures = fill_fixtures
 
     return undo
 

@@ -21,7 +21,14 @@ from otel_allure import conventions as c
 from otel_allure.clock import now_ns
 from otel_allure.outcome import outcome_of
 from otel_allure.pytest_plugin import metadata
-from otel_allure.pytest_plugin.coroutines import in_place, is_async
+from otel_allure.pytest_plugin.coroutines import (
+    Place,
+    in_place,
+    is_async,
+    is_stand_in,
+    original,
+    stand_in,
+)
 from otel_allure.pytest_plugin.tracebacks import hidden
 from otel_allure.recorder import Recorder
 from otel_allure.scope import Scope, TestScope, attached
@@ -122,15 +129,15 @@ class FixtureLife:
         """Return the finalizer as one that is recorded; the one of a `yield` has no name."""
         name = f"{self.name}::{getattr(finalizer, '__name__', index)}"
 
-        def recorded() -> object:
+        def recorded(finalizer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
             __tracebackhide__ = hidden
             with self.part("after", name):
                 if not allure_api.has_fixture_listeners():
-                    return finalizer()
+                    return finalizer(*args, **kwargs)
                 with allure_api.finalizer_told(self._container_uuid(), name):
-                    return finalizer()
+                    return finalizer(*args, **kwargs)
 
-        return recorded
+        return stand_in(finalizer, recorded)
 
 
 class Fixtures:
@@ -149,9 +156,9 @@ class Fixtures:
         life = self._lives[fixturedef] = FixtureLife(
             name, self._recorder, test, self._container(fixturedef, name, test)
         )
-        function = fixturedef.func
+        function = original(fixturedef.func)
         if is_async(function):
-            _set_function(fixturedef, in_place(function, life.resumed))
+            _set_function(fixturedef, in_place(function, lambda: self._place_of(fixturedef)))
         finalizers = fixturedef._finalizers  # there is no public way to name or time them
         before = len(finalizers)
         try:
@@ -161,9 +168,14 @@ class Fixtures:
                     life.failed = True
                     scope.outcome = outcome_of(error)
         finally:
-            _set_function(fixturedef, function)
+            _give_back(fixturedef)
             for index, finalizer in enumerate(finalizers[before:]):
                 finalizers[before + index] = life.finalizer(finalizer, index)
+
+    def _place_of(self, fixturedef: pytest.FixtureDef[Any]) -> Place | None:
+        """Return where its coroutine runs, while it is set up."""
+        life = self._lives.get(fixturedef)
+        return None if life is None else life.resumed
 
     def _container(
         self, fixturedef: pytest.FixtureDef[Any], name: str, test: TestScope | None
@@ -180,6 +192,7 @@ class Fixtures:
 
     def tear_down(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """Note that all finalizers of a fixture have run."""
+        _give_back(fixturedef)
         life = self._lives.pop(fixturedef, None)
         if life is not None:
             life.tear_down()
@@ -202,6 +215,15 @@ class Fixtures:
                 life = self._lives.get(fixturedef)
                 if life is not None and (complete or life.failed or name in reached):
                     yield life
+
+
+def _give_back(fixturedef: pytest.FixtureDef[Any]) -> None:
+    """Put the user's function back, unless another plugin has put something else there.
+
+    Some do so for good, and some put back at a time of their own what they have found.
+    """
+    if is_stand_in(fixturedef.func):
+        _set_function(fixturedef, original(fixturedef.func))
 
 
 def _set_function(fixturedef: pytest.FixtureDef[Any], function: Callable[..., Any]) -> None:

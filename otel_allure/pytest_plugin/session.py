@@ -37,7 +37,7 @@ from otel_allure.provider import SessionProvider
 from otel_allure.pytest_plugin import options, stand_in, subtests
 from otel_allure.pytest_plugin.captured import Logs, Output
 from otel_allure.pytest_plugin.comparisons import comparison
-from otel_allure.pytest_plugin.coroutines import in_place, is_async
+from otel_allure.pytest_plugin.coroutines import Place, in_place, is_async, original
 from otel_allure.pytest_plugin.fixtures import Fixtures
 from otel_allure.pytest_plugin.outcomes import counts, outcome_of_phase, outcome_of_report
 from otel_allure.pytest_plugin.reporter import Cache, Reporter
@@ -336,14 +336,22 @@ class AllureListener(stand_in.AllureListener):
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, Any, None]:
         """Make the call current inside of a coroutine; see `coroutines`."""
-        function = pyfuncitem.obj
+        function = original(pyfuncitem.obj)
         if not is_async(function):
             yield
             return
-        test = self.open(pyfuncitem).scope
-        pyfuncitem.obj = in_place(function, lambda first: attached(test.live.context))
+        stands_in = pyfuncitem.obj = in_place(function, lambda: self._place_of(pyfuncitem))
         yield
-        pyfuncitem.obj = function
+        if pyfuncitem.obj is stands_in:  # no other plugin has put something else there
+            pyfuncitem.obj = function
+
+    def _place_of(self, item: pytest.Item) -> Place | None:
+        """Return where a test's coroutine runs."""
+        running = self.running_at(item)
+        if running is None:
+            return None
+        test = running.scope
+        return lambda first: attached(test.live.context)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logfinish(self, nodeid: str) -> Generator[None, Any, Any]:
