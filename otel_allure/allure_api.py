@@ -16,15 +16,16 @@ from typing import Any
 import allure_commons
 from allure_commons import hookimpl
 from allure_commons._allure import StepContext
-from allure_commons.types import AttachmentType
+from allure_commons.types import AttachmentType, ParameterMode
 
 from otel_allure import conventions as c
 from otel_allure import recorder as recorders
 from otel_allure.recorder import Recorder
 from otel_allure.redaction import Redaction
-from otel_allure.results_directory import as_string, attachment_file_name, new_uuid
+from otel_allure.results_directory import attachment_file_name, new_uuid
 from otel_allure.scope import Attachment, Parameter, TestScope
 from otel_allure.steps import RunningStep, Step, represented, start_step
+from otel_allure.texts import attempt, is_true, text_of
 
 _METHODS = ("__init__", "uuid", "__enter__", "__exit__", "__aenter__", "__aexit__", "__call__")
 _own_methods: dict[str, Any] = {}
@@ -97,38 +98,38 @@ class AllureApi:
         """Rename the test."""
         test = _test()
         if test is not None:
-            test.title = str(test_title)
+            test.title = text_of(test_title)
 
     @hookimpl
     def add_description(self, test_description: str) -> None:
         """Describe the test, in Markdown."""
         test = _test()
         if test is not None:
-            test.description = test_description
+            test.description = _optional(test_description)
 
     @hookimpl
     def add_description_html(self, test_description_html: str) -> None:
         """Describe the test, in HTML."""
         test = _test()
         if test is not None:
-            test.description_html = test_description_html
+            test.description_html = _optional(test_description_html)
 
     @hookimpl
     def add_label(self, label_type: Any, labels: tuple[Any, ...]) -> None:
         """Label the test."""
         test = _test()
         if test is not None:
-            test.labels += [(as_string(label_type), as_string(label)) for label in labels]
+            test.labels += [(text_of(label_type), text_of(label)) for label in labels]
 
     @hookimpl
     def add_link(self, url: str, link_type: Any, name: str | None) -> None:
         """Link the test to a page; a link to the same page is not repeated."""
         recorder, test = recorders.active(), _test()
         if recorder is not None and test is not None:
-            link_type = as_string(link_type)
-            url = recorder.link_patterns.get(link_type, "{}").format(url)
+            link_type = text_of(link_type)
+            url = attempt(recorder.link_patterns.get(link_type, "{}").format, url)
             if all(url != known for known, _, _ in test.links):
-                test.links.append((url, url if name is None else str(name), link_type))
+                test.links.append((url, url if name is None else text_of(name), link_type))
 
     @hookimpl
     def add_parameter(self, name: str, value: Any, excluded: bool | None, mode: Any) -> None:
@@ -136,14 +137,29 @@ class AllureApi:
         test = _test()
         if test is None:
             return
-        mode = as_string(getattr(mode, "value", mode) or "")
+        name, mode = text_of(name), _mode(mode)
         for i, known in enumerate(test.parameters):
             if known.name == name:
                 test.parameters[i] = known._replace(
                     value=represented(value), mode=mode or known.mode
                 )
                 return
-        test.parameters.append(Parameter(name, represented(value), mode, bool(excluded)))
+        test.parameters.append(Parameter(name, represented(value), mode, is_true(excluded)))
+
+
+def _optional(text: Any) -> str | None:
+    return None if text is None else text_of(text)
+
+
+def _mode(mode: Any) -> str:
+    """Return the mode's name. One that Allure does not know masks: the value might be a secret."""
+    if mode is None or mode is ParameterMode.DEFAULT:
+        return ""
+    name = text_of(mode.value if type(mode) is ParameterMode else mode).lower()
+    return name if name in _MODES else "masked"
+
+
+_MODES = ("", "masked", "hidden")
 
 
 def _test(used: str = "allure.dynamic") -> TestScope | None:
@@ -189,13 +205,27 @@ def written_data(
         extension: of the file.
         redaction: what is masked in texts; default: what is, where the caller runs.
     """
-    body = body if isinstance(body, (str, bytes, bytearray, memoryview)) else str(body)
+    body = _written(body)
     media_type, extension = typed(kind, extension, text=isinstance(body, str))
     if recorder.report.presentation.settings.redact_attachments:
         body = _masked(body, media_type, redaction or recorder.redaction)
     file_name = attachment_file_name(extension)
     recorder.report.publish("report_attached_data", body=body, file_name=file_name)
-    return Attachment(str(name or file_name), file_name, media_type)
+    return Attachment(_name(name) or file_name, file_name, media_type)
+
+
+def _written(body: Any) -> str | bytes:
+    """Return a body as it can be written. By the type itself: a mock may say that it is a text."""
+    if issubclass(type(body), (bytes, bytearray, memoryview)):
+        try:
+            return bytes(body)
+        except Exception:  # a view that was released
+            return text_of(body)
+    return str.__str__(body) if issubclass(type(body), str) else text_of(body)
+
+
+def _name(name: Any) -> str:
+    return text_of(name) if is_true(name) else ""
 
 
 def written_file(
@@ -203,10 +233,10 @@ def written_file(
 ) -> Attachment:
     """Copy a file and return the reference."""
     path = Path(source)
-    media_type, extension = typed(kind, extension or path.suffix.lstrip("."))
+    media_type, extension = typed(kind, _name(extension) or path.suffix.lstrip("."))
     file_name = attachment_file_name(extension)
     recorder.report.publish("report_attached_file", source=source, file_name=file_name)
-    return Attachment(str(name or path.name), file_name, media_type)
+    return Attachment(_name(name) or text_of(path.name), file_name, media_type)
 
 
 _TEXTS = re.compile(r"text/|application/(?:.*[+.])?(?:json|xml|yaml|x-yaml|javascript)\b")
@@ -229,22 +259,20 @@ def _masked(body: Any, media_type: str, redaction: Redaction) -> Any:
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
-def typed(
-    attachment_type: Any, extension: str | None = None, *, text: bool = False
-) -> tuple[str, str]:
+def typed(attachment_type: Any, extension: Any = None, *, text: bool = False) -> tuple[str, str]:
     """Return media type and file extension of an attachment.
 
     The type is an `AttachmentType`, a media type, or None: then it is guessed, since the report
     tools have no viewer for an attachment without one.
     """
-    if isinstance(attachment_type, AttachmentType):
+    if type(attachment_type) is AttachmentType:
         return attachment_type.mime_type, attachment_type.extension
-    kind = as_string(attachment_type) if attachment_type else ""
+    kind, extension = _name(attachment_type), _name(extension)
     if not kind and extension:
         kind = mimetypes.guess_type(f"a.{extension}")[0] or ""
     if not kind and text:
         kind, extension = "text/plain", extension or "txt"
-    return kind, _UNSAFE.sub("", extension or "")[:20] or "attach"
+    return kind, _UNSAFE.sub("", extension)[:20] or "attach"
 
 
 # -- what allure_commons has no name for

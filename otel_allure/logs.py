@@ -36,7 +36,7 @@ from otel_allure.from_sdk import log_from_sdk
 from otel_allure.recorder import Recorder
 from otel_allure.scope import scope_in
 from otel_allure.spans import NOTHING, Attributes, Log
-from otel_allure.tracer import text_of
+from otel_allure.texts import text_of
 
 _REMEMBERED = 1000
 """Records that are remembered at least, to know them again when they come by another way."""

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import NamedTuple
 
+from otel_allure.texts import attempt, text_of
+
 PASSED = "passed"
 FAILED = "failed"
 BROKEN = "broken"
@@ -51,9 +53,16 @@ def status_of(exception: BaseException) -> str:
     What was skipped or cancelled is `skipped`. A group is what all of its exceptions are, leaving
     aside those that were skipped or cancelled; `broken` if they differ.
     """
+    try:
+        return _status_of(exception)
+    except Exception:  # one that cannot be looked at, or contains itself
+        return FAILED if issubclass(type(exception), AssertionError) else BROKEN
+
+
+def _status_of(exception: BaseException) -> str:
     inner = _exceptions_of(exception)
     if inner:
-        statuses = {status_of(each) for each in inner}
+        statuses = {_status_of(each) for each in inner}
         failures = statuses - {SKIPPED} or statuses
         return failures.pop() if len(failures) == 1 else BROKEN
     doctest = sys.modules.get("doctest")
@@ -84,17 +93,18 @@ def message_of(exception: BaseException) -> str:
 
     Of a cancellation, that it is one; of a group, those of its exceptions too.
     """
-    try:
-        if is_cancellation(exception):
-            reason = str(exception)
-            if reason.lower().startswith(CANCELLED.lower()):  # as anyio and trio say it
-                return reason[:1].upper() + reason[1:]
-            return f"{CANCELLED}: {reason}" if reason else CANCELLED
-        message = "\n".join(traceback.format_exception_only(type(exception), exception))
-        inner = [_indented(message_of(each).rstrip()) for each in _shown(exception)]
-        return "\n".join([message.rstrip(), *inner, *_note(exception)]) if inner else message
-    except Exception as error:  # a broken __str__ of the user's exception
-        return f"{type(exception).__name__}: <message not available: {error!r}>"
+    return attempt(_message_of, exception, "message")
+
+
+def _message_of(exception: BaseException) -> str:
+    if is_cancellation(exception):
+        reason = text_of(exception)
+        if reason.lower().startswith(CANCELLED.lower()):  # as anyio and trio say it
+            return reason[:1].upper() + reason[1:]
+        return f"{CANCELLED}: {reason}" if reason else CANCELLED
+    message = "\n".join(traceback.format_exception_only(type(exception), exception))
+    inner = [_indented(_message_of(each).rstrip()) for each in _shown(exception)]
+    return "\n".join([message.rstrip(), *inner, *_note(exception)]) if inner else message
 
 
 def trace_of(exception: BaseException, tb: TracebackType | None = None) -> str | None:
@@ -103,14 +113,18 @@ def trace_of(exception: BaseException, tb: TracebackType | None = None) -> str |
     Frames of ours around the user's code are left out. Below the frames of a group are those of
     its exceptions, each with its message.
     """
+    return attempt(lambda _: _trace_of(exception, tb), exception, "traceback") or None
+
+
+def _trace_of(exception: BaseException, tb: TracebackType | None = None) -> str:
     tb = tb or exception.__traceback__
     while tb is not None and tb.tb_frame.f_code.co_filename.startswith(_PACKAGE):
         tb = tb.tb_next
     frames = "".join(traceback.format_tb(tb))
     for n, each in enumerate(_shown(exception), start=1):
-        own = trace_of(each) or ""
-        frames += f"Exception {n} of the group:\n{_indented(own + message_of(each).rstrip())}\n"
-    return "\n".join([frames, *_note(exception)]) or None
+        own = _trace_of(each)
+        frames += f"Exception {n} of the group:\n{_indented(own + _message_of(each).rstrip())}\n"
+    return "\n".join([frames, *_note(exception)])
 
 
 # -- groups

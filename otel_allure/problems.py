@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from otel_allure.texts import text_of, type_name
+
 _logger = logging.getLogger("otel_allure")
 
 
@@ -36,8 +38,9 @@ class Problems:
         self.counts[doing] += 1
         if doing in self.first:
             return
+        text = text_of(detail)
         is_error = isinstance(detail, BaseException)
-        self.first[doing] = f"{type(detail).__name__}: {detail}" if is_error else str(detail)
+        self.first[doing] = f"{type_name(detail)}: {text}" if is_error else text
         if self.tell is not None:
             self.tell(doing, self.first[doing])
         if self._log:

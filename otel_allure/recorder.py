@@ -21,6 +21,7 @@ from otel_allure.report import Report
 from otel_allure.results_directory import attachment_file_name, plain
 from otel_allure.scope import Attachment, Parameter, Scope, TestScope, live_context, scope_in
 from otel_allure.spool import Home, Spool
+from otel_allure.texts import text_of
 from otel_allure.to_results import to_results
 from otel_allure.tree import all_steps, tree_lines
 
@@ -184,7 +185,9 @@ class Recorder:
         """Add an error of the run."""
         text = self.redaction.text
         entry = GlobalError(
-            message=text(str(message)), trace=trace and text(str(trace)), timestamp=_now_ms()
+            message=text(text_of(message)),
+            trace=None if trace is None else text(text_of(trace)),
+            timestamp=_now_ms(),
         )
         self.report.publish("report_globals", globals_item=Globals(errors=[entry]))
 

@@ -19,6 +19,7 @@ from allure_commons.model2 import Globals, Label, Parameter, TestResult, TestRes
 
 from otel_allure.about_run import may_replace
 from otel_allure.problems import Problems
+from otel_allure.texts import text_of
 
 
 class ResultsDirectory:
@@ -92,7 +93,7 @@ class ResultsDirectory:
     def _write_json(self, file_name: str, item: Any) -> bool:
         indent = 4 if os.environ.get("ALLURE_INDENT_OUTPUT") else None
         with self._problems.caught(f"writing {type(item).__name__} to {self.path}"):
-            text = json.dumps(plain(item), indent=indent, ensure_ascii=False, default=as_string)
+            text = json.dumps(plain(item), indent=indent, ensure_ascii=False, default=text_of)
             # A lone surrogate becomes its JSON escape.
             data = text.encode("utf-8", "backslashreplace")
             if self._write(file_name, data):
@@ -190,12 +191,5 @@ def plain(item: Any) -> dict[str, Any]:
             out[name] = value
     only_string = _STRINGS_ONLY.get(type(item))
     if only_string is not None:
-        out[only_string] = as_string(getattr(item, only_string))
+        out[only_string] = text_of(getattr(item, only_string))
     return out
-
-
-def as_string(value: object) -> str:
-    """Return a label's or parameter's value as a string, true and false as in JSON."""
-    if isinstance(value, str):
-        return str(value.value) if hasattr(value, "value") else value  # a str enum
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -12,18 +12,20 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, overload
 
-from allure_commons.utils import SafeFormatter, represent
+from allure_commons.utils import SafeFormatter
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span
 
 from otel_allure import conventions as c
 from otel_allure import recorder as recorders
+from otel_allure import texts
 from otel_allure.clock import catch_up, now_ns
 from otel_allure.outcome import Outcome, outcome_of
 from otel_allure.redaction import MASK
 from otel_allure.results_directory import new_uuid
 from otel_allure.scope import _RUNTIME, _SCOPE_KEY, Parameter, Scope, attached, live_context
+from otel_allure.texts import text_of
 
 if TYPE_CHECKING:
     from allure_commons.types import ParameterMode
@@ -69,7 +71,8 @@ class RunningStep(Scope):
         kept: Any = getattr(mode, "value", mode) or ""
         if kept not in get_args(Mode):
             raise ValueError(f"mode {mode!r} is none of masked, hidden")
-        shown = value if isinstance(value, str) else represented(value)
+        shown = text_of(value) if isinstance(value, str) else represented(value)
+        name = text_of(name)
         self.parameters.append(Parameter(name, MASK if kept else shown, kept, excluded))
 
     def attach(
@@ -97,17 +100,20 @@ class RunningStep(Scope):
         """
         if status not in get_args(Status):
             raise ValueError(f"status {status!r} is none of {', '.join(get_args(Status))}")
-        self.outcome = Outcome(status, message)
+        self.outcome = Outcome(status, None if message is None else text_of(message))
 
     def finish(self, exception: BaseException | None, tb: TracebackType | None) -> None:
         """End it, with what `exception` says of it."""
-        if exception is not None:
-            self.outcome = outcome_of(exception, tb)
-            if self.outcome.trace is not None and self.span.is_recording():
-                self.span.record_exception(exception)
-        if self.title != getattr(self.span, "name", self.title):
-            self.span.update_name(self.title)
-        self.end()
+        try:
+            if exception is not None:
+                self.outcome = outcome_of(exception, tb)
+                if self.outcome.trace is not None and self.span.is_recording():
+                    self.span.record_exception(exception)
+            title = text_of(self.title)
+            if title != getattr(self.span, "name", title):
+                self.span.update_name(title)
+        finally:
+            self.end()
 
 
 def start_step(title: str, parameters: dict[str, str] | None = None) -> RunningStep:
@@ -119,9 +125,12 @@ def start_step(title: str, parameters: dict[str, str] | None = None) -> RunningS
         base, tracer = live_context(), recorders.global_tracer()
     if base.get(_SCOPE_KEY) is None:
         catch_up()
+    title = text_of(title)
     scope = RunningStep(c.STEP, title, tracer.start_span(title, base, start_time=now_ns()), base)
     if parameters:
-        scope._parameters = [Parameter(name, value) for name, value in parameters.items()]
+        scope._parameters = [
+            Parameter(text_of(name), text_of(value)) for name, value in parameters.items()
+        ]
     return scope
 
 
@@ -342,7 +351,7 @@ class _Call:
     """Title and parameters of a decorated function's step, from the arguments of a call."""
 
     def __init__(self, title: str, function: Callable[..., Any]) -> None:
-        self._title = title
+        self._title = text_of(title)
         try:
             self._spec: inspect.FullArgSpec | None = inspect.getfullargspec(function)
         except TypeError:  # a callable without a signature
@@ -387,14 +396,14 @@ class _Call:
 
 def represented(value: object) -> str:
     """Return `value` as allure shows arguments; one whose `repr` fails does not fail the test."""
-    try:
-        return str(represent(value))
-    except Exception as error:
-        _note("showing an argument", error)
-        return f"<{type(value).__name__}: its repr raised {error!r}>"
+    return texts.represented(value, _note_argument)
 
 
 # -- around it
+
+
+def _note_argument(error: BaseException) -> None:
+    _note("showing an argument", error)
 
 
 def _failed_to_start(error: Exception) -> RunningStep:
@@ -402,7 +411,7 @@ def _failed_to_start(error: Exception) -> RunningStep:
     return RunningStep(c.STEP, "", trace.INVALID_SPAN, Context())
 
 
-def _note(doing: str, error: Exception) -> None:
+def _note(doing: str, error: BaseException) -> None:
     """Keep an error of ours from the user's code; the report says that there was one."""
     recorder = recorders.active()
     if recorder is not None:

@@ -24,6 +24,7 @@ from otel_allure import conventions as c
 from otel_allure import spans
 from otel_allure.clock import now_ns
 from otel_allure.scope import _SCOPE_KEY
+from otel_allure.texts import text_of
 
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
@@ -174,14 +175,6 @@ class RecordingSpan(trace.Span):
             spans.Link(link.context.trace_id, link.context.span_id, link.attributes or {})
             for link in self.links or ()
         ]
-
-
-def text_of(exception: BaseException) -> str:
-    """Return the message of an exception; anything has one."""
-    try:
-        return str(exception)
-    except Exception as error:  # a broken __str__ of the user's exception
-        return f"<not available: {error!r}>"
 
 
 class RecordingTracer(trace.Tracer):

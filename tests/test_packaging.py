@@ -18,6 +18,7 @@ PACKAGE = Path(otel_allure.__file__).parent
 PATH = [
     "conventions",
     "clock",
+    "texts",
     "problems",
     "outcome",
     "settings",
@@ -56,7 +57,8 @@ PATH = [
     "pytest_plugin",
     "cli",
 ]
-PURE = {"conventions", "tree", *PATH[PATH.index("settings") : PATH.index("to_results") + 1]}
+PURE = {"conventions", "texts", "tree"}
+PURE |= {*PATH[PATH.index("settings") : PATH.index("to_results") + 1]}
 
 
 def imports(module: str, *, lazily: bool = False) -> set[str]:

@@ -9,6 +9,7 @@ import pytest
 from allure_commons import hookimpl
 
 from otel_allure.pytest_plugin import metadata
+from otel_allure.texts import attempt, text_of
 
 F = TypeVar("F")
 
@@ -53,7 +54,7 @@ class MarkDecorators:
     def decorate_as_link(self, url: str, link_type: str, name: str | None) -> pytest.MarkDecorator:
         """Link the test to a page."""
         patterns = dict(self._config.option.allure_link_pattern)
-        url = patterns.get(link_type, "{}").format(url)
+        url = attempt(patterns.get(text_of(link_type), "{}").format, url)
         name = url if name is None else name
         return _mark(metadata.LINK_MARK, url, name=name, link_type=link_type)
 

@@ -10,11 +10,14 @@ import os
 import socket
 import threading
 from collections.abc import Iterable, Iterator
+from enum import Enum
 from typing import Any, NamedTuple
 
 import pytest
-from allure_commons.types import LabelType
-from allure_commons.utils import SafeFormatter, md5, platform_label
+from allure_commons.types import LabelType, LinkType
+from allure_commons.utils import SafeFormatter, platform_label
+
+from otel_allure.texts import is_true, md5, text_of
 
 DESCRIPTION_MARK = "allure_description"
 DESCRIPTION_HTML_MARK = "allure_description_html"
@@ -85,7 +88,7 @@ def history_id(name: str, parameters: Iterable[Any], original_values: dict[str, 
     It hashes the objects that parametrize was given, not their text, as allure-pytest does.
     """
     counted = sorted((p for p in parameters if not p.excluded), key=lambda p: p.name)
-    return str(md5(name, *(original_values.get(p.name, p.value) for p in counted)))
+    return md5(name, *(original_values.get(p.name, p.value) for p in counted))
 
 
 def callspec_parameters(item: pytest.Item) -> dict[str, Any]:
@@ -97,7 +100,7 @@ def callspec_parameters(item: pytest.Item) -> dict[str, Any]:
 def title(item: pytest.Item) -> str:
     """Return the test's title with its placeholders filled, else its name."""
     template = getattr(getattr(item, "obj", None), TITLE_ATTRIBUTE, None)
-    if not template:
+    if template is None or not is_true(template):
         return item.name
     values: dict[str, Any] = {}
     callspec = getattr(item, "callspec", None)
@@ -105,10 +108,11 @@ def title(item: pytest.Item) -> str:
         values["param_id"] = _unescaped(callspec.id)
         values.update(callspec.params)
     values.update(getattr(item, "funcargs", None) or {})
+    text = text_of(template)
     try:
-        return str(SafeFormatter().format(template, **values))
+        return text_of(SafeFormatter().format(text, **values))
     except Exception:  # a brace too many, or a value that cannot be formatted
-        return str(template)
+        return text
 
 
 def _unescaped(param_id: str) -> str:
@@ -121,22 +125,23 @@ def _unescaped(param_id: str) -> str:
 
 def description(item: pytest.Item) -> str | None:
     """Return the description, by default the docstring."""
-    text = _mark_value(item, DESCRIPTION_MARK)
+    text = _mark_text(item, DESCRIPTION_MARK)
     if text:
-        return str(text)
+        return text
     function = getattr(item, "function", None)
-    return None if function is None else function.__doc__  # None has a docstring, too
+    docstring = None if function is None else function.__doc__  # None has a docstring, too
+    return None if docstring is None else text_of(docstring)
 
 
 def description_html(item: pytest.Item) -> str | None:
     """Return the description in HTML."""
-    text = _mark_value(item, DESCRIPTION_HTML_MARK)
-    return str(text) if text else None
+    return _mark_text(item, DESCRIPTION_HTML_MARK)
 
 
-def _mark_value(item: pytest.Item, name: str) -> Any:
+def _mark_text(item: pytest.Item, name: str) -> str | None:
     mark = item.get_closest_marker(name)
-    return mark.args[0] if mark and mark.args else None
+    is_given = mark is not None and mark.args and is_true(mark.args[0])
+    return text_of(mark.args[0]) if mark is not None and is_given else None
 
 
 def label_values(item: pytest.Item, name: str) -> list[Any]:
@@ -150,21 +155,28 @@ def label_values(item: pytest.Item, name: str) -> list[Any]:
 
 
 def marked_labels(item: pytest.Item) -> list[tuple[str, Any]]:
-    """Return the labels that the marks give, each one once."""
+    """Return the labels that the marks give, each one once; their values can be compared."""
     unique: dict[str, Any] = {}
     labels: dict[tuple[str, Any], None] = {}
     for mark in item.iter_markers(name=LABEL_MARK):
-        name = mark.kwargs["label_type"]
-        if name in _UNIQUE_LABELS:
-            unique.setdefault(name, mark.args[0])
-        else:
-            labels.update(((name, value), None) for value in mark.args)
+        name = text_of(mark.kwargs.get("label_type", "label"))
+        values = [_comparable(value) for value in mark.args]
+        if name not in _UNIQUE_LABELS:
+            labels.update(((name, value), None) for value in values)
+        elif values:
+            unique.setdefault(name, values[0])
     return [*labels, *unique.items()]
 
 
-def labels(item: pytest.Item, dynamic: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Any]]:
+def _comparable(value: Any) -> Any:
+    """Return a plain value or a member of an enum as it is, others as text."""
+    is_plain = type(value) in (str, int, float, bool) or issubclass(type(value), Enum)
+    return value if is_plain else text_of(value)
+
+
+def labels(item: pytest.Item, dynamic: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """Yield the labels that a test gets beside its dynamic ones."""
-    marked = marked_labels(item)
+    marked = [(name, text_of(value)) for name, value in marked_labels(item)]
     yield from marked
     for name, value in (*marked, *dynamic):
         if name == LabelType.ID:
@@ -210,4 +222,6 @@ def _suites(item: pytest.Item) -> Iterator[tuple[str, str]]:
 def links(item: pytest.Item) -> Iterator[tuple[str, str, str]]:
     """Yield URL, name and type of the links that the marks give."""
     for mark in item.iter_markers(name=LINK_MARK):
-        yield mark.args[0], mark.kwargs["name"], mark.kwargs["link_type"]
+        for url in map(text_of, mark.args[:1]):
+            name, kind = mark.kwargs.get("name"), mark.kwargs.get("link_type", LinkType.LINK)
+            yield url, url if name is None else text_of(name), text_of(kind)

@@ -34,9 +34,9 @@ from otel_allure.clock import now_ns
 from otel_allure.outcome import OK, PASSED, Outcome
 from otel_allure.pytest_plugin.fixtures import uuid_of
 from otel_allure.recorder import Recorder
-from otel_allure.results_directory import as_string
 from otel_allure.scope import Scope, TestScope, attached, scope_in
 from otel_allure.steps import RunningStep, start_step
+from otel_allure.texts import text_of
 
 if TYPE_CHECKING:
     from otel_allure.pytest_plugin.running_test import RunningTest
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 def _parameter_row(parameter: Any) -> scope.Parameter:
     mode = getattr(parameter.mode, "value", parameter.mode) or ""
-    name, value = as_string(parameter.name), as_string(parameter.value)
+    name, value = text_of(parameter.name), text_of(parameter.value)
     return scope.Parameter(name, value, mode, bool(parameter.excluded))
 
 
@@ -55,11 +55,11 @@ def _attachment_row(attachment: Any) -> scope.Attachment:
 
 
 def _label_row(label: Any) -> tuple[str, str]:
-    return as_string(label.name), as_string(label.value)
+    return text_of(label.name), text_of(label.value)
 
 
 def _link_row(link: Any) -> tuple[str, str, str]:
-    return as_string(link.url), as_string(link.name or link.url), as_string(link.type or "link")
+    return text_of(link.url), text_of(link.name or link.url), text_of(link.type or "link")
 
 
 class _List(NamedTuple):

@@ -6,7 +6,6 @@ import os
 from typing import Any
 
 import pytest
-from allure_commons.utils import md5
 
 from otel_allure import conventions as c
 from otel_allure.clock import now_ns
@@ -15,9 +14,9 @@ from otel_allure.problems import Problems
 from otel_allure.pytest_plugin import metadata, subtests
 from otel_allure.pytest_plugin.comparisons import Comparison
 from otel_allure.pytest_plugin.fixtures import FixtureLife
-from otel_allure.results_directory import as_string
 from otel_allure.scope import Parameter, Scope, TestScope
 from otel_allure.steps import represented
+from otel_allure.texts import md5, text_of
 
 
 class RunningTest:
@@ -80,7 +79,7 @@ class RunningTest:
             known = {parameter.name for parameter in test.parameters}
             for name, value in metadata.callspec_parameters(item).items():
                 if name not in known:
-                    test.parameters.append(Parameter(name, represented(value)))
+                    test.parameters.append(Parameter(text_of(name), represented(value)))
         with problems.caught("taking a test's title"):
             if test.title == test.first_title:
                 test.title = metadata.title(item)
@@ -107,11 +106,8 @@ class RunningTest:
             return
         self._is_labelled = True
         test = self.scope
-        test.labels += [
-            (as_string(name), as_string(value))
-            for name, value in list(metadata.labels(self.item, test.labels))
-        ]
-        test.links += [tuple(map(as_string, link)) for link in metadata.links(self.item)]  # type: ignore[misc]
+        test.labels += list(metadata.labels(self.item, test.labels))
+        test.links += metadata.links(self.item)
 
 
 def code_attributes(item: pytest.Item) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from otel_allure.outcome import BROKEN, FAILED, Outcome, outcome_of
 from otel_allure.steps import RunningStep, Step, represented
+from otel_allure.texts import text_of
 
 if TYPE_CHECKING:
     from otel_allure.pytest_plugin.session import AllureListener
@@ -71,8 +72,8 @@ def follow(listener: AllureListener) -> Callable[[], None]:
 
 
 def _step(message: object, arguments: Any) -> Step:
-    parameters = {str(name): represented(value) for name, value in arguments.items()}
-    return Step("subtest" if message is None else str(message), parameters)
+    parameters = {text_of(name): represented(value) for name, value in arguments.items()}
+    return Step("subtest" if message is None else text_of(message), parameters)
 
 
 @contextmanager
