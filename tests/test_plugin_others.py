@@ -110,7 +110,7 @@ def test_subtests_are_steps(run):
         else "XFAIL as expected\n\n_pytest.outcomes.XFailed: as expected",
     ]
     assert {r["name"]: (r["status"], message(r)) for r in report.results} == {
-        "test_some": ("failed", "contains 2 failed subtests"),
+        "test_some": ("failed", "contains 2 failed subtests\n\nAssertionError: assert 1 == 2"),
         "test_all_pass": ("passed", None),
         "test_fails_itself": ("broken", "ValueError: the test itself"),
         "test_xfails": ("passed", "XPASS known"),
@@ -166,7 +166,8 @@ def test_unittests_subtests_are_steps(run):
         [{"name": "text", "value": "'a'"}],
         [],
     ]
-    assert (some["status"], message(some)) == ("failed", "contains 2 failed subtests")
+    assert some["status"] == "failed"
+    assert message(some) == "contains 2 failed subtests\n\nAssertionError: 1 != 0"
     assert report["test_all_pass"]["status"] == "passed"
     assert steps(report["test_async"]) == [{"awaited": ["inside"]}]
 

@@ -208,7 +208,7 @@ STATUS_TABLE = {
     "test_tear_down_fails": ("failed", "Failed: in tear-down"),
     "test_tear_down_skips": ("passed", None),
     "test_fails_and_tear_down_breaks": ("failed", ONE_IS_TWO.format("seventeen")),
-    "test_skips_and_tear_down_breaks": ("skipped", "Skipped: eighteen"),
+    "test_skips_and_tear_down_breaks": ("broken", "ValueError: in tear-down"),
     # pytest reports the tear-down of an xfail test as an expected failure too.
     "test_xpasses_and_tear_down_breaks": ("passed", "XPASS nineteen"),
     "test_unit_fails": ("failed", "AssertionError: 1 != 2"),
@@ -263,8 +263,8 @@ def test_trace(run):
     ("body", "expected"),
     [
         ("test", ("broken", "Exit: stop here")),
-        ("set-up", ("skipped", None)),
-        ("tear-down", ("passed", None)),
+        ("set-up", ("broken", "Exit: stop here")),
+        ("tear-down", ("broken", "Exit: stop here")),
         ("interrupt", ("broken", "KeyboardInterrupt")),
     ],
 )

@@ -14,6 +14,7 @@ from otel_allure.problems import Problems
 from otel_allure.pytest_plugin import metadata, subtests
 from otel_allure.pytest_plugin.comparisons import Comparison
 from otel_allure.pytest_plugin.fixtures import FixtureLife
+from otel_allure.pytest_plugin.outcomes import Verdict
 from otel_allure.scope import Parameter, Scope, TestScope
 from otel_allure.steps import represented
 from otel_allure.texts import md5, text_of
@@ -30,7 +31,13 @@ class RunningTest:
         """Of the test and its phases: what is logged there is the test's own."""
         self.overlaps = False
         """Whether another test has run at the same time."""
-        self.outcome: Outcome | None = None
+        self.verdict = Verdict()
+        self.is_set_up = False
+        """Whether pytest has begun to set it up: it does so once in an attempt."""
+        self.first_section = len(getattr(item, "_report_sections", ()))
+        """Before it is what earlier attempts have printed."""
+        self.is_captured = False
+        """Whether what it has printed is attached."""
         self.identified = False
         self.body_error: BaseException | None = None
         """Set where a plugin ran the body before pytest's protocol."""
@@ -43,9 +50,18 @@ class RunningTest:
         """Whether its phases run in a process forked for it, as pytest-forked does it."""
         self.subtest: subtests.Ending | None = None
         """The subtest that is being reported."""
-        self.failed_subtests = 0
+        self.failed_subtests: list[Outcome] = []
         self._is_labelled = False
         self._used: list[FixtureLife] = []
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What it comes to, as far as is known."""
+        return self.verdict.outcome
+
+    @outcome.setter
+    def outcome(self, outcome: Outcome) -> None:
+        self.verdict.outcome = outcome
 
     def use(self, life: FixtureLife) -> None:
         """Note that the test uses a wider fixture."""

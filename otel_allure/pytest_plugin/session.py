@@ -11,6 +11,7 @@ everybody else's, since attachments may still be made there.
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
 from collections import deque
@@ -31,7 +32,7 @@ from otel_allure import conventions as c
 from otel_allure import recorder as recorders
 from otel_allure.clock import catch_up, now_ns
 from otel_allure.exporter import AllureSpanProcessor
-from otel_allure.outcome import BROKEN, FAILED, PASSED, SKIPPED, Outcome, message_of
+from otel_allure.outcome import BROKEN, FAILED, PASSED, SKIPPED, Outcome
 from otel_allure.processes import WayHome, follow_processes
 from otel_allure.provider import SessionProvider
 from otel_allure.pytest_plugin import options, stand_in, subtests
@@ -39,7 +40,7 @@ from otel_allure.pytest_plugin.captured import Logs, Output
 from otel_allure.pytest_plugin.comparisons import comparison
 from otel_allure.pytest_plugin.coroutines import Place, in_place, is_async, original
 from otel_allure.pytest_plugin.fixtures import Fixtures
-from otel_allure.pytest_plugin.outcomes import counts, outcome_of_phase, outcome_of_report
+from otel_allure.pytest_plugin.outcomes import excinfo_of, outcome_of_report
 from otel_allure.pytest_plugin.reporter import Cache, Reporter
 from otel_allure.pytest_plugin.running_test import RunningTest, code_attributes
 from otel_allure.pytest_plugin.tracebacks import hidden
@@ -80,7 +81,6 @@ class AllureListener(stand_in.AllureListener):
         self.running: dict[str, RunningTest] = {}
         self.worker_output: dict[str, Any] = {}
         """What an xdist worker tells its controller at the end."""
-        self._watcher: _ReportWatcher | None = None
         self._adopted: list[RunningTest] = []
         self._session_span: Span | None = None
         self._session_links: list[Link] = []
@@ -190,17 +190,11 @@ class AllureListener(stand_in.AllureListener):
         self._session_span = span
         self._session_links.append(Link(span.get_span_context(), {c.KIND: c.SESSION}))
 
-    @property
-    def _is_forking(self) -> bool:
-        return bool(getattr(self.config.option, "forked", False))
-
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:
         """Share our spans with a provider that conftest files have set by now."""
         self.provider.share_with_backend()
         undo = subtests.follow(self)
-        if self._is_forking:
-            self.watch_reports()
         try:
             return (yield)
         finally:
@@ -263,12 +257,18 @@ class AllureListener(stand_in.AllureListener):
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Open the test, so that hooks between its phases are inside of it."""
         running = self.open(item)
+        error: BaseException | None = None
         try:
             with attached(running.scope.context):
                 return (yield)
+        except BaseException as raised:
+            error = raised  # out of a hook: the test has been cut short
+            raise
         finally:
             last = self.running_at(item)
             if last is not None:
+                if error is not None and last.outcome is None:
+                    last.verdict.raised.setdefault("setup", excinfo_of(error))
                 self.finish(last)
 
     # Around what may raise in code of pytest's, wrappers are of pluggy's old kind: those of the new
@@ -281,10 +281,16 @@ class AllureListener(stand_in.AllureListener):
     ) -> Generator[None, pluggy.Result[object], None]:
         """Record the set-up; then the fixtures are known."""
         running = self.open(item)
+        if running.is_set_up:  # pytest-retry sets up anew for each attempt
+            self.finish(running)
+            running = self.open(item)
+        running.is_set_up = True
         if running.process_id != os.getpid():
             self._adopt(running)
         with self._phase(running, "setup"):
             outcome = yield
+        if outcome.exception is not None:
+            running.verdict.raised["setup"] = excinfo_of(outcome.exception)
         self._note_fixtures(running, complete=outcome.exception is None)
         running.identify(self.problems)
 
@@ -296,18 +302,22 @@ class AllureListener(stand_in.AllureListener):
         try:
             with self._phase(running, "call"):
                 return (yield)
-        except (KeyboardInterrupt, pytest.exit.Exception) as error:
-            # pytest makes no report of these, but a test that was cut short has not passed.
-            running.outcome = Outcome(BROKEN, message_of(error))
+        except BaseException as error:
+            running.verdict.raised["call"] = excinfo_of(error)
             raise
         finally:
             self._note_fixtures(running, complete=True)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, None]:
+    def pytest_runtest_teardown(
+        self, item: pytest.Item
+    ) -> Generator[None, pluggy.Result[object], None]:
         """Record the tear-down."""
-        with self._phase(self.open(item), "teardown"):
-            yield
+        running = self.open(item)
+        with self._phase(running, "teardown"):
+            outcome = yield
+        if outcome.exception is not None:
+            running.verdict.raised["teardown"] = excinfo_of(outcome.exception)
 
     def _adopt(self, running: RunningTest) -> None:
         """Take over a test that was opened before this process was forked to run it.
@@ -381,6 +391,10 @@ class AllureListener(stand_in.AllureListener):
                 **running.told,
             }
             running.label()
+        with self.problems.caught("taking a test's outcome"):
+            running.verdict.take_unreported(item)
+            if running.is_set_up and not running.is_captured:
+                self._attach_captured_so_far(running)
         with self.problems.caught("finishing a test"):
             test.outcome = running.outcome or Outcome(SKIPPED)
             if test.outcome.status in _RESULT_STATUS:
@@ -405,35 +419,60 @@ class AllureListener(stand_in.AllureListener):
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Take over what pytest made of a phase."""
+        before = self.running_at(item)
         report = yield
         running = self.running_at(item)
         if running is not None:
             if self.allure_logger.is_used:
                 self.allure_logger.take_back()
             with self.problems.caught("taking a test's outcome"):
-                error = None if call.excinfo is None else call.excinfo.value
-                self._take_outcome(running, report, outcome_of_phase(report, call), error)
+                # If the test has been tried again meanwhile, the call is not the one reported.
+                same = running is before
+                excinfo = call.excinfo if same else running.verdict.raised.get(str(report.when))
+                self._take_outcome(running, report, excinfo)
+                if report.when == "teardown":
+                    self._attach_captured(report, running)
+                    if running.is_adopted:
+                        self.finish(running)  # nothing comes after it in this process
         return report
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, Any, Any]:
+        """Take pytest's last word: others have changed what they wanted to."""
+        try:
+            return (yield)
+        finally:
+            running = self.running.get(report.nodeid)
+            if running is not None:
+                with self.problems.caught("taking a test's outcome"):
+                    self._take_last_word(running, report)
 
     def _take_outcome(
         self,
         running: RunningTest,
         report: pytest.TestReport,
-        outcome: Outcome,
-        error: BaseException | None,
+        excinfo: pytest.ExceptionInfo[BaseException] | None,
     ) -> None:
+        outcome = outcome_of_report(report, excinfo)
         if running.subtest is not None:
-            running.subtest.outcome = outcome
+            running.subtest.outcome, running.subtest.reported = outcome, report.outcome
             return
-        if report.when == "call" and outcome.status == PASSED and running.failed_subtests:
-            outcome = subtests.contains_failed(running.failed_subtests)
-        if counts(report.when, outcome.status, running.outcome):
-            running.outcome = outcome
-            self._take_comparison(running, error)
-        if report.when == "teardown":
-            self._attach_captured(report, running.scope)
-            if running.is_adopted:
-                self.finish(running)  # nothing comes after it in this process
+        failed = running.failed_subtests
+        has_raised = excinfo is not None and outcome.status in (FAILED, BROKEN)
+        if failed and report.when == "call" and not has_raised:
+            outcome = subtests.contains_failed(failed)
+        if running.verdict.take(report, outcome):
+            self._take_comparison(running, None if excinfo is None else excinfo.value)
+
+    def _take_last_word(self, running: RunningTest, report: pytest.TestReport) -> None:
+        subtest = running.subtest
+        if subtest is not None:
+            if report.outcome != subtest.reported:
+                self._take_outcome(running, report, None)
+            if subtest.step is not None:  # pytest keeps this from the test's own report
+                self._attach_sections(report, subtest.step)
+        elif running.verdict.is_news(report):
+            self._take_outcome(running, report, running.verdict.raised.get(str(report.when)))
 
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> None:
         """Keep the sides of a comparison that failed; others explain it."""
@@ -453,27 +492,25 @@ class AllureListener(stand_in.AllureListener):
                 {c.ACTUAL: masked(compared.actual), c.EXPECTED: masked(compared.expected)}
             )
 
-    def watch_reports(self) -> None:
-        """From now on, look at what is reported, not only at what makes a report here."""
-        if self._watcher is None:
-            self._watcher = _ReportWatcher(self)
-            self.config.pluginmanager.register(self._watcher)
+    def _attach_captured(self, report: pytest.TestReport, running: RunningTest) -> None:
+        running.is_captured = True
+        own = copy.copy(report)
+        own.sections = report.sections[running.first_section :]
+        self._attach_sections(own, running.scope)
 
-    def take_report(self, report: pytest.TestReport) -> None:
-        """Take from a report what is in no other place."""
-        running = self.running.get(report.nodeid)
-        if running is None:
-            return
-        if running.subtest is not None:
-            step = running.subtest.step
-            if step is not None:  # pytest keeps this from the test's own report
-                self._attach_captured(report, step)
-        elif self._is_forking:  # it was made in another process
-            outcome = outcome_of_report(report)
-            if counts(report.when, outcome.status, running.outcome):
-                running.outcome = outcome
+    def _attach_captured_so_far(self, running: RunningTest) -> None:
+        """Attach what an attempt has printed of whose tear-down pytest makes no report."""
+        item = running.item
+        sections = [
+            (f"Captured {key} {when}", text)
+            for when, key, text in getattr(item, "_report_sections", ())
+        ]
+        report = pytest.TestReport(
+            item.nodeid, item.location, {}, "passed", None, "teardown", sections
+        )
+        self._attach_captured(report, running)
 
-    def _attach_captured(self, report: pytest.TestReport, test: Scope) -> None:
+    def _attach_sections(self, report: pytest.TestReport, test: Scope) -> None:
         if not self.config.option.attach_capture:
             return
         redaction = self._redaction_of(test)
@@ -531,18 +568,6 @@ class AllureListener(stand_in.AllureListener):
         finally:
             with self.problems.caught("ending a fixture"):
                 self._fixtures.tear_down(fixturedef)
-
-
-class _ReportWatcher:
-    """Is registered when something needs it, as most sessions do without."""
-
-    def __init__(self, listener: AllureListener) -> None:
-        self._listener = listener
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Hand it over."""
-        with self._listener.problems.caught("looking at a report"):
-            self._listener.take_report(report)
 
 
 # pytest makes a fixture of every directly parametrized argument. They are parameters already.

@@ -30,16 +30,20 @@ class Ending:
     Attributes:
         step: None where it has ended before pytest reports it.
         outcome: what pytest makes of it, None until then.
+        reported: how pytest calls that, `passed` for example.
     """
 
     def __init__(self, step: RunningStep | None) -> None:
         self.step = step
         self.outcome: Outcome | None = None
+        self.reported = ""
 
 
-def contains_failed(count: int) -> Outcome:
-    """Return what a test comes to that passed but for `count` of its subtests."""
-    return Outcome(FAILED, f"contains {count} failed subtest{'s' if count > 1 else ''}")
+def contains_failed(failed: list[Outcome]) -> Outcome:
+    """Return what a test with failed subtests comes to that has not failed itself."""
+    first = failed[0]
+    message = f"contains {len(failed)} failed subtest{'s' if len(failed) > 1 else ''}"
+    return Outcome(first.status, f"{message}\n\n{first.message or ''}".rstrip(), first.trace)
 
 
 def follow(listener: AllureListener) -> Callable[[], None]:
@@ -84,14 +88,14 @@ def _ending(listener: AllureListener, item: Any, step: RunningStep | None) -> It
     if running is None:
         yield
         return
-    listener.watch_reports()
     before, running.subtest = running.subtest, Ending(step)
     try:
         yield
     finally:
         ended, running.subtest = running.subtest, before
         if ended.outcome is not None:
-            running.failed_subtests += ended.outcome.status in (BROKEN, FAILED)
+            if ended.outcome.status in (BROKEN, FAILED):
+                running.failed_subtests.append(ended.outcome)
             if step is not None:
                 step.outcome = ended.outcome
 

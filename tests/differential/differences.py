@@ -417,16 +417,28 @@ DIFFERENCES = [
         occurs=_PYTEST >= (9, 1),
     ),
     Difference(
+        title="A skipped test whose tear-down fails",
+        theirs="Skipped",
+        ours="Failed or broken, by what the tear-down has raised",
+        why="pytest counts an error and the run fails, so something in the report must say why",
+        where={
+            "main": (
+                r"test_body_and_after\['(skip|xfail)', '(assert|error)'\] /(status|message|trace)$",
+            )
+        },
+        check=lambda theirs, ours: ours != "skipped",
+    ),
+    Difference(
         title="`pytest.exit` and Ctrl-C",
-        theirs="A test cut short has passed; without labels and history",
+        theirs="A test cut short has passed, or was skipped; without labels and history",
         ours="It is broken, and has all that is known of it",
         why="It has not passed, and belongs to its history",
         where={
-            "exit in body": ("test_exits /(historyId|labels/.*|status|message)$",),
-            "exit in fixture": ("test_exits /(historyId|labels/.*)$",),
-            "interrupt": ("test_interrupted /(historyId|labels/.*|status|message)$",),
+            "exit in body": ("test_exits /(historyId|labels/.*|status|message|trace)$",),
+            "exit in fixture": ("test_exits /(historyId|labels/.*|status|message|trace)$",),
+            "interrupt": ("test_interrupted /(historyId|labels/.*|status|message|trace)$",),
         },
-        check=lambda theirs, ours: theirs in (None, "passed"),
+        check=lambda theirs, ours: theirs in (None, "passed", "skipped"),
     ),
     Difference(
         title="Steps outside of tests",
