@@ -333,7 +333,7 @@ def tell_others(hook: str, running: RunningStep, **arguments: Any) -> None:
     if len(_hooks.start_step.get_hookimpls()) < 2 or not _api:
         return
     if hook == "start_step":
-        running.uuid = new_uuid()
+        running.uuid = running.uuid or new_uuid()
     if running.uuid is not None:
         _api[-1].others[hook](uuid=running.uuid, **arguments)
 

@@ -150,6 +150,8 @@ class Step:
     def uuid(self) -> str:
         """What allure_commons' own class has, for whoever reads it."""
         uuid: str = self.__dict__.setdefault("_uuid", new_uuid())
+        for running in list(self.__dict__.get("_running", ())):
+            running.uuid = running.uuid or uuid
         return uuid
 
     def __enter__(self) -> RunningStep:
@@ -157,6 +159,7 @@ class Step:
             running = start_step(self.title, self.params)
         except Exception as error:
             running = _failed_to_start(error)
+        running.uuid = self.__dict__.get("_uuid")
         running.enter()
         # An instance of allure_commons that is older than the plugin has no such dict yet.
         self.__dict__.setdefault("_running", {})[running] = True

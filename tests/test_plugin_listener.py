@@ -560,3 +560,59 @@ def test_its_class_is_imported_before_the_listener_is_registered(run, pytester, 
     report = run(source, "-p", "early", plugins=()).report
     (result,) = report.results
     assert [step["name"] for step in result["steps"]] == ["inside"]
+
+
+def test_a_step_that_somebody_else_stops(run):
+    """It has the status and message that it was stopped with, whatever its block comes to."""
+    report = run(
+        """
+        import allure
+        import allure_commons
+        import pytest
+        from allure_commons.model2 import StatusDetails
+
+        class Listener:
+            uuids = {}
+
+            @allure_commons.hookimpl
+            def start_step(self, uuid, title, params):
+                self.uuids[title] = uuid
+
+        @pytest.fixture
+        def stop(request):
+            logger = request.config.pluginmanager.get_plugin("allure_listener").allure_logger
+            return logger.stop_step
+
+        def test_by_the_step(stop):
+            step = allure.step("pay")
+            with step:
+                with allure.step("inside"):
+                    pass
+                stop(step.uuid, status="failed", statusDetails=StatusDetails(message="no"))
+            with allure.step("after"):
+                pass
+
+        def test_by_a_listener(stop):
+            listener = Listener()
+            allure_commons.plugin_manager.register(listener)
+            with pytest.raises(ValueError), allure.step("pay"):
+                with allure.step("inside"):
+                    pass
+                stop(
+                    listener.uuids["pay"],
+                    status="failed",
+                    statusDetails=StatusDetails(message="no"),
+                )
+                raise ValueError
+            allure_commons.plugin_manager.unregister(listener)
+            with allure.step("after"):
+                pass
+        """,
+        plugins=(),
+        passed=2,
+    ).report
+    for result in report.results:
+        pay, after = result["steps"]
+        assert (pay["status"], pay["statusDetails"]["message"]) == ("failed", "no")
+        assert [step["name"] for step in pay["steps"]] == ["inside"]
+        assert after["status"] == "passed"

@@ -401,6 +401,7 @@ class Reporter:
     def stop_step(self, uuid: str, **changes: Any) -> None:
         """Stop it, with changes to the object that it was started with."""
         if uuid not in self._started:
+            self._stop_other(uuid, changes)
             return
         running, lent = self._started.pop(uuid)
         for name, value in changes.items():
@@ -411,9 +412,24 @@ class Reporter:
         running.leave()
         running.finish(None, None)
 
+    def _stop_other(self, uuid: str, changes: dict[str, Any]) -> None:
+        """Stop a step that `allure.step` has started; when its block ends, it is over already."""
+        item = self._of_step(uuid)
+        step = next((owner for owner, lent in self._lent.items() if lent.item is item), None)
+        if item is None or step is None or step.ended:
+            return
+        for name, value in changes.items():
+            setattr(item, name, value)
+        self._take_back(self._lent[step])
+        step.end()
+
     def _of_step(self, uuid: str) -> Any:
         started = self._started.get(uuid)
-        return None if started is None else started[1].item
+        if started is not None:
+            return started[1].item
+        owners = (span.owner for span in self._spans())
+        step = next((owner for owner in owners if getattr(owner, "uuid", None) == uuid), None)
+        return None if step is None else self._lend(step)
 
     # -- lending
 
