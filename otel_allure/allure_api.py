@@ -298,7 +298,14 @@ def mark_test(*, flaky: bool = False, known: bool = False, muted: bool = False) 
 # -- taking over
 
 
+HOOKS = frozenset(name for name in vars(AllureApi) if not name.startswith("_"))
+"""Names of the hooks of allure_commons that it takes."""
 _api: list[AllureApi] = []
+
+
+def listener() -> AllureApi:
+    """Return what listens to allure_commons; what has nobody to tell does nothing."""
+    return _api[-1] if _api else AllureApi()
 
 
 def take_over() -> None:

@@ -435,14 +435,23 @@ def pytest_runtest_call(item):
 """
 HIDDEN = """
 import importlib.machinery
+from _pytest.assertion.rewrite import AssertionRewritingHook
 
 find_installed = importlib.machinery.PathFinder.find_spec
 
 def find(name, *args):
-    return None if name.startswith("allure_pytest") else find_installed(name, *args)
+    return None if name == "allure_pytest" else find_installed(name, *args)
 
 importlib.machinery.PathFinder.find_spec = find
+AssertionRewritingHook._find_spec = staticmethod(find)
 """
+
+
+def hide_allure_pytest(pytester, monkeypatch):
+    """Make it as if allure-pytest were not installed, before any plugin is loaded."""
+    pytester.makepyfile(hide_allure_pytest=HIDDEN)
+    pytester.syspathinsert()
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p hide_allure_pytest")
 
 
 @pytest.mark.parametrize(
@@ -450,9 +459,11 @@ importlib.machinery.PathFinder.find_spec = find
     [pytest.param(True, marks=NEEDS_ALLURE_PYTEST), False],
     ids=["installed", "not installed"],
 )
-def test_the_listener_is_found_by_its_class(run, pytester, installed):
+def test_the_listener_is_found_by_its_class(run, pytester, monkeypatch, installed):
     """allure-pytest's own, or what stands for it where it is not installed."""
-    conftest(pytester, ("" if installed else HIDDEN) + BY_CLASS)
+    if not installed:
+        hide_allure_pytest(pytester, monkeypatch)
+    conftest(pytester, BY_CLASS)
     report = run("def test_one(): pass", plugins=(), passed=1).report
     assert sorted(labels(report["test_one"])["by"]) == ["allure", "pytest"]
 
@@ -478,11 +489,11 @@ def pytest_collection_modifyitems(items):
 
 
 @NEEDS_ALLURE_PYTEST
-def test_its_functions_stand_in_for_those_of_allure_pytest(run, pytester):
+def test_its_functions_stand_in_for_those_of_allure_pytest(run, pytester, monkeypatch):
     """They give the same of an item."""
 
-    def printed(source):
-        conftest(pytester, source)
+    def printed():
+        conftest(pytester, UTILS)
         done = run(
             """
             import allure
@@ -502,7 +513,9 @@ def test_its_functions_stand_in_for_those_of_allure_pytest(run, pytester):
         (line,) = [row for row in done.outcome.outlines if "Docstring." in row]
         return line
 
-    assert printed(HIDDEN + UTILS) == printed(UTILS)
+    theirs = printed()
+    hide_allure_pytest(pytester, monkeypatch)
+    assert printed() == theirs
 
 
 @pytest.mark.parametrize(
@@ -541,16 +554,143 @@ def test_allure_pytest_is_named(pytester, run, options, first):
     assert result["attachments"][0]["type"] == "text/plain"  # allure-pytest gives none
 
 
+ALL_OURS = """
+import importlib.metadata
+
+found = importlib.metadata.distributions
+importlib.metadata.distributions = lambda **kwargs: [
+    distribution for distribution in found(**kwargs)
+    if distribution.metadata["Name"] in ("otel-allure", "pytest")
+]
+"""
+"""Installed are only we, as far as pytest can see."""
+
+
+@pytest.fixture
+def started(pytester, monkeypatch):
+    """Run a test that looks around, in a pytest that sees of all plugins only ours."""
+
+    def started(*arguments, autoload=True, environment=(), installed=False):
+        monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", raising=False)
+        for name, value in {
+            **({} if autoload else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}),
+            **dict(environment),
+        }.items():
+            monkeypatch.setenv(name, value)
+        with_it = ALL_OURS.replace('"pytest")', '"pytest", "allure-pytest")')
+        pytester.makepyfile(
+            only_ours=with_it if installed else ALL_OURS + HIDDEN,
+            test_one="""
+            import allure
+
+            def test_one(request):
+                names = dict(request.config.pluginmanager.list_name_plugin())
+                found = [name for name in ("allure_pytest", "otel_allure") if names.get(name)]
+                with allure.step("step") as handle:
+                    print("found:", *found, "| steps are", "ours" if handle else "theirs")
+            """,
+        )
+        pytester.syspathinsert()
+        return pytester.runpytest_subprocess(
+            "-p", "only_ours", *arguments, "-p", "no:cacheprovider", "--alluredir=results", "-s"
+        )
+
+    return started
+
+
+def found(outcome):
+    (line,) = [line for line in outcome.outlines if "found: " in line]
+    return line.partition("found: ")[2].rstrip(".")
+
+
+AUTOLOAD = pytest.mark.parametrize("autoload", [True, False], ids=["autoload", "no autoload"])
+BOTH = "allure_pytest otel_allure | steps are ours"
+
+
+@AUTOLOAD
+@pytest.mark.parametrize(
+    "options",
+    [
+        "-p allure_pytest",
+        "-p allure_pytest.plugin",
+        "-pallure_pytest",
+        "-p allure_pytest -p allure_pytest.plugin",
+        "-p allure_pytest.plugin -p otel_allure",
+        "-p otel_allure -p allure_pytest",
+        "-p otel_allure.pytest_plugin",
+        "-p otel_allure.pytest_plugin -p allure_pytest",
+    ],
+)
+def test_its_name_loads_ours(started, options, autoload):
+    """On the command line, where allure-pytest is not installed."""
+    assert found(started(*options.split(), autoload=autoload)) == BOTH
+
+
+@AUTOLOAD
+def test_its_name_loads_ours_from_the_ini_file(started, pytester, autoload):
+    pytester.makeini("[pytest]\naddopts = -p only_ours -p allure_pytest")
+    assert found(started(autoload=autoload)) == BOTH
+
+
+WITH_ENTRY_POINTS = pytest.version_tuple >= (9, 2)
+"""Whether pytest looks for entry points for every name of a plugin, not for those of -p alone."""
+
+
+@AUTOLOAD
+@pytest.mark.parametrize("name", ["allure_pytest", "allure_pytest.plugin"])
+@pytest.mark.parametrize("place", ["environment", "conftest"])
+def test_its_name_loads_ours_from_elsewhere(started, pytester, place, name, autoload):
+    """Unless an older pytest looks for a module only, and nothing of ours has been loaded yet."""
+    if place == "conftest":
+        pytester.makeconftest(f"pytest_plugins = [{name!r}]")
+        outcome = started(autoload=autoload)
+    else:
+        outcome = started(autoload=autoload, environment={"PYTEST_PLUGINS": name})
+    if autoload or WITH_ENTRY_POINTS:
+        assert found(outcome) == BOTH
+    else:
+        assert f'Error importing plugin "{name}": No module named' in str(outcome.stderr)
+
+
+def test_what_is_blocked_is_not_loaded_by_another_name(started):
+    outcome = started("-p", "no:otel_allure", "-p", "allure_pytest")
+    assert outcome.ret == pytest.ExitCode.USAGE_ERROR
+    assert "unrecognized arguments: --alluredir=results" in str(outcome.stderr)
+
+
+@NEEDS_ALLURE_PYTEST
+@pytest.mark.parametrize(
+    ("options", "autoload", "expected"),
+    [
+        ("", True, BOTH),
+        ("-p allure_pytest", True, BOTH),
+        ("-p allure_pytest.plugin", True, BOTH),
+        ("-p no:allure_pytest", True, "otel_allure | steps are ours"),
+        ("-p no:otel_allure", True, "allure_pytest | steps are theirs"),
+        ("-p no:otel_allure -p allure_pytest.plugin", True, "allure_pytest | steps are theirs"),
+        ("-p allure_pytest", False, "allure_pytest | steps are theirs"),
+        ("-p allure_pytest.plugin", False, "allure_pytest | steps are theirs"),
+        ("-p allure_pytest -p otel_allure", False, BOTH),
+    ],
+)
+def test_its_name_where_both_are_installed(started, options, autoload, expected):
+    """It is allure-pytest itself that is loaded by its name; ours takes its place when loaded."""
+    assert found(started(*options.split(), autoload=autoload, installed=True)) == expected
+
+
 @pytest.mark.skipif(pytest.version_tuple < (9,), reason="this pytest has no subtests")
 @pytest.mark.parametrize(
     "installed",
     [pytest.param(True, marks=NEEDS_ALLURE_PYTEST), False],
     ids=["installed", "not installed"],
 )
-def test_its_class_is_imported_before_the_listener_is_registered(run, pytester, installed):
+def test_its_class_is_imported_before_the_listener_is_registered(
+    run, pytester, monkeypatch, installed
+):
     """By another plugin: pytest finds all of the listener's hooks all the same."""
-    early = "from allure_pytest.listener import AllureListener"
-    pytester.makepyfile(early=early if installed else HIDDEN + early)
+    if not installed:
+        hide_allure_pytest(pytester, monkeypatch)
+    pytester.makepyfile(early="from allure_pytest.listener import AllureListener")
     pytester.syspathinsert()
     source = """
         def test_one(subtests):

@@ -9,7 +9,6 @@ import pytest
 from allure_commons import hookimpl
 
 from otel_allure.pytest_plugin import metadata
-from otel_allure.texts import attempt, text_of
 
 F = TypeVar("F")
 
@@ -53,8 +52,7 @@ class MarkDecorators:
     @hookimpl
     def decorate_as_link(self, url: str, link_type: str, name: str | None) -> pytest.MarkDecorator:
         """Link the test to a page."""
-        patterns = dict(self._config.option.allure_link_pattern)
-        url = attempt(patterns.get(text_of(link_type), "{}").format, url)
+        url = metadata.link_url(self._config, url, link_type)
         name = url if name is None else name
         return _mark(metadata.LINK_MARK, url, name=name, link_type=link_type)
 

@@ -9,7 +9,7 @@ import functools
 import os
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ import pytest
 from allure_commons.types import LabelType, LinkType
 from allure_commons.utils import SafeFormatter, platform_label
 
-from otel_allure.texts import is_true, md5, text_of
+from otel_allure.texts import attempt, is_true, md5, text_of
 
 DESCRIPTION_MARK = "allure_description"
 DESCRIPTION_HTML_MARK = "allure_description_html"
@@ -26,18 +26,20 @@ LINK_MARK = "allure_link"
 TITLE_ATTRIBUTE = "__allure_display_name__"
 
 # Of these, the one nearest to the test counts.
-_UNIQUE_LABELS = {
+UNIQUE_LABELS = (
     LabelType.SEVERITY,
     LabelType.FRAMEWORK,
     LabelType.HOST,
     LabelType.SUITE,
     LabelType.PARENT_SUITE,
     LabelType.SUB_SUITE,
-}
-_NO_TAGS = {"usefixtures", "filterwarnings", "skip", "skipif", "xfail", "parametrize"}
+)
+NO_TAGS = {"usefixtures", "filterwarnings", "skip", "skipif", "xfail", "parametrize"}
 
 
-class _NodeId(NamedTuple):
+class NodeId(NamedTuple):
+    """What the parts of a test's node id say."""
+
     path: list[str]
     package: str
     module: str
@@ -45,22 +47,27 @@ class _NodeId(NamedTuple):
     function: str
 
 
-_NODE_ID = pytest.StashKey[_NodeId]()
+_NODE_ID = pytest.StashKey[NodeId]()
 
 
-def _node_id(item: pytest.Item) -> _NodeId:
-    parsed = item.stash.get(_NODE_ID, None)
-    if parsed is None:
-        path, *names = item.nodeid.split("::")
-        segments = path.split("/")
-        parsed = item.stash[_NODE_ID] = _NodeId(
-            path=segments,
-            package=".".join(segments[:-1]),
-            module=segments[-1].rsplit(".", 1)[0],
-            classes=names[:-1],
-            function=names[-1].split("[", 1)[0] if names else "",
-        )
-    return parsed
+def parsed(nodeid: str) -> NodeId:
+    """Take a node id apart."""
+    path, *names = nodeid.split("::")
+    segments = path.split("/")
+    return NodeId(
+        path=segments,
+        package=".".join(segments[:-1]),
+        module=segments[-1].rsplit(".", 1)[0],
+        classes=names[:-1],
+        function=names[-1].split("[", 1)[0] if names else "",
+    )
+
+
+def _node_id(item: pytest.Item) -> NodeId:
+    known = item.stash.get(_NODE_ID, None)
+    if known is None:
+        known = item.stash[_NODE_ID] = parsed(item.nodeid)
+    return known
 
 
 def package(item: pytest.Item) -> str:
@@ -97,16 +104,21 @@ def callspec_parameters(item: pytest.Item) -> dict[str, Any]:
     return dict(callspec.params) if callspec is not None else {}
 
 
-def title(item: pytest.Item) -> str:
+def callspec_id(item: pytest.Item) -> str | None:
+    """Return what tells the test from others of the same function, None if there are none."""
+    callspec = getattr(item, "callspec", None)
+    return None if callspec is None else callspec.id
+
+
+def title(item: pytest.Item, parameters: Mapping[str, Any], param_id: str | None) -> str:
     """Return the test's title with its placeholders filled, else its name."""
     template = getattr(getattr(item, "obj", None), TITLE_ATTRIBUTE, None)
     if template is None or not is_true(template):
         return item.name
     values: dict[str, Any] = {}
-    callspec = getattr(item, "callspec", None)
-    if callspec is not None:
-        values["param_id"] = _unescaped(callspec.id)
-        values.update(callspec.params)
+    if param_id is not None:
+        values["param_id"] = _unescaped(param_id)
+    values.update(parameters)
     values.update(getattr(item, "funcargs", None) or {})
     text = text_of(template)
     try:
@@ -161,7 +173,7 @@ def marked_labels(item: pytest.Item) -> list[tuple[str, Any]]:
     for mark in item.iter_markers(name=LABEL_MARK):
         name = text_of(mark.kwargs.get("label_type", "label"))
         values = [_comparable(value) for value in mark.args]
-        if name not in _UNIQUE_LABELS:
+        if name not in UNIQUE_LABELS:
             labels.update(((name, value), None) for value in values)
         elif values:
             unique.setdefault(name, values[0])
@@ -183,7 +195,7 @@ def labels(item: pytest.Item, dynamic: Iterable[tuple[str, str]]) -> Iterator[tu
             yield "ALLURE_ID", value  # what Allure 3 reads
     yield from ((LabelType.TAG, name) for name in tags(item))
     given = {name for name, _ in (*marked, *dynamic)}
-    yield from ((name, value) for name, value in _suites(item) if name not in given)
+    yield from ((name, value) for name, value in suites(item) if name not in given)
     yield LabelType.HOST, _host()
     yield LabelType.THREAD, f"{os.getpid()}-{threading.current_thread().name}"
     yield LabelType.FRAMEWORK, "pytest"
@@ -193,9 +205,12 @@ def labels(item: pytest.Item, dynamic: Iterable[tuple[str, str]]) -> Iterator[tu
 
 def tags(item: pytest.Item) -> Iterator[str]:
     """Yield the names of the marks that are tags in the report."""
-    for mark in item.iter_markers():
-        if mark.name not in _NO_TAGS and not mark.args and not mark.kwargs:
-            yield mark.name
+    return (mark.name for mark in item.iter_markers() if is_tag(mark))
+
+
+def is_tag(mark: pytest.Mark) -> bool:
+    """Whether a mark is a tag in the report."""
+    return mark.name not in NO_TAGS and not mark.args and not mark.kwargs
 
 
 @functools.cache
@@ -208,7 +223,8 @@ def _language() -> str:
     return str(platform_label())
 
 
-def _suites(item: pytest.Item) -> Iterator[tuple[str, str]]:
+def suites(item: pytest.Item) -> Iterator[tuple[str, str]]:
+    """Yield the labels for suites that the test's place gives."""
     node = _node_id(item)
     for name, value in (
         (LabelType.PARENT_SUITE, node.package),
@@ -225,3 +241,9 @@ def links(item: pytest.Item) -> Iterator[tuple[str, str, str]]:
         for url in map(text_of, mark.args[:1]):
             name, kind = mark.kwargs.get("name"), mark.kwargs.get("link_type", LinkType.LINK)
             yield url, url if name is None else text_of(name), text_of(kind)
+
+
+def link_url(config: pytest.Config, url: str, kind: str) -> str:
+    """Return the URL that --allure-link-pattern makes of a short one."""
+    patterns = dict(config.option.allure_link_pattern)
+    return attempt(patterns.get(text_of(kind), "{}").format, url)

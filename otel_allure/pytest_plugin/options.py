@@ -168,7 +168,7 @@ def read_settings(config: pytest.Config) -> settings.Settings:
     line = {
         setting.name: (setting.option, value)
         for setting in settings.SETTINGS
-        if (value := getattr(config.known_args_namespace, setting.ini, None)) is not None
+        if (value := _given(config, setting.ini)) is not None
     }
     ini = {
         setting.name: (setting.ini, value)
@@ -181,6 +181,12 @@ def read_settings(config: pytest.Config) -> settings.Settings:
     return found
 
 
+def _given(config: pytest.Config, dest: str) -> Any:
+    """Return what the command line says; a conftest file may have loaded us after a first look."""
+    known = getattr(config.known_args_namespace, dest, None)
+    return getattr(config.option, dest, None) if known is None else known
+
+
 def _ini_value(config: pytest.Config, setting: settings.Setting) -> Any:
     try:
         return config.getini(setting.ini)
@@ -190,5 +196,5 @@ def _ini_value(config: pytest.Config, setting: settings.Setting) -> Any:
 
 def instrumentations(config: pytest.Config) -> list[str]:
     """Return what to instrument, from the command line and from the ini file."""
-    values = [*config.getini(INSTRUMENT_INI), *getattr(config.known_args_namespace, INSTRUMENT_INI)]
+    values = [*config.getini(INSTRUMENT_INI), *(_given(config, INSTRUMENT_INI) or ())]
     return [name.strip() for value in values for name in value.split(",") if name.strip()]

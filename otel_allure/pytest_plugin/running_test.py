@@ -98,7 +98,9 @@ class RunningTest:
                     test.parameters.append(Parameter(text_of(name), represented(value)))
         with problems.caught("taking a test's title"):
             if test.title == test.first_title:
-                test.title = metadata.title(item)
+                test.title = metadata.title(
+                    item, metadata.callspec_parameters(item), metadata.callspec_id(item)
+                )
         with problems.caught("taking a test's description"):
             test.description = test.description or metadata.description(item)
             test.description_html = test.description_html or metadata.description_html(item)

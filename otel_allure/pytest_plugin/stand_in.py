@@ -2,28 +2,28 @@
 
 Conftest files and plugins ask `hasplugin("allure_pytest")`, look for an instance of
 `allure_pytest.listener.AllureListener`, and import from `allure_pytest.utils`. Where allure-pytest
-is not installed, its two modules with such names are made here, when somebody imports them.
+is not installed, that package is the folder `allure_pytest` beside this file: its name is put into
+`sys.modules`, and the import system does the rest when somebody asks for a module of it.
 """
 
 from __future__ import annotations
 
-import importlib.abc
 import importlib.machinery
+import importlib.util
 import sys
-import types
-from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from otel_allure.pytest_plugin import metadata
-
-_NAMES = ("allure_pytest", "allure_pytest.plugin")
-"""By which it may be loaded: its entry point's, its module's."""
+PACKAGE = "allure_pytest"
+_NAMES = (PACKAGE, f"{PACKAGE}.plugin", "otel_allure", "otel_allure.pytest_plugin")
+"""By which it, and we, may be loaded: the entry point's, the module's."""
+_FOLDER = str(Path(__file__).with_name(PACKAGE))
 
 
 class _InItsPlace:
-    """Has the name of allure-pytest among pytest's plugins, so that it is not loaded."""
+    """Has a name among pytest's plugins, so that nothing is loaded by it, or not once more."""
 
 
 def take_place(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -34,8 +34,35 @@ def take_place(pluginmanager: pytest.PytestPluginManager) -> None:
     for name in _NAMES:
         if not (pluginmanager.hasplugin(name) or pluginmanager.is_blocked(name)):
             pluginmanager.register(_InItsPlace(), name)
-    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.append(_Finder())  # the last one: what is installed comes first
+    _make_importable()
+
+
+def is_installed() -> bool:
+    """Whether allure-pytest itself can be imported."""
+    spec = _spec()
+    folders = None if spec is None else spec.submodule_search_locations
+    return folders is not None and _FOLDER not in folders
+
+
+def _make_importable() -> None:
+    if _spec() is None:
+        spec = importlib.machinery.ModuleSpec(PACKAGE, None, is_package=True)
+        spec.submodule_search_locations = [_FOLDER]
+        sys.modules[PACKAGE] = importlib.util.module_from_spec(spec)
+
+
+def _spec() -> importlib.machinery.ModuleSpec | None:
+    """Return what is importable by the name of the package.
+
+    A folder of that name, with results for example, is a package to Python, too, if an empty one.
+    """
+    try:
+        spec = importlib.util.find_spec(PACKAGE)
+    except (ImportError, ValueError):  # somebody has put something odd into sys.modules
+        return None
+    if spec is not None and spec.origin is None and PACKAGE not in sys.modules:
+        return None
+    return spec
 
 
 class AllureListener:
@@ -47,69 +74,17 @@ class AllureListener:
     @property  # type: ignore[misc]
     def __class__(self) -> type:
         """The class that `isinstance` sees."""
-        installed = sys.modules.get("allure_pytest.listener")
-        return getattr(installed, "AllureListener", type(self))
+        imported = sys.modules.get("allure_pytest.listener")
+        return getattr(imported, "AllureListener", type(self))
 
     def __dir__(self) -> list[str]:
         """The names by which pytest finds the hooks: without this, those of the other class."""
         return sorted({*dir(type(self)), *vars(self)})
 
+    def __getattr__(self, name: str) -> Any:
+        """Return what allure-pytest's has for the hooks of allure_commons, for direct calls."""
+        from otel_allure import allure_api
 
-# -- its modules, where it is not installed
-
-
-def _title(item: pytest.Item) -> str | None:
-    return getattr(getattr(item, "obj", None), metadata.TITLE_ATTRIBUTE, None)
-
-
-def _name(item: pytest.Item, parameters: Any = None, param_id: str | None = None) -> str:
-    return metadata.title(item)
-
-
-def _links(item: pytest.Item) -> list[tuple[str, str, str]]:
-    return [(kind, url, name) for url, name, kind in metadata.links(item)]
-
-
-_MODULES: dict[str, dict[str, Callable[..., Any] | str | type]] = {
-    "allure_pytest": {},
-    "allure_pytest.listener": {"AllureListener": AllureListener},
-    "allure_pytest.utils": {
-        "ALLURE_DESCRIPTION_MARK": metadata.DESCRIPTION_MARK,
-        "ALLURE_DESCRIPTION_HTML_MARK": metadata.DESCRIPTION_HTML_MARK,
-        "ALLURE_LABEL_MARK": metadata.LABEL_MARK,
-        "ALLURE_LINK_MARK": metadata.LINK_MARK,
-        "allure_description": metadata.description,
-        "allure_description_html": metadata.description_html,
-        "allure_full_name": metadata.full_name,
-        "allure_label": metadata.label_values,
-        "allure_labels": lambda item: set(metadata.marked_labels(item)),
-        "allure_links": _links,
-        "allure_name": _name,
-        "allure_package": metadata.package,
-        "allure_title": _title,
-        "allure_title_path": metadata.title_path,
-        "get_history_id": metadata.history_id,
-        "pytest_markers": metadata.tags,
-    },
-}
-
-
-class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds allure-pytest's modules when nothing else does."""
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        """Return how to make a module of that name."""
-        if name not in _MODULES:
-            return None
-        return importlib.machinery.ModuleSpec(
-            name, self, origin="otel-allure", is_package=name == "allure_pytest"
-        )
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
-        """Leave it to the import system."""
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        """Fill the module."""
-        module.__dict__.update(_MODULES[module.__name__])
+        if name in allure_api.HOOKS:
+            return getattr(allure_api.listener(), name)
+        raise AttributeError(f"otel-allure's AllureListener has no {name!r}")
