@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 import warnings
 from collections.abc import Callable, Iterable
 from importlib.metadata import EntryPoint, entry_points
@@ -19,6 +21,23 @@ NOT_FOR_ALL = {
 }
 
 
+_PREFIX = "opentelemetry-instrumentation-"
+# Names of instrumentations whose distribution is called otherwise.
+_DISTRIBUTIONS = {
+    "aiobotocore": "botocore",
+    "grpc-aio-client": "grpc",
+    "grpc-aio-server": "grpc",
+    "grpc-client": "grpc",
+    "grpc-server": "grpc",
+    "kafka": "kafka-python",
+    "openai": "openai-v2",
+    "postgres": "psycopg",
+    "postgresql": "psycopg",
+    "psycopg2-binary": "psycopg2",
+}
+_NAMES = {"kafka-python": "kafka", "openai-v2": "openai"}
+
+
 class UnknownInstrumentationError(ValueError):
     """A name that no installed instrumentation has."""
 
@@ -31,15 +50,16 @@ def installed() -> dict[str, EntryPoint]:
 def activate(names: Iterable[str], problems: Problems) -> Callable[[], None]:
     """Activate instrumentations and return what deactivates them again.
 
-    One that is active already is left alone. One that cannot be activated is a problem, no error;
-    of `all`, those whose library is not installed are just left out.
+    One that is active already is left alone. One that is named and cannot be activated is a
+    problem, no error. Of `all`, those whose library is not installed are just left out: many
+    people have instrumentations of libraries that they do not have. Others that fail are noted.
 
     Args:
         names: of installed instrumentations, or `all`.
         problems: told about those that fail.
 
     Raises:
-        UnknownInstrumentationError: for a name that is not installed; it says which are.
+        UnknownInstrumentationError: for a name that is not installed; it says what to do.
     """
     names = list(names)
     known = installed() if names else {}  # to look takes a tenth of a second
@@ -50,23 +70,19 @@ def activate(names: Iterable[str], problems: Problems) -> Callable[[], None]:
         elif name in known:
             wanted[name] = known[name]
         else:
-            raise UnknownInstrumentationError(
-                f"no instrumentation named {name!r} is installed; installed are: "
-                f"{', '.join(sorted(known)) or 'none'} (or 'all')"
-            )
+            raise UnknownInstrumentationError(_advice(name, known))
     active: list[Any] = []
+    left_out: list[str] = []
     for name, entry in wanted.items():
-        # Some warn about themselves, which `-W error` would turn into failures.
-        with problems.caught(f"activating {name}"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            conflict = _conflict(entry)
-            if conflict is None:
-                instrumentor = entry.load()()
-                if not instrumentor.is_instrumented_by_opentelemetry:
-                    instrumentor.instrument(raise_exception_on_conflict=True)
-                    active.append(instrumentor)
-            elif name in names:
-                problems.add(f"activating {name}", conflict)
+        try:
+            _activate(entry, active)
+        except Exception as error:
+            if name in names:
+                problems.add(f"activating {name}", error)
+            elif not isinstance(error, _ConflictError):
+                left_out.append(f"{name} ({type(error).__name__}: {error})")
+    if left_out:
+        problems.notes.append(f"of all instrumentations, not activated: {', '.join(left_out)}")
 
     def deactivate() -> None:
         for instrumentor in active:
@@ -75,6 +91,52 @@ def activate(names: Iterable[str], problems: Problems) -> Callable[[], None]:
                 instrumentor.uninstrument()
 
     return deactivate
+
+
+class _ConflictError(Exception):
+    """A library that is missing, or of another version."""
+
+
+def _activate(entry: EntryPoint, active: list[Any]) -> None:
+    """Activate one, unless it is active; add it to those that are by us."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some warn about themselves, which `-W error` would raise
+        conflict = _conflict(entry)
+        if conflict is not None:
+            raise _ConflictError(conflict)
+        instrumentor = entry.load()()
+        if not instrumentor.is_instrumented_by_opentelemetry:
+            instrumentor.instrument(raise_exception_on_conflict=True)
+            active.append(instrumentor)
+
+
+def _advice(name: str, known: Iterable[str]) -> str:
+    """Return what to do about a name that no installed instrumentation has."""
+    available = _available()
+    wanted = name.strip().lower().replace("_", "-")
+    close = [
+        *difflib.get_close_matches(name, known),
+        *difflib.get_close_matches(wanted, available - {wanted}),
+    ]
+    distribution = _DISTRIBUTIONS.get(wanted, wanted)
+    return (
+        f"no instrumentation named {name!r} is installed; "
+        + (f"did you mean {' or '.join(map(repr, dict.fromkeys(close)))}? " if close else "")
+        + f"Perhaps `pip install {_PREFIX}{distribution}`. "
+        + f"Installed are: {', '.join(sorted(known)) or 'none'} (or 'all')"
+    )
+
+
+def _available() -> set[str]:
+    """Return the names of those that OpenTelemetry knows, where it says so."""
+    try:
+        from opentelemetry.instrumentation import bootstrap_gen
+    except ImportError:
+        return set()
+    rows = [row["instrumentation"] for row in getattr(bootstrap_gen, "libraries", ())]
+    rows += getattr(bootstrap_gen, "default_instrumentations", ())
+    names = (re.split("[<>=~! ]", row)[0].removeprefix(_PREFIX) for row in rows)
+    return {_NAMES.get(name, name) for name in names}
 
 
 def _conflict(entry: EntryPoint) -> str | None:

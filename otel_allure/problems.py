@@ -24,6 +24,7 @@ class Problems:
     Attributes:
         counts: number of times, by what was being done.
         first: the first error's text, by what was being done.
+        notes: what people may want to know although nothing is missing from the report.
         tell: told about each kind of problem once, in a process whose parent writes the report.
     """
 
@@ -31,6 +32,7 @@ class Problems:
         self._log = log
         self.counts: Counter[str] = Counter()
         self.first: dict[str, str] = {}
+        self.notes: list[str] = []
         self.tell: Callable[[str, str], None] | None = None
 
     def add(self, doing: str, detail: object) -> None:

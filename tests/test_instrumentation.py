@@ -162,19 +162,67 @@ def install(pytester, name, entries, *requires):
     (folder / "entry_points.txt").write_text("\n".join(["[opentelemetry_instrumentor]", *entries]))
 
 
-@pytest.mark.parametrize("names", ["failing,missing,failing_later,absent", "all"])
-def test_failures(run, pytester, names):
-    """One that fails is told of in the summary; the run and the others are fine."""
+FAILING = {
+    "failing": "RuntimeError: cannot do it",
+    "missing": "ModuleNotFoundError: No module named 'no_such_module'",
+    "absent": 'DependencyConflict: requested: "no-such-library >= 1" but found: "None"',
+}
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["by name", "all"])
+def test_failures(run, pytester, named):
+    """The run and the others are fine; what was asked for by its name is missing from the report.
+
+    Of all, one that fails is noted, and one without its library is no news.
+    """
     pytester.makepyfile(instrumentors=INSTRUMENTORS)
     entries = ["failing = instrumentors:Failing", "failing_later = instrumentors:FailingLater"]
     install(pytester, "failing", [*entries, "missing = no_such_module:Instrumentor"])
-    # Many people have instrumentations of libraries that they do not have.
     install(pytester, "absent", ["absent = no_such_module:Other"], "no-such-library >= 1")
-    done = run(TRAFFIC, f"--allure-otel-instrument={names},aiohttp-client,aiohttp-server", passed=1)
+    names = "failing,missing,failing_later,absent,aiohttp-client,aiohttp-server" if named else "all"
+    done = run(TRAFFIC, f"--allure-otel-instrument={names}", passed=1)
     assert rows(done.report["test_traffic"])[0] == {"say hello": [hello("world")]}
     text = done.outcome.stdout.str()
-    assert "activating failing: RuntimeError: cannot do it" in text
-    assert "activating missing: ModuleNotFoundError: No module named 'no_such_module'" in text
-    assert ("activating absent: " in text) == (names != "all")
+    for name in (*FAILING, "absent"):
+        assert (f"activating {name}: " in text) == named
+    note = [line for line in done.outcome.outlines if "of all instrumentations" in line]
+    if named:
+        assert FAILING["failing"] in text
+        assert FAILING["missing"] in text
+        assert not note
+    else:
+        (line,) = note
+        assert f"failing ({FAILING['failing']})" in line
+        assert f"missing ({FAILING['missing']})" in line
+        assert "absent" not in text
     assert done.outcome.ret == 0
     assert "Traceback" not in text + done.outcome.stderr.str()
+
+
+def test_all_of_which_some_fail_is_complete(run, pytester):
+    """The report has everything that it can have."""
+    pytester.makepyfile(instrumentors=INSTRUMENTORS)
+    install(pytester, "failing", ["failing = instrumentors:Failing"])
+    done = run("def test_one(): pass", "--allure-otel-instrument=all", plugins=(), passed=1)
+    assert "not complete" not in done.outcome.stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("surely-absent", "pip install opentelemetry-instrumentation-surely-absent"),
+        ("surely_absent", "pip install opentelemetry-instrumentation-surely-absent"),
+        ("kafka", "pip install opentelemetry-instrumentation-kafka-python"),
+        ("grpc_client", "pip install opentelemetry-instrumentation-grpc"),
+        ("aiohttp-klient", "did you mean 'aiohttp-client'"),
+        ("celeri", "did you mean 'celery'"),
+    ],
+)
+def test_what_is_not_installed(run, name, said):
+    """Is a mistake of the command line, which says how to mend it."""
+    done = run("def test_one(): pass", f"--allure-otel-instrument={name}", plugins=())
+    assert done.outcome.ret == pytest.ExitCode.USAGE_ERROR
+    error = done.outcome.stderr.str()
+    assert f"no instrumentation named {name!r} is installed" in error
+    assert said in error
+    assert "Traceback" not in error

@@ -97,6 +97,8 @@ def pytest_terminal_summary(
     if masked := listener.report.masked:
         values = "value is" if masked == 1 else "values are"
         terminalreporter.write_line(f"otel-allure: {masked} {values} masked in the report")
+    for note in listener.problems.notes:
+        terminalreporter.write_line(f"otel-allure: {note}")
     if lines := listener.problems.lines():
         terminalreporter.section("otel-allure: the report is not complete", yellow=True)
         for line in lines:
