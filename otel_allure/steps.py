@@ -6,10 +6,13 @@ four kinds, and stays right under concurrency, because what is current is kept i
 
 from __future__ import annotations
 
+import contextlib
+import enum
 import functools
 import inspect
+import types
 from collections.abc import AsyncGenerator, Callable, Generator
-from types import TracebackType
+from types import FunctionType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, overload
 
 from allure_commons.utils import SafeFormatter
@@ -21,6 +24,7 @@ from otel_allure import conventions as c
 from otel_allure import recorder as recorders
 from otel_allure import texts
 from otel_allure.clock import catch_up, now_ns
+from otel_allure.lookalike import looking_like
 from otel_allure.outcome import Outcome, outcome_of
 from otel_allure.redaction import MASK
 from otel_allure.results_directory import new_uuid
@@ -242,8 +246,8 @@ def step(title: Any) -> Any:
     The step fails as the block it is around does: AssertionError and `pytest.fail` make it
     failed, `pytest.skip` skipped, any other exception broken.
     """
-    if callable(title) or isinstance(title, classmethod):
-        return decorated(getattr(title, "__name__", type(title).__name__), title)
+    if callable(title) or isinstance(title, tuple(_DESCRIPTORS)):
+        return decorated(_name_of(title), title)
     return Step(title)
 
 
@@ -251,15 +255,42 @@ def step(title: Any) -> Any:
 
 
 def decorated(title: str, func: F) -> F:
-    """Return `func`, as a function of the same kind that runs in a step."""
-    function: Any = func
-    if isinstance(function, (staticmethod, classmethod)):
-        return type(function)(decorated(title, function.__func__))  # type: ignore[return-value]
-    if inspect.isclass(function):
-        setattr(function, "__init__", decorated(title, function.__init__))  # noqa: B010
-        return func
+    """Return `func`, as something of the same kind that runs in a step.
 
-    call = _Call(title, function)
+    What cannot run in one, and still be what it was, is left as it is.
+    """
+    function: Any = func
+    for kind, redecorate in _DESCRIPTORS.items():
+        if isinstance(function, kind):
+            return redecorate(title, function)  # type: ignore[no-any-return]
+    if isinstance(function, type):
+        return _class_in_step(title, function)  # type: ignore[no-any-return]
+    if isinstance(function, (FunctionType, functools.partial)):
+        return _in_step(title, function)  # type: ignore[no-any-return]
+    return _object_in_step(title, function) if callable(function) else func
+
+
+def _name_of(function: Any) -> str:
+    """Return the name of a function, or of the one within a descriptor or a partial."""
+    while not isinstance(getattr(function, "__name__", None), str):
+        within = (getattr(function, name, None) for name in ("func", "fget", "__func__"))
+        inner = next((each for each in within if callable(each)), None)
+        if inner is None:
+            return type(function).__name__
+        function = inner
+    return str(function.__name__)
+
+
+def _in_step(title: str, function: Any, like: Any = None, *, without_first: bool = False) -> Any:
+    """Return a function that runs `function` in a step.
+
+    Args:
+        title: the step's.
+        function: any callable.
+        like: says what kind of function it is. Default: itself does.
+        without_first: whether its first argument is what it is called on, whatever its name.
+    """
+    call = _Call(title, function, without_first=without_first)
 
     @functools.wraps(function)
     def inner(*args: Any, **kwargs: Any) -> Any:
@@ -278,13 +309,103 @@ def decorated(title: str, func: F) -> F:
         __tracebackhide__ = True
         return (yield from _iterated(call.start(args, kwargs), function(*args, **kwargs)))
 
-    if inspect.iscoroutinefunction(function):
-        return coroutine_inner  # type: ignore[return-value]
-    if inspect.isgeneratorfunction(function):
-        return generator_inner  # type: ignore[return-value]
-    if inspect.isasyncgenfunction(function):
-        return _async_generator(call, function)  # type: ignore[return-value]
-    return inner  # type: ignore[return-value]
+    like = function if like is None else like
+    if inspect.iscoroutinefunction(like):
+        return coroutine_inner
+    if inspect.isgeneratorfunction(like):
+        is_awaitable = like.__code__.co_flags & inspect.CO_ITERABLE_COROUTINE
+        return types.coroutine(generator_inner) if is_awaitable else generator_inner
+    if inspect.isasyncgenfunction(like):
+        return _async_generator(call, function)
+    return inner
+
+
+def _object_in_step(title: str, function: Any) -> Any:
+    """Return what looks like a callable with attributes of its own, a builtin or a method."""
+    like = function if inspect.isroutine(function) else type(function).__call__
+    in_step = _in_step(title, function, like)
+
+    def call(bound: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        __tracebackhide__ = True
+        run = in_step if bound is function else _in_step(title, bound)
+        return run(*args, **kwargs)
+
+    return looking_like(function, call)
+
+
+def _class_in_step(title: str, cls: Any) -> Any:
+    """Make each instance of the class in a step; the class stays what it is.
+
+    A class that has a `__new__` in place of an `__init__` is made in that, as object's `__init__`
+    takes no arguments. The call of an enum makes nothing, and a protocol has no instances.
+    """
+    if isinstance(cls, enum.EnumMeta) or cls.__dict__.get("_is_protocol"):
+        return cls
+    init, new = cls.__init__, cls.__new__
+    try:
+        if init is object.__init__ and (new is not object.__new__ or _has_fields(cls)):
+            cls.__new__ = staticmethod(_new_in_step(title, new))
+        else:
+            cls.__init__ = _in_step(title, init, without_first=True)
+            if init is object.__init__:
+                cls.__init__.__signature__ = _NO_ARGUMENTS
+    except (AttributeError, TypeError):  # a builtin, or one that is closed to changes
+        return _object_in_step(title, cls)
+    return cls
+
+
+def _has_fields(cls: type) -> bool:
+    """Whether it may be given an `__init__` later, by `@dataclass` above the step."""
+    return any(name.startswith("__annot") for name in vars(cls))
+
+
+_NO_ARGUMENTS = inspect.Signature([inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)])
+
+
+def _new_in_step(title: str, new: Any) -> Any:
+    call = _Call(title, new, without_first=True)
+
+    def made(new: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        __tracebackhide__ = True
+        if new is not object.__new__:
+            with call.step(args, kwargs):
+                return new(*args, **kwargs)
+        cls, *more = args
+        if cls.__init__ is object.__init__ and (more or kwargs):
+            raise TypeError(f"{cls.__name__}() takes no arguments")
+        with _Call(title, cls.__init__, without_first=True).step(args, kwargs):
+            return object.__new__(cls)
+
+    return looking_like(new, made)
+
+
+class _DispatchingMethod(functools.singledispatchmethod):  # type: ignore[type-arg]
+    """A `singledispatchmethod` that calls whatever it dispatches to in a step."""
+
+    def __init__(self, title: str, method: functools.singledispatchmethod[Any]) -> None:
+        self.dispatcher, self.func = method.dispatcher, method.func
+        self._title = title
+
+    def __get__(self, obj: Any, cls: Any = None) -> Any:
+        return _in_step(self._title, super().__get__(obj, cls))
+
+
+def _redecorated_cached(title: str, cached: Any) -> Any:
+    cached.func = decorated(title, cached.func)
+    return cached
+
+
+# What is no function, but has one that it calls.
+_DESCRIPTORS: dict[type, Callable[[str, Any], Any]] = {
+    staticmethod: lambda title, it: type(it)(decorated(title, it.__func__)),
+    classmethod: lambda title, it: type(it)(decorated(title, it.__func__)),
+    property: lambda title, it: it if it.fget is None else it.getter(decorated(title, it.fget)),
+    functools.cached_property: _redecorated_cached,
+    functools.partialmethod: lambda title, it: functools.partialmethod(
+        decorated(title, it.func), *it.args, **it.keywords
+    ),
+    functools.singledispatchmethod: _DispatchingMethod,
+}
 
 
 def _iterated(
@@ -353,12 +474,12 @@ def _async_generator(
 class _Call:
     """Title and parameters of a decorated function's step, from the arguments of a call."""
 
-    def __init__(self, title: str, function: Callable[..., Any]) -> None:
+    def __init__(
+        self, title: str, function: Callable[..., Any], *, without_first: bool = False
+    ) -> None:
         self._title = text_of(title)
-        try:
-            self._spec: inspect.FullArgSpec | None = inspect.getfullargspec(function)
-        except TypeError:  # a callable without a signature
-            self._spec = None
+        self._without_first = without_first
+        self._spec = _spec_of(function)
 
     def step(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Step:
         """Return the step of a call."""
@@ -373,7 +494,7 @@ class _Call:
     def _filled(self, args: tuple[Any, ...], parameters: dict[str, str]) -> str:
         if "{" not in self._title:
             return self._title
-        shown = [represented(value) for value in args]
+        shown = [represented(value) for value in args[self._without_first :]]
         try:
             return str(SafeFormatter().format(self._title, *shown, **parameters))
         except Exception:  # a placeholder that fits no argument stays as it is
@@ -386,15 +507,27 @@ class _Call:
             return {name: represented(value) for name, value in kwargs.items()}
         values: dict[str, Any] = {}
         if spec.defaults:
-            values.update(zip(spec.args[-len(spec.defaults) :], spec.defaults, strict=True))
+            values.update(zip(spec.args[-len(spec.defaults) :], spec.defaults, strict=False))
         values.update(zip(spec.args, args, strict=False))
         values.update(kwargs)
-        if spec.args and spec.args[0] in ("self", "cls"):
+        if spec.args and (self._without_first or spec.args[0] in ("self", "cls")):
             values.pop(spec.args[0], None)
-        if spec.varargs and len(args) > len(spec.args):
-            values[spec.varargs] = args[len(spec.args) :]
+        first_of_rest = max(len(spec.args), self._without_first)
+        if spec.varargs and len(args) > first_of_rest:
+            values[spec.varargs] = args[first_of_rest:]
         order = [*spec.args, *([spec.varargs] if spec.varargs else []), *kwargs]
         return {name: represented(values[name]) for name in order if name in values}
+
+
+def _spec_of(function: Any) -> inspect.FullArgSpec | None:
+    """Return the names of its arguments; None if it, or what it wraps, cannot say them."""
+    is_plain = inspect.isroutine(function) or isinstance(function, (functools.partial, type))
+    is_bound = not is_plain or isinstance(function, types.MethodType)
+    for unwrap in (False, True):
+        with contextlib.suppress(Exception):
+            spec = inspect.getfullargspec(inspect.unwrap(function) if unwrap else function)
+            return spec._replace(args=spec.args[1:]) if is_bound else spec
+    return None
 
 
 def represented(value: object) -> str:

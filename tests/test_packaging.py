@@ -20,6 +20,7 @@ PATH = [
     "clock",
     "texts",
     "problems",
+    "lookalike",
     "outcome",
     "settings",
     "spans",

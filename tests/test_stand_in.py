@@ -13,7 +13,8 @@ from contextlib import nullcontext
 import pytest
 from _pytest.compat import getfuncargnames, getimfunc
 
-from otel_allure.pytest_plugin.coroutines import in_place, is_async, is_stand_in, original
+from otel_allure.lookalike import is_lookalike, original
+from otel_allure.pytest_plugin.coroutines import in_place, is_async
 from otel_allure.testing import tree
 
 pytestmark = pytest.mark.usefixtures("only_steps")
@@ -72,7 +73,7 @@ def stands_in(function, seen=None):
     return in_place(function, lambda: place)
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=repr)
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: getattr(f, "__qualname__", "partial"))
 def test_it_looks_like_the_function(function):
     """To all that pytest, its plugins and inspect ask."""
     found = stands_in(function)
@@ -112,7 +113,7 @@ def test_it_looks_like_the_function(function):
         found.no_such_attribute
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=repr)
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: getattr(f, "__qualname__", "partial"))
 def test_it_does_what_the_function_does(function):
     """In its place, which is asked for at each resumption."""
     arguments = () if isinstance(function, functools.partial) and function.args else (1,)
@@ -180,7 +181,7 @@ def test_without_a_place_it_is_the_function():
     marked = types.SimpleNamespace()
     found = in_place(function, lambda: None)
     assert found(1, a=marked) == ((1,), {"a": marked})
-    assert is_stand_in(found)
+    assert is_lookalike(found)
 
 
 # -- fixtures of all kinds, with the plugins that run them

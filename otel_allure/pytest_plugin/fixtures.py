@@ -19,16 +19,10 @@ from opentelemetry.trace import Link
 from otel_allure import allure_api
 from otel_allure import conventions as c
 from otel_allure.clock import now_ns
+from otel_allure.lookalike import is_lookalike, looking_like, original
 from otel_allure.outcome import outcome_of
 from otel_allure.pytest_plugin import metadata
-from otel_allure.pytest_plugin.coroutines import (
-    Place,
-    in_place,
-    is_async,
-    is_stand_in,
-    original,
-    stand_in,
-)
+from otel_allure.pytest_plugin.coroutines import Place, in_place, is_async
 from otel_allure.pytest_plugin.tracebacks import hidden
 from otel_allure.recorder import Recorder
 from otel_allure.scope import Scope, TestScope, attached
@@ -137,7 +131,8 @@ class FixtureLife:
                 with allure_api.finalizer_told(self._container_uuid(), name):
                     return finalizer(*args, **kwargs)
 
-        return stand_in(finalizer, recorded)
+        recorded_finalizer: Callable[[], object] = looking_like(finalizer, recorded)
+        return recorded_finalizer
 
 
 class Fixtures:
@@ -222,7 +217,7 @@ def _give_back(fixturedef: pytest.FixtureDef[Any]) -> None:
 
     Some do so for good, and some put back at a time of their own what they have found.
     """
-    if is_stand_in(fixturedef.func):
+    if is_lookalike(fixturedef.func):
         _set_function(fixturedef, original(fixturedef.func))
 
 

@@ -32,13 +32,14 @@ from otel_allure import conventions as c
 from otel_allure import recorder as recorders
 from otel_allure.clock import catch_up, now_ns
 from otel_allure.exporter import AllureSpanProcessor
+from otel_allure.lookalike import original
 from otel_allure.outcome import BROKEN, FAILED, PASSED, SKIPPED, Outcome
 from otel_allure.processes import WayHome, follow_processes
 from otel_allure.provider import SessionProvider
 from otel_allure.pytest_plugin import options, stand_in, subtests
 from otel_allure.pytest_plugin.captured import Logs, Output
 from otel_allure.pytest_plugin.comparisons import comparison
-from otel_allure.pytest_plugin.coroutines import Place, in_place, is_async, original
+from otel_allure.pytest_plugin.coroutines import Place, in_place, is_async
 from otel_allure.pytest_plugin.fixtures import Fixtures
 from otel_allure.pytest_plugin.outcomes import excinfo_of, outcome_of_report
 from otel_allure.pytest_plugin.reporter import Cache, Reporter
