@@ -33,8 +33,10 @@ class ChildRecording:
         self._tracer = RecordingTracer(self._take)
         self._processor = AllureSpanProcessor(report=self._report)
         problems = self._report.problems
-        provider = SessionProvider(self._tracer, self._processor, problems)
+        isolated = settings.otel_context == "isolated"
+        provider = SessionProvider(self._tracer, self._processor, problems, isolated=isolated)
         self._recorder = recorders.Recorder(self._report, provider.tracer, is_session=True)
+        self._tracer.home = self._recorder.adoptions.home
         self._recorder.instrumentations = instrumentations
         WayHome(self._recorder, Spool(self._forked, home.spool), self._tracer)
         self._start_ns = 0

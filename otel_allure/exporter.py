@@ -11,7 +11,7 @@ import time
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from opentelemetry.context import Context
 from opentelemetry.sdk import trace as sdk_trace
@@ -21,6 +21,7 @@ from opentelemetry.trace import get_tracer_provider
 
 from otel_allure import __version__, settings, spans
 from otel_allure import recorder as recorders
+from otel_allure.adoption import Adopted
 from otel_allure.clock import lead_ns, now_ns
 from otel_allure.conventions import DEFAULT_RESULTS_DIR, RESULTS_DIR
 from otel_allure.from_sdk import from_sdk
@@ -161,6 +162,26 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
+class _Open(NamedTuple):
+    """A span that has started and not ended.
+
+    Attributes:
+        span: the span.
+        lead_ns: how far our clock was ahead of the SDK's when it started.
+        adopted: where the report shows it, if not in its own trace.
+    """
+
+    span: ReadableSpan
+    lead_ns: int
+    adopted: Adopted | None
+
+    def record(self, ended: ReadableSpan | None = None) -> spans.Span:
+        """Return it as plain data, and as it has `ended`, if it has."""
+        end_lead_ns = 0 if ended is None else _lead(ended.end_time)
+        record = from_sdk(ended or self.span, (self.lead_ns, end_lead_ns))
+        return record if self.adopted is None else self.adopted.applied(record)
+
+
 class AllureSpanProcessor(SpanProcessor):
     """Hands spans to a report as they end, without a queue that could drop them.
 
@@ -181,7 +202,7 @@ class AllureSpanProcessor(SpanProcessor):
         **options: Any,
     ) -> None:
         self.report = report or _report(results_dir, options)
-        self._open: dict[int, tuple[ReadableSpan, int]] = {}  # with the lead of our clock
+        self._open: dict[int, _Open] = {}
         self._recorder: recorders.Recorder | None = None
         if report is None:
             self._recorder = recorders.Recorder(self.report)
@@ -194,11 +215,13 @@ class AllureSpanProcessor(SpanProcessor):
         with self.report.problems.caught("noting a span's start"):
             context = span.context
             if context is not None:
-                lead = _lead(span.start_time)
-                self._open[context.span_id] = span, lead
-                self.report.started(context.trace_id, context.span_id)
+                adopted = recorders.adopted(context, span.parent, parent_context)
+                started = _Open(span, _lead(span.start_time), adopted)
+                self._open[context.span_id] = started
+                trace_id = context.trace_id if adopted is None else adopted.trace_id
+                self.report.started(trace_id, context.span_id)
                 if self.report.redirect is not None:  # this may be all that gets to be known of it
-                    self.report.redirect([from_sdk(span, (lead, 0))])
+                    self.report.redirect([started.record()])
 
     def on_end(self, span: ReadableSpan) -> None:
         """Hand the span over."""
@@ -206,8 +229,7 @@ class AllureSpanProcessor(SpanProcessor):
             context = span.context
             started = None if context is None else self._open.pop(context.span_id, None)
             if started is not None:
-                _, lead = started
-                self.report.add([from_sdk(span, (lead, _lead(span.end_time)))])
+                self.report.add([started.record(span)])
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Write everything that is known; spans that have not ended are shown as unfinished."""
@@ -217,7 +239,7 @@ class AllureSpanProcessor(SpanProcessor):
 
     def unfinished(self) -> list[spans.Span]:
         """Return the spans that have started and not ended."""
-        return [from_sdk(span, (lead, 0)) for span, lead in list(self._open.values())]
+        return [started.record() for started in list(self._open.values())]
 
     def _after_fork(self) -> None:
         self._open.clear()

@@ -14,8 +14,9 @@ from typing import Any
 from opentelemetry._logs import Logger
 from opentelemetry._logs import _internal as api
 
+from otel_allure.contexts import is_isolated
 from otel_allure.problems import Problems
-from otel_allure.provider import ListeningOnce
+from otel_allure.provider import ListeningOnce, takes_processors
 
 _proxy_class: Any = api.ProxyLogger
 _plain_logger_of_proxy: Any = _proxy_class.__dict__["_logger"]
@@ -27,10 +28,15 @@ class SessionLoggers:
     Args:
         take: given each record, as the SDK has it.
         problems: told about what cannot be followed.
+        isolated: whether tests run in isolation where they do not say so themselves: there, nothing
+            stands in for a provider.
     """
 
-    def __init__(self, take: Callable[[Any], None], problems: Problems) -> None:
+    def __init__(
+        self, take: Callable[[Any], None], problems: Problems, *, isolated: bool = False
+    ) -> None:
         self._problems = problems
+        self._isolated = isolated
         self._relay = _Relay(take)
         self._providers: list[weakref.ref[Any]] = []
         self._own: Any = None
@@ -51,6 +57,11 @@ class SessionLoggers:
             once: Any = api._LOGGER_PROVIDER_SET_ONCE
             api._LOGGER_PROVIDER_SET_ONCE = getattr(once, "plain", once)
 
+    @property
+    def stands_in(self) -> bool:
+        """Whether the caller's records are taken although no provider is set."""
+        return not is_isolated(by_default=self._isolated)
+
     def look(self) -> None:
         """Look at whose provider is set by now. It is called in users' code: nothing is raised."""
         with self._problems.caught("listening to a logger provider"):
@@ -58,7 +69,7 @@ class SessionLoggers:
             if not isinstance(once, ListeningOnce):
                 api._LOGGER_PROVIDER_SET_ONCE = ListeningOnce(once)
             provider = api._LOGGER_PROVIDER
-            if hasattr(provider, "add_log_record_processor"):
+            if takes_processors(provider, "add_log_record_processor"):
                 self._listen_to(provider)
 
     def _listen_to(self, provider: Any) -> None:
@@ -92,7 +103,7 @@ _sessions: list[SessionLoggers] = []
 
 def _logger_of_proxy(proxy: Any) -> Logger:
     logger: Logger = _plain_logger_of_proxy.fget(proxy)
-    if logger is proxy._noop_logger and _sessions:
+    if logger is proxy._noop_logger and _sessions and _sessions[-1].stands_in:
         return _sessions[-1].logger_without_provider(proxy)
     return logger
 

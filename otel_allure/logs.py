@@ -4,9 +4,9 @@ stdlib logging, loguru and structlog's printing loggers; OpenTelemetry's own rec
 `log_exporter`. Nothing here decides which records are emitted, nor is anything visible to whoever
 configures logging:
 
-* **stdlib**: a logger's filters are asked about each record that it is going to handle, in the
-  thread and context that emit it. We answer as the class does, and look. A handler would be seen
-  in `root.handlers`, be removed by `dictConfig` and by `basicConfig(force=True)`, keep a plain
+* **stdlib**: a logger gives each record that it handles to its handlers by one method, in the
+  thread and context that emit it. There we look at it first. A handler would be seen in
+  `root.handlers`, be removed by `dictConfig` and by `basicConfig(force=True)`, keep a plain
   `basicConfig()` from doing anything, and hear nothing of loggers that do not propagate.
 * **loguru** has sinks; ours has the lowest level of those that the user has added.
 * **structlog** without stdlib prints, so the printing methods are wrapped.
@@ -27,13 +27,14 @@ from contextlib import suppress
 from typing import Any
 
 from opentelemetry.trace import get_current_span
-from opentelemetry.trace.propagation import _SPAN_KEY
 
 from otel_allure import conventions as c
 from otel_allure import recorder as recorders
 from otel_allure.clock import now_ns
+from otel_allure.contexts import SPAN, held
 from otel_allure.from_sdk import log_from_sdk
 from otel_allure.recorder import Recorder
+from otel_allure.redirect import Redirection
 from otel_allure.scope import scope_in
 from otel_allure.spans import NOTHING, Attributes, Log
 from otel_allure.texts import text_of
@@ -79,15 +80,17 @@ class LogCapture:
     def start(self) -> None:
         """Begin to listen."""
         _captures.append(self)
-        if len(_captures) == 1:
-            _listen()
+        self._stop_listening = _handled.begin()
+        if not _handled.is_possible:
+            self._recorder.problems.add(
+                "listening to logging", "somebody has replaced a part of it"
+            )
         self.look()
 
     def stop(self) -> None:
         """Put everything back."""
         _captures.remove(self)
-        if not _captures:
-            _stop_listening()
+        self._stop_listening()
         self._loguru.leave()
         while self._undo_structlog:
             self._undo_structlog.pop()()
@@ -139,9 +142,10 @@ class LogCapture:
             key = log.time_ns, log.logger
             if key in self._recent or key in self._older:
                 return
-            if log.span_id in (0, get_current_span().get_span_context().span_id):
+            trace_id, span_id = self._recorder.adoptions.home(log.trace_id), log.span_id
+            if span_id in (0, get_current_span().get_span_context().span_id):
                 trace_id, span_id = self._recorder.span_here()
-                log = log._replace(trace_id=trace_id, span_id=span_id)
+            log = log._replace(trace_id=trace_id, span_id=span_id)
             # As spans do: what fakes the clock would put it out of order.
             self._sink(log._replace(time_ns=now_ns()))
 
@@ -155,8 +159,8 @@ class LogCapture:
         context = self._recorder.base_context()
         scope = scope_in(context)
         if scope is None:
-            return context.get(_SPAN_KEY) is not None
-        return scope.kind not in (c.TEST, c.PHASE) or context.get(_SPAN_KEY) is not scope.span
+            return held(context, SPAN) is not None
+        return scope.kind not in (c.TEST, c.PHASE) or held(context, SPAN) is not scope.span
 
     def _formatted(self, record: logging.LogRecord) -> str:
         # A copy: a formatter leaves things on the record that those after it do not make again.
@@ -238,31 +242,19 @@ def _exception(record: logging.LogRecord) -> Attributes:
 _captures: list[LogCapture] = []
 """The innermost is the last: a test may run pytest itself."""
 
-_plain: Any = None
+
+def _take_and_handle(
+    handle: Callable[[logging.Logger, logging.LogRecord], None],
+    logger: logging.Logger,
+    record: logging.LogRecord,
+) -> None:
+    """Take a record that a logger is about to give to its handlers, in whatever thread that is."""
+    if _captures:
+        _captures[-1].take(record)
+    handle(logger, record)
 
 
-def _listen() -> None:
-    global _plain
-    _plain = logging.Logger.filter
-    logging.Logger.filter = _filter_and_take  # type: ignore[method-assign, assignment]
-
-
-def _stop_listening() -> None:
-    if logging.Logger.__dict__.get("filter") is not _filter_and_take:
-        return  # somebody else has come after us, and calls us; we do nothing any more
-    if _plain is logging.Filterer.filter:
-        del logging.Logger.filter
-    else:
-        logging.Logger.filter = _plain  # type: ignore[method-assign]
-
-
-def _filter_and_take(self: logging.Logger, record: logging.LogRecord) -> Any:
-    """Answer as `Logger.filter` does; from Python 3.12 on a filter may give another record."""
-    passed = _plain(self, record)
-    if passed and _captures:
-        _captures[-1].take(passed if isinstance(passed, logging.LogRecord) else record)
-    return passed
-
+_handled = Redirection(logging.Logger.callHandlers, _take_and_handle)
 
 # -- loguru
 

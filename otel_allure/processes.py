@@ -10,13 +10,13 @@ Two things must get to a child: the OpenTelemetry context, as text, and where it
 * **Any other program** is given an environment by its starter, and `environment` makes one. An
   exporter of ours in the program finds it there.
 
-What nobody else has imported is not imported to follow it: see `_OnImport`.
+Everything of multiprocessing begins with `BaseProcess.start`. Pools and executors are followed from
+the time on when they start their first worker: what is submitted before has that start's context.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib.util
+import inspect
 import json
 import os
 import sys
@@ -26,15 +26,17 @@ from typing import Any
 
 from opentelemetry import baggage
 from opentelemetry.context import Context
-from opentelemetry.trace import NonRecordingSpan, get_current_span
-from opentelemetry.trace.propagation import _SPAN_KEY
+from opentelemetry.trace import NonRecordingSpan
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from otel_allure import contexts
 from otel_allure import conventions as c
 from otel_allure import recorder as recorders
+from otel_allure.contexts import ISOLATED, SPAN, attached, held
 from otel_allure.recorder import Recorder
+from otel_allure.redirect import Redirection
 from otel_allure.report import Report
-from otel_allure.scope import _RUNTIME, attached, live_context
+from otel_allure.scope import live_context
 from otel_allure.spans import Record, Span
 from otel_allure.spool import Home, Spool
 from otel_allure.threads import hand_over_contexts
@@ -51,10 +53,11 @@ _HEADERS = ("traceparent", "tracestate", "baggage")
 def carrier_of(context: Context) -> dict[str, str]:
     """Return `context` as headers; there are none for an empty one."""
     carrier: dict[str, str] = {}
-    span = context.get(_SPAN_KEY)
+    span = held(context, SPAN)
     if type(span) is NonRecordingSpan:  # one that a sampler dropped
-        context = Context({**context, _SPAN_KEY: recorded_parent(span, context)})
-    TraceContextTextMapPropagator().inject(carrier, context)
+        span = recorded_parent(span, context)
+    if span is not None:
+        TraceContextTextMapPropagator().inject(carrier, Context({SPAN: span}))
     if baggage.get_all(context):
         _baggage_propagator().inject(carrier, context)
     return carrier
@@ -62,8 +65,18 @@ def carrier_of(context: Context) -> dict[str, str]:
 
 def context_of(carrier: Carrier) -> Context:
     """Return the context that `carrier` describes."""
-    context = TraceContextTextMapPropagator().extract(carrier, Context())
+    root = contexts.root_context(isolated=_ISOLATED in carrier)
+    context = TraceContextTextMapPropagator().extract(carrier, root)
     return _baggage_propagator().extract(carrier, context) if "baggage" in carrier else context
+
+
+_ISOLATED = "otel-allure-isolated"
+
+
+def pickled(context: Context) -> dict[str, str]:
+    """Return `context` for a child that records as we do, which knows isolation."""
+    carrier = carrier_of(context)
+    return {**carrier, _ISOLATED: "true"} if ISOLATED in context else carrier
 
 
 def _baggage_propagator() -> Any:
@@ -122,7 +135,7 @@ def join_parent(recorder: Recorder) -> None:
         recorder.problems.tell = spool.note
         carrier = {name: os.environ.get(name.upper(), "") for name in _HEADERS}
         begin_below(recorder, {name: value for name, value in carrier.items() if value})
-        if not _followers:  # two exporters, or a test session, are here already
+        if not _followed.users:  # two exporters, or a test session, are here already
             hand_over_contexts()
             follow_processes()
 
@@ -139,8 +152,8 @@ def _nothing() -> None:
 def begin_below(recorder: Recorder, carrier: Carrier) -> None:
     """Make the parent's step current here, and wherever else no context gets to."""
     recorder.base = context_of(carrier)
-    if not get_current_span().get_span_context().is_valid:
-        _RUNTIME.attach(recorder.base)
+    if held(contexts.current(), SPAN) is None:
+        contexts.attach(recorder.base)
 
 
 # -- the way home
@@ -185,89 +198,80 @@ class WayHome:
 
 # -- multiprocessing
 
-_followers: list[None] = []
-_undo: list[Callable[[], None]] = []
+
+class _Followed:
+    """What is followed, as long as somebody wants it."""
+
+    def __init__(self) -> None:
+        self.users = 0
+        self._ends: dict[str, Callable[[], None]] = {}
+
+    def begin(self) -> Callable[[], None]:
+        """Begin, or go on; return what ends it."""
+        from multiprocessing.process import BaseProcess
+
+        self.users += 1
+        self._follow("BaseProcess.start", BaseProcess.start, _start)
+        self.look()
+
+        def undo() -> None:
+            self.users -= 1
+            while self._ends and not self.users:
+                self._ends.popitem()[1]()
+
+        return undo
+
+    def look(self) -> None:
+        """Follow what hands work to processes and has been imported by now."""
+        executors = sys.modules.get("concurrent.futures.process")
+        if executors is not None:
+            self._follow("submit", executors.ProcessPoolExecutor.submit, _give)
+        pools = sys.modules.get("multiprocessing.pool")
+        for name in _METHODS_OF_POOLS if pools is not None else ():
+            self._follow(name, getattr(pools.Pool, name, None), _give)  # type: ignore[union-attr]
+
+    def _follow(self, name: str, function: Any, hook: Callable[..., Any]) -> None:
+        if name not in self._ends and inspect.isfunction(function):
+            self._ends[name] = Redirection(function, hook).begin()
+
+
+# `map`, `starmap` and `apply` go through these.
+_METHODS_OF_POOLS = ("apply_async", "_map_async", "imap", "imap_unordered")
+
+_followed = _Followed()
 
 
 def follow_processes() -> Callable[[], None]:
     """Begin to hand contexts and the way home over to processes; return what ends it."""
-    if not _followers:
-        finder = _OnImport(
-            {
-                "multiprocessing.process": _follow_starts,
-                "multiprocessing.pool": _follow_pools,
-                "concurrent.futures.process": _follow_executors,
-            }
-        )
-        _undo.append(finder.stop)
-    _followers.append(None)
-
-    def undo() -> None:
-        _followers.pop()
-        while _undo and not _followers:
-            _undo.pop()()
-
-    return undo
+    return _followed.begin()
 
 
-class _OnImport:
-    """Does something with modules when they have been imported, or now if they are.
-
-    A finder of Python's import system that finds what the others find.
-    """
-
-    def __init__(self, actions: dict[str, Callable[[Any], None]]) -> None:
-        self._actions = {name: act for name, act in actions.items() if name not in sys.modules}
-        sys.meta_path.insert(0, self)
-        for name in actions.keys() & sys.modules.keys():
-            actions[name](sys.modules[name])
-
-    def stop(self) -> None:
-        self._actions.clear()
-        sys.meta_path.remove(self)
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name not in self._actions:
-            return None
-        act = self._actions.pop(name)
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.loader is not None and not isinstance(spec.loader, type):
-            execute = spec.loader.exec_module
-
-            def execute_and_act(module: Any) -> None:
-                execute(module)
-                if _followers:
-                    act(module)
-
-            spec.loader.exec_module = execute_and_act  # type: ignore[method-assign]
-        return spec
+def _start(start: Callable[[Any], None], process: Any) -> None:
+    recorder = recorders.active()
+    home = None if recorder is None else recorder.home()
+    if recorder is None or home is None:
+        return start(process)
+    _followed.look()
+    way = _WayToChild(
+        home,
+        pickled(_context_here()),
+        recorder.report.presentation.settings,
+        recorder.instrumentations,
+    )
+    # The first to be unpickled: what it activates is there when the target is imported.
+    object.__setattr__(process, "__dict__", {_WAY: way, **process.__dict__})
+    try:
+        return start(process)
+    finally:
+        process.__dict__.pop(_WAY, None)
 
 
-def _replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
-    """Replace a method as long as processes are followed."""
-    method = owner.__dict__[name]
-    setattr(owner, name, functools.wraps(method)(make(method)))
-    _undo.append(lambda: setattr(owner, name, method))
-
-
-def _follow_starts(module: Any) -> None:
-    def make(start: Any) -> Any:
-        def start_with_way_home(self: Any) -> Any:
-            recorder = recorders.active()
-            if recorder is None or (home := recorder.home()) is None:
-                return start(self)
-            carrier, settings = carrier_of(_context_here()), recorder.report.presentation.settings
-            way = _WayToChild(home, carrier, settings, recorder.instrumentations)
-            # The first to be unpickled: what it activates is there when the target is imported.
-            object.__setattr__(self, "__dict__", {_WAY: way, **self.__dict__})
-            try:
-                return start(self)
-            finally:
-                self.__dict__.pop(_WAY, None)
-
-        return start_with_way_home
-
-    _replace(module.BaseProcess, "start", make)
+def _give(give: Callable[..., Any], pool: Any, work: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """Hand work to a pool, in the context of the caller."""
+    recorder = recorders.active()
+    if recorder is not None and recorder.home() is not None:
+        work = InContext(work, _context_here())
+    return give(pool, work, *args, **kwargs)
 
 
 _WAY = "_otel_allure"
@@ -294,28 +298,6 @@ def _arrive(parent: int, home: Home, *arguments: Any) -> None:
         Spool(_nothing, home.spool).note("recording in a child process", repr(error))
 
 
-def _follow_executors(module: Any) -> None:
-    def make(submit: Any) -> Any:
-        def submit_in_context(self: Any, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-            return submit(self, InContext(fn, _context_here()), *args, **kwargs)
-
-        return submit_in_context
-
-    _replace(module.ProcessPoolExecutor, "submit", make)
-
-
-def _follow_pools(module: Any) -> None:
-    def make(give: Any) -> Any:
-        def give_in_context(self: Any, func: Any, *args: Any, **kwargs: Any) -> Any:
-            return give(self, InContext(func, _context_here()), *args, **kwargs)
-
-        return give_in_context
-
-    # `map`, `starmap` and `apply` go through these.
-    for name in ("apply_async", "_map_async", "imap", "imap_unordered"):
-        _replace(module.Pool, name, make)
-
-
 class InContext:
     """A function that runs in the context of whoever asked for it, also in another process."""
 
@@ -330,7 +312,7 @@ class InContext:
             return self._function(*args, **kwargs)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _in_context, (self._function, carrier_of(self._context))
+        return _in_context, (self._function, pickled(self._context))
 
 
 def _in_context(function: Callable[..., Any], carrier: Carrier) -> InContext:

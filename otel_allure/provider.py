@@ -12,6 +12,8 @@ Four things are wanted, and they pull against each other. This is the constructi
   the API's proxy tracers, which do nothing. While we are there, they use a provider of the SDK's
   that nobody else sees, without limits.
 
+In isolation nothing stands in for a provider, and no backend gets our spans.
+
 The API has no event for "a provider was set". Its `Once` guards that moment, so ours, which is
 otherwise the same, listens there. Tests reset the API by assigning to its globals, so the module
 tells when these are set: a test may reset, set a provider and use it before we are asked again.
@@ -20,6 +22,7 @@ tells when these are set: a test may reset, set a provider and use it before we 
 from __future__ import annotations
 
 import os
+import sys
 import weakref
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
@@ -45,6 +48,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, Status
 from opentelemetry.util._once import Once
 
+from otel_allure import contexts
 from otel_allure import conventions as c
 from otel_allure.exporter import AllureSpanExporter, AllureSpanProcessor
 from otel_allure.problems import Problems
@@ -58,14 +62,21 @@ class SessionProvider:
         tracer: makes our own spans.
         processor: takes the spans of instrumentations to the report.
         problems: told about exporters that cannot be loaded.
+        isolated: whether tests run in isolation where they do not say so themselves.
     """
 
     def __init__(
-        self, tracer: RecordingTracer, processor: SpanProcessor, problems: Problems
+        self,
+        tracer: RecordingTracer,
+        processor: SpanProcessor,
+        problems: Problems,
+        *,
+        isolated: bool = False,
     ) -> None:
         self._problems = problems
-        self._own = unlimited_provider()
-        self._own.add_span_processor(processor)
+        self._processor = processor
+        self._own: TracerProvider | None = None
+        self._isolated = isolated
         self._tracer = tracer
         self._relay = _Relay(processor)
         self.on_set: list[Callable[[], None]] = []
@@ -89,17 +100,29 @@ class SessionProvider:
             once: Any = trace._TRACER_PROVIDER_SET_ONCE
             trace._TRACER_PROVIDER_SET_ONCE = getattr(once, "plain", once)
         with self._problems.caught("flushing the exporters"):
-            self._own.shutdown()
+            if self._own is not None:
+                self._own.shutdown()
 
     def tracer(self) -> RecordingTracer:
         """Return what starts our spans."""
         return self._tracer
 
+    @property
+    def stands_in(self) -> bool:
+        """Whether the caller's spans are recorded although no provider is set."""
+        return not contexts.is_isolated(by_default=self._isolated)
+
+    def _stand_in(self) -> TracerProvider:
+        if self._own is None:
+            self._own = unlimited_provider()
+            self._own.add_span_processor(self._processor)
+        return self._own
+
     def tracer_without_provider(self, proxy: Any) -> trace.Tracer:
         """Return what the API's `proxy` uses until a provider is set."""
         tracer = self._proxied.get(proxy)
         if tracer is None:
-            tracer = self._proxied[proxy] = self._own.get_tracer(
+            tracer = self._proxied[proxy] = self._stand_in().get_tracer(
                 proxy._instrumenting_module_name,
                 proxy._instrumenting_library_version,
                 proxy._schema_url,
@@ -114,15 +137,15 @@ class SessionProvider:
             if not isinstance(once, ListeningOnce):
                 trace._TRACER_PROVIDER_SET_ONCE = ListeningOnce(once)
             provider = trace._TRACER_PROVIDER
-            if hasattr(provider, "add_span_processor"):
+            if takes_processors(provider, "add_span_processor"):
                 self._relay.listen_to(provider)
         for listener in self.on_set:
             listener()
 
     def share_with_backend(self) -> None:
-        """Give our spans to the provider that is set by now, if any."""
+        """Give our spans to the provider that is set by now, if any, but in isolation."""
         provider: Any = trace._TRACER_PROVIDER
-        if hasattr(provider, "add_span_processor"):
+        if not self._isolated and takes_processors(provider, "add_span_processor"):
             self._share(provider)
 
     def _share(self, provider: Any) -> None:
@@ -132,15 +155,21 @@ class SessionProvider:
 
     def add_exporters_from_environment(self) -> None:
         """Add the exporters that OTEL_TRACES_EXPORTER names beside ours, where no SDK does."""
-        if trace._TRACER_PROVIDER is not None:
+        if trace._TRACER_PROVIDER is not None or self._isolated:
             return
         others = _names(os.environ.get(OTEL_TRACES_EXPORTER, "")) - {"allure", "none"}
         for name in sorted(others):
             with self._problems.caught(f"loading the exporter {name!r} of {OTEL_TRACES_EXPORTER}"):
                 (entry,) = entry_points(group="opentelemetry_traces_exporter", name=name)
-                self._own.add_span_processor(BatchSpanProcessor(entry.load()()))
+                self._stand_in().add_span_processor(BatchSpanProcessor(entry.load()()))
         if others:
-            self._share(self._own)
+            self._share(self._stand_in())
+
+
+def takes_processors(provider: Any, method: str) -> bool:
+    """Whether it is a provider that can be given processors by `method`; mocks note each call."""
+    mocks = getattr(sys.modules.get("unittest.mock"), "NonCallableMock", ())
+    return hasattr(type(provider), method) and not isinstance(provider, mocks)
 
 
 def _names(value: str) -> set[str]:
@@ -177,7 +206,7 @@ _plain_tracer_of_proxy: Any = _proxy_class.__dict__["_tracer"]
 
 def _tracer_of_proxy(proxy: Any) -> trace.Tracer:
     tracer: trace.Tracer = _plain_tracer_of_proxy.fget(proxy)
-    if tracer is proxy._noop_tracer and _sessions:
+    if tracer is proxy._noop_tracer and _sessions and _sessions[-1].stands_in:
         return _sessions[-1].tracer_without_provider(proxy)
     return tracer
 
@@ -256,11 +285,15 @@ class _Backend:
                 yield processor
 
     def on_start(self, span: RecordingSpan) -> None:
+        if span.is_isolated:
+            return
         for processor in self._processors():
             with self._problems.caught("giving spans to the processors of the provider"):
                 processor.on_start(span)  # type: ignore[arg-type]  # it has what they use of it
 
     def on_end(self, span: RecordingSpan) -> None:
+        if span.is_isolated:
+            return
         readable = None
         for processor in self._processors():
             with self._problems.caught("giving spans to the processors of the provider"):

@@ -11,18 +11,35 @@ from typing import Any
 
 from allure_commons.model2 import GlobalAttachment, GlobalError, Globals
 from opentelemetry.context import Context
-from opentelemetry.trace import Tracer, get_current_span, get_tracer_provider
-from opentelemetry.trace.propagation import _SPAN_KEY
+from opentelemetry.trace import (
+    INVALID_SPAN_CONTEXT,
+    SpanContext,
+    Tracer,
+    get_current_span,
+    get_tracer_provider,
+)
 
+from otel_allure import contexts, greenlets
 from otel_allure import conventions as c
+from otel_allure.adoption import Adopted, Adoptions, Place
 from otel_allure.clock import now_ns
+from otel_allure.contexts import SCOPE, SPAN, held
 from otel_allure.redaction import Redaction
 from otel_allure.report import Report
 from otel_allure.results_directory import attachment_file_name, plain
-from otel_allure.scope import Attachment, Parameter, Scope, TestScope, live_context, scope_in
+from otel_allure.scope import (
+    Attachment,
+    Parameter,
+    Scope,
+    ScopeContext,
+    TestScope,
+    live_context,
+    scope_in,
+)
 from otel_allure.spool import Home, Spool
 from otel_allure.texts import text_of
 from otel_allure.to_results import to_results
+from otel_allure.tracer import RecordingSpan, is_ours
 from otel_allure.tree import all_steps, tree_lines
 
 
@@ -62,6 +79,8 @@ class Recorder:
         """In a child process, whether it was forked to run a test."""
         self.on_log_record: Callable[[Any], None] | None = None
         """Takes a log record of OpenTelemetry's SDK, in a test session that shows them."""
+        self.adoptions = Adoptions(self.place, self.running.__contains__)
+        """Traces of others that are shown in those of tests and fixtures."""
         self._tracer = tracer or global_tracer
 
     @property
@@ -97,19 +116,57 @@ class Recorder:
     def base_context(self) -> Context:
         """Return the context in which a new step or attachment belongs.
 
-        Code that no context has reached (a thread without one) belongs to the test that runs, if
-        there is exactly one.
+        What outlives the test or fixture that started it, and code that no context has reached (a
+        thread without one), belongs to the test that runs, if there is exactly one.
         """
-        context = live_context()
-        if scope_in(context) is not None:
+        if not self.is_session:
+            return live_context()
+        context = live_context(self._knows)
+        scope = scope_in(context)
+        if scope is not None:
+            if scope.is_over and not _is_open(held(context, SPAN)):
+                return self._afterwards(scope) or context
             return context
-        if not get_current_span(context).get_span_context().is_valid:
-            only = self._only_test()
-            if only is not None:
-                return only.live.context
-            if self.base is not None:
-                return self.base
-        return context
+        if self._knows(held(context, SPAN)):
+            return context
+        only = self._only_test()
+        found = greenlets.context_around(self._knows)
+        return found or (only and only.live.context) or self.base or context
+
+    def _knows(self, span: Any) -> bool:
+        """Whether a span is in the report."""
+        if span is None or type(span) is RecordingSpan:
+            return span is not None
+        trace_id = span.get_span_context().trace_id
+        return trace_id in self.adoptions or (trace_id != 0 and is_ours(trace_id))
+
+    def _afterwards(self, scope: Scope) -> Context | None:
+        """Return where what `scope` has started belongs now that it is over."""
+        test = scope.test
+        if test is None or test.ended:
+            test = self._only_test()
+        return None if test is None else test.live.context
+
+    def context_to_hand_over(self) -> Context | None:
+        """Return the context of the caller for a thread, greenlet or process that it starts.
+
+        It is not put right, as `base_context` is: that is done there, when it is asked for. None
+        if nothing of it is about the report.
+        """
+        context = contexts.current()
+        inside = contexts.span_inside()
+        if inside is not None and self._knows(inside):
+            context = Context({**context, SPAN: inside})
+        scope = held(context, SCOPE)
+        if scope is None:
+            ours = self._knows(held(context, SPAN)) if self.is_session else bool(context)
+            return context if ours else None
+        return context if type(context) is ScopeContext else scope.letting_go(context)
+
+    def place(self) -> Place | None:
+        """Return the span of the report below which the caller runs, if there is one."""
+        trace_id, span_id = self.span_here()
+        return Place(trace_id, span_id) if trace_id else None
 
     def span_here(self) -> tuple[int, int]:
         """Return ids of trace and span of the code that runs, zeros where there is none.
@@ -117,12 +174,15 @@ class Recorder:
         Where a sampler has dropped the current span, they are those of the step around it.
         """
         context = self.base_context()
-        here = get_current_span(context).get_span_context()
+        span = held(context, SPAN)
+        if type(span) is RecordingSpan:
+            return span.home, span.span_id
+        here = INVALID_SPAN_CONTEXT if span is None else span.get_span_context()
         if not (here.trace_flags.sampled or here.is_remote):
             scope = scope_in(context)
             if scope is not None:
                 here = scope.span.get_span_context()
-        return here.trace_id, here.span_id
+        return self.adoptions.home(here.trace_id), here.span_id
 
     def _only_test(self) -> TestScope | None:
         """Return the test that runs, if there is exactly one."""
@@ -134,7 +194,7 @@ class Recorder:
         if self.is_child and not self.owns_test:
             return None
         context = self.base_context()
-        test = self.running.get(get_current_span(context).get_span_context().trace_id)
+        test = self.running.get(self._home(held(context, SPAN)))
         if test is None:
             scope = scope_in(context)
             test = None if scope is None else scope.test
@@ -142,11 +202,17 @@ class Recorder:
             test = self._only_test()
         return None if test is None or test.ended else test
 
+    def _home(self, span: Any) -> int:
+        """Return the trace that the report shows a span in, 0 for no span."""
+        if span is None or type(span) is RecordingSpan:
+            return 0 if span is None else span.home
+        return self.adoptions.home(span.get_span_context().trace_id)
+
     def attach(self, attachment: Attachment) -> None:
         """Add an attachment, whose body is written already, where the caller runs."""
         context = self.base_context()
         scope = scope_in(context)
-        span = context.get(_SPAN_KEY)
+        span = held(context, SPAN)
         if scope is not None and not scope.ended and scope.span is span:
             # Phases are not shown; with all of a test's in one list, they keep their order.
             holder = scope.test if scope.kind == c.PHASE and scope.test is not None else scope
@@ -155,7 +221,7 @@ class Recorder:
                 self._attach_below(context, attachment)
             else:
                 holder.attachments.append(attachment)
-        elif get_current_span(context).get_span_context().is_valid:
+        elif self._home(span):
             self._attach_below(context, attachment)
         else:
             self.attach_global(attachment)
@@ -230,6 +296,11 @@ def _now_ms() -> int:
     return now_ns() // 1_000_000
 
 
+def _is_open(span: Any) -> bool:
+    """Whether it is a span that has not ended."""
+    return span is not None and bool(span.is_recording())
+
+
 _stack: list[Recorder] = []
 on_step: Callable[..., None] | None = None
 """Tells listeners of others that a step starts or stops; set by `allure_api`."""
@@ -240,6 +311,38 @@ _past: list[tuple[int, int]] = []
 def active() -> Recorder | None:
     """Return the recorder of the report that is being written in this process."""
     return _stack[-1] if _stack else None
+
+
+def note(doing: str, detail: object) -> None:
+    """Note a problem, if a report is being written."""
+    recorder = active()
+    if recorder is not None:
+        recorder.problems.add(doing, detail)
+
+
+def context_to_hand_over() -> Context | None:
+    """Return what whatever the caller starts is to have as its context, None for nothing."""
+    recorder = active()
+    return None if recorder is None else recorder.context_to_hand_over()
+
+
+def adopted(
+    span: SpanContext, parent: SpanContext | None, context: Context | None
+) -> Adopted | None:
+    """Note that a span of others has started here; return where the report shows it.
+
+    Args:
+        span: the span.
+        parent: its parent, if it has one.
+        context: the context that it was started in; default: the current one.
+    """
+    recorder = active()
+    if recorder is None or not recorder.is_session:
+        return None
+    scope = held(contexts.current(), SCOPE)
+    is_over = scope is not None and scope.is_over
+    anew = is_over and not get_current_span(context).is_recording()
+    return recorder.adoptions.started(span, parent, anew=anew)
 
 
 def activate(recorder: Recorder) -> None:

@@ -12,30 +12,27 @@ Contexts can be stale, and three rules deal with that:
   the scope is marked as *left*, so that whoever still holds that context looks past it.
 * A context that was captured in one phase of a test and runs in another (unittest's async test
   case copies it in set-up) belongs to the phase that runs now.
-* Work that outlives its scope (a background task) stays below that scope.
+* Work that outlives its scope (a background task) stays below that scope while the test, or the
+  set-up of the fixture, in which it was started goes on. Then the scope is *over*: its span is not
+  current any more, and who asks belongs to the test that runs, see `Recorder.base_context`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from contextvars import Token
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from opentelemetry import context as context_api
 from opentelemetry.context import Context
 from opentelemetry.trace import StatusCode
-from opentelemetry.trace.propagation import _SPAN_KEY  # `set_span_in_context` copies once more
 
+from otel_allure import contexts
 from otel_allure import conventions as c
 from otel_allure.clock import now_ns
+from otel_allure.contexts import SCOPE, SPAN, held
 from otel_allure.outcome import BROKEN, FAILED, OK
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
-
-_SCOPE_KEY = context_api.create_key("otel-allure-scope")
-_RUNTIME = context_api._RUNTIME_CONTEXT  # `context.detach` logs an error where we need to know
 
 
 class Attachment(NamedTuple):
@@ -55,6 +52,28 @@ class Parameter(NamedTuple):
     excluded: bool = False
 
 
+class ScopeContext(Context):
+    """What is current inside of a scope. Once that is over, its span is not current any more.
+
+    A context cannot be taken back from threads and tasks that hold it: the threads of a server,
+    say, that a fixture has started. Who asks there for the current span, to see whether a request
+    has a parent, is to get the answer that there would be without us.
+    """
+
+    __slots__ = ("scope",)
+    scope: Scope
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return what it has under `key`."""
+        if key == SPAN and self.scope.is_over:
+            return default
+        return dict.get(self, key, default)
+
+    def copy(self) -> dict[str, Any]:
+        """Return what it has, as OpenTelemetry's `set_value` wants it."""
+        return {key: value for key, value in self.items() if key != SPAN or not self.scope.is_over}
+
+
 class Scope:
     """A test, phase, fixture or step while it runs, and the span that it owns.
 
@@ -63,6 +82,8 @@ class Scope:
         context: what is current inside of it.
         before: what was current outside of it when it was opened.
         test: the test that it belongs to, None outside of tests.
+        life: the test or fixture that it is a part of. Outside of test sessions None: a program's
+            steps are whatever their spans are.
     """
 
     __slots__ = (
@@ -75,6 +96,7 @@ class Scope:
         "ended",
         "kind",
         "left",
+        "life",
         "outcome",
         "parent",
         "span",
@@ -87,15 +109,18 @@ class Scope:
         self.title = title
         self.span = span
         self.before = before
-        self.parent: Scope | None = before.get(_SCOPE_KEY)  # type: ignore[assignment]
+        self.parent: Scope | None = held(before, SCOPE)
         self.test: TestScope | None = self.parent.test if self.parent is not None else None
-        self.context = Context({**before, _SPAN_KEY: span, _SCOPE_KEY: self})
+        self.context = self.letting_go({**before, SPAN: span, SCOPE: self})
         self.attributes: dict[str, Any] | None = None
         self.outcome = OK
         self.ended = self.left = False
-        self._token: Token[Context] | None = None
+        self._token: contexts.Tokens | None = None
+        self.life: Scope | None = None
         if hasattr(span, "owner"):  # one of our own tracer's
             span.owner = self
+            is_part = kind in (c.STEP, c.PHASE)
+            self.life = self.parent.life if is_part and self.parent is not None else self
         self._attachments: list[Attachment] | None = None  # most steps have none
         self._parameters: list[Parameter] | None = None
 
@@ -117,26 +142,37 @@ class Scope:
 
     # -- where it is current
 
+    def letting_go(self, context: dict[str, Any]) -> ScopeContext:
+        """Return `context` as one that has no span any more once this scope is over."""
+        made = ScopeContext(context)
+        made.scope = self
+        return made
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, and so has what it is a part of: what goes on is not its own."""
+        return self.ended and self.life is not None and self.life.ended
+
     def enter(self) -> None:
         """Make it current in the running task or thread, until `leave`."""
-        self._token = _RUNTIME.attach(self.context)
+        self._token = contexts.attach(self.context)
 
     def leave(self) -> None:
         """Make current again what was before, if this scope is current here."""
         token, self._token = self._token, None
-        current = _RUNTIME.get_current()
+        current = contexts.current()
         if token is None or not (current is self.context or self._encloses(current)):
             self.left = True
             return
         try:
-            _RUNTIME.detach(token)
+            contexts.detach(token)
         except (ValueError, RuntimeError):  # entered in another task, or left twice
             self.left = True
             if current is self.context:  # else a step of this task is open below it, and stays
-                _RUNTIME.attach(self.before)
+                contexts.attach(self.before)
 
     def _encloses(self, context: Context) -> bool:
-        scope: Any = context.get(_SCOPE_KEY)
+        scope: Any = held(context, SCOPE)
         while scope is not None and scope is not self:
             scope = scope.parent
         return scope is self
@@ -225,37 +261,40 @@ class TestScope(Scope):
 
 def scope_in(context: Context) -> Scope | None:
     """Return the nearest scope that `context` carries, past those that were left elsewhere."""
-    scope: Any = context.get(_SCOPE_KEY)
+    scope: Any = held(context, SCOPE)
     while scope is not None and scope.left:
         scope = scope.parent
     return scope  # type: ignore[no-any-return]
 
 
-def live_context() -> Context:
-    """Return the current context, with what is stale about it put right."""
-    context = _RUNTIME.get_current()
-    scope: Any = context.get(_SCOPE_KEY)
-    # Where another span is current, it knows the place better than any rule of ours.
-    while (
-        scope is not None
-        and (scope.left or (scope.ended and scope.kind == c.PHASE))
-        and context.get(_SPAN_KEY) is scope.span
-    ):
+def live_context(knows: Callable[[Any], bool] = lambda span: True) -> Context:
+    """Return the current context, with what is stale about it put right.
+
+    Args:
+        knows: whether a span that users have made current is in the report. It is then the place
+            where the caller is, and knows it better than any rule of ours.
+    """
+    context = contexts.current()
+    inside = contexts.span_inside()
+    if inside is not None and knows(inside):
+        return Context({**context, SPAN: inside})
+    scope: Any = held(context, SCOPE)
+    while scope is not None:
+        span = held(context, SPAN)
+        if span is not scope.span:
+            return context if span is None or knows(span) else _without(span, context)
         if scope.left:
             context = scope.before
-            scope = context.get(_SCOPE_KEY)
-        else:
+            scope = held(context, SCOPE)
+        elif scope.ended and scope.kind == c.PHASE:
             test = scope.test
             return context if test.ended or test.live is scope else test.live.context
+        else:
+            break
     return context
 
 
-@contextmanager
-def attached(context: Context) -> Iterator[None]:
-    """Make `context` current inside of the block, whatever is left attached in it."""
-    token = _RUNTIME.attach(context)
-    try:
-        yield
-    finally:
-        with suppress(ValueError, RuntimeError):
-            _RUNTIME.detach(token)
+def _without(span: Any, context: Context) -> Context:
+    """Return `context` with the span of its scope in place of `span`, which is in no report."""
+    scope: Any = scope_in(context)
+    return context if scope is None else Context({**context, SPAN: scope.span})

@@ -108,6 +108,12 @@ def _set(default: _T, parse: Callable[[str], _T], meaning: str) -> _T:
 class Settings:
     """How the report is made of spans."""
 
+    otel_context: str = _set(
+        "shared",
+        _choice("shared", "isolated"),
+        "Whether the code under test sees our spans as OpenTelemetry's current ones, or finds"
+        " OpenTelemetry as it would be without a report",
+    )
     attach_http: bool = _set(True, _switch, "Attach the HTTP exchange to spans of HTTP calls")
     attach_sql: bool = _set(True, _switch, "Attach the query to spans of databases")
     attach_logs: bool = _set(True, _switch, "Attach log records to the step that emitted them")

@@ -20,15 +20,16 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span
 
+from otel_allure import contexts, texts
 from otel_allure import conventions as c
 from otel_allure import recorder as recorders
-from otel_allure import texts
 from otel_allure.clock import catch_up, now_ns
+from otel_allure.contexts import SCOPE, attached, held
 from otel_allure.lookalike import looking_like
 from otel_allure.outcome import Outcome, outcome_of
 from otel_allure.redaction import MASK
 from otel_allure.results_directory import new_uuid
-from otel_allure.scope import _RUNTIME, _SCOPE_KEY, Parameter, Scope, attached, live_context
+from otel_allure.scope import Parameter, Scope, live_context
 from otel_allure.texts import text_of
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def start_step(title: str, parameters: dict[str, str] | None = None) -> RunningS
         base, tracer = recorder.base_context(), recorder.tracer
     else:
         base, tracer = live_context(), recorders.global_tracer()
-    if base.get(_SCOPE_KEY) is None:
+    if SCOPE not in base:
         catch_up()
     title = text_of(title)
     scope = RunningStep(c.STEP, title, tracer.start_span(title, base, start_time=now_ns()), base)
@@ -222,7 +223,7 @@ def log_step(title: str, status: Status = "passed", message: str | None = None) 
 def _take(step: Step) -> RunningStep | None:
     """Take out the entry of `step` that is being left: of several, the one that is current here."""
     entries: dict[RunningStep, bool] = step.__dict__.get("_running", {})
-    scope: Any = _RUNTIME.get_current().get(_SCOPE_KEY)
+    scope: Any = held(contexts.current(), SCOPE)
     while scope is not None:
         if entries.pop(scope, False):
             return scope  # type: ignore[no-any-return]
@@ -413,15 +414,16 @@ def _iterated(
 ) -> Generator[Any, Any, Any]:
     """Iterate `generator`; the step is current while it runs, not while its caller does."""
     __tracebackhide__ = True
-    context, resume, value = running.context, generator.send, None
+    context: Context = running.context
+    resume, value = generator.send, None
     try:
         while True:
-            token = _RUNTIME.attach(context)
+            token = contexts.attach(context)
             try:
                 produced = resume(value)
             finally:
-                context = _RUNTIME.get_current()  # it may have a step open across its yield
-                _RUNTIME.detach(token)
+                context = contexts.current()  # it may have a step open across its yield
+                contexts.detach(token)
             try:
                 resume, value = generator.send, (yield produced)
             except GeneratorExit:
@@ -445,15 +447,16 @@ def _async_generator(
     async def async_generator_inner(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         __tracebackhide__ = True
         running, generator = call.start(args, kwargs), function(*args, **kwargs)
-        context, resume, value = running.context, generator.asend, None
+        context: Context = running.context
+        resume, value = generator.asend, None
         try:
             while True:
-                token = _RUNTIME.attach(context)
+                token = contexts.attach(context)
                 try:
                     produced = await resume(value)
                 finally:
-                    context = _RUNTIME.get_current()
-                    _RUNTIME.detach(token)
+                    context = contexts.current()
+                    contexts.detach(token)
                 try:
                     resume, value = generator.asend, (yield produced)
                 except GeneratorExit:

@@ -3,9 +3,10 @@
 Python gives a new thread an empty one. So that steps in threads nest below the step that started
 the work, `Thread.start` and `ThreadPoolExecutor.submit` hand the current context over while a
 report is written. opentelemetry-instrumentation-threading does the same, but not for subclasses
-that have a `run` of their own.
+that have a `run` of their own. In isolation it is only ours that is handed over: users find in a
+thread what they always would.
 
-Nothing but the OpenTelemetry context is handed over: other context variables are the user's.
+Nothing but that context is handed over: other context variables are the user's.
 """
 
 from __future__ import annotations
@@ -16,42 +17,39 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context
 
-from otel_allure.scope import attached
+from otel_allure import recorder as recorders
+from otel_allure.contexts import attached
+from otel_allure.redirect import Redirection
 
 
-def hand_over_contexts() -> Callable[[], None]:
-    """Begin to hand contexts over; return what ends it."""
-    start = threading.Thread.start
-    submit: Any = ThreadPoolExecutor.submit
+def _start(start: Callable[[threading.Thread], None], thread: threading.Thread) -> None:
+    context = recorders.context_to_hand_over()
+    if context is not None and not _is_worker(thread):
+        _run_in(thread, context)
+    start(thread)
 
-    @functools.wraps(start)
-    def start_in_context(self: threading.Thread) -> None:
-        context = get_current()
-        if context:
-            _run_in(self, context)
-        start(self)
 
-    @functools.wraps(submit)
-    def submit_in_context(
-        self: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
-    ) -> Future[Any]:
-        if type(self).__name__ != "InterpreterPoolExecutor":  # to that, work goes as a pickle
-            fn = _in_context(get_current(), fn)
-        # A worker that is started here is not of this step: it will call back for others too.
-        with attached(Context()):
-            future: Future[Any] = submit(self, fn, *args, **kwargs)
-        return future
+def _is_worker(thread: threading.Thread) -> bool:
+    """Whether it is one of a pool. That is not of this step: it will call back for others too."""
+    target = getattr(thread, "_target", None)
+    return getattr(target, "__module__", None) == "concurrent.futures.thread"
 
-    threading.Thread.start = start_in_context  # type: ignore[method-assign]
-    ThreadPoolExecutor.submit = submit_in_context  # type: ignore[assignment, method-assign]
 
-    def undo() -> None:
-        threading.Thread.start = start  # type: ignore[method-assign]
-        ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
-
-    return undo
+def _submit(
+    submit: Callable[..., Future[Any]],
+    executor: ThreadPoolExecutor,
+    fn: Callable[..., Any],
+    /,
+    *args: Any,
+    **kwargs: Any,
+) -> Future[Any]:
+    context = recorders.context_to_hand_over()
+    # To interpreters, work goes as a pickle.
+    if context is not None and type(executor).__name__ != "InterpreterPoolExecutor":
+        fn = _in_context(context, fn)
+    return submit(executor, fn, *args, **kwargs)
 
 
 def _run_in(thread: threading.Thread, context: Context) -> None:
@@ -74,3 +72,20 @@ def _in_context(context: Context, function: Callable[..., Any]) -> Callable[...,
             return function(*args, **kwargs)
 
     return run_in_context
+
+
+_STARTED = Redirection(threading.Thread.start, _start)
+_SUBMITTED = Redirection(ThreadPoolExecutor.submit, _submit)
+
+
+def hand_over_contexts() -> Callable[[], None]:
+    """Begin to hand contexts over; return what ends it."""
+    ends = [_STARTED.begin(), _SUBMITTED.begin()]
+    if not (_STARTED.is_possible and _SUBMITTED.is_possible):
+        recorders.note("following threads", "somebody has replaced a part of threading")
+
+    def undo() -> None:
+        for end in ends:
+            end()
+
+    return undo

@@ -16,14 +16,13 @@ from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.context import get_current as current_context
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
-from opentelemetry.trace.propagation import _SPAN_KEY
 
+from otel_allure import contexts, spans
 from otel_allure import conventions as c
-from otel_allure import spans
 from otel_allure.clock import now_ns
-from otel_allure.scope import _SCOPE_KEY
+from otel_allure.contexts import ISOLATED, SPAN
+from otel_allure.scope import scope_in
 from otel_allure.texts import text_of
 
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
@@ -38,6 +37,8 @@ class RecordingSpan(trace.Span):
         "attributes",
         "end_ns",
         "events",
+        "home",
+        "is_isolated",
         "kind",
         "links",
         "name",
@@ -69,15 +70,21 @@ class RecordingSpan(trace.Span):
         self.parent_is_remote = False
         self.parent_id: int | None = None
         self.trace_id: int
+        self.home: int
+        """The trace that the report shows it in, see `adoption`."""
+        self.is_isolated = False
+        """Whether nobody but the report is to hear of it."""
         if type(parent) is RecordingSpan:
             self.trace_id, self.parent_id = parent.trace_id, parent.span_id
+            self.home = parent.home
             return
         context = None if parent is None else parent.get_span_context()
         if context is not None and context.is_valid:
             self.trace_id, self.parent_id = context.trace_id, context.span_id
             self.parent_is_remote = context.is_remote
+            self.home = tracer.home(self.trace_id)
         else:
-            self.trace_id = tracer.new_id() << 64 | tracer.new_id()
+            self.trace_id = self.home = _new_trace_id(tracer.new_id())
 
     def get_span_context(self) -> SpanContext:
         """Return the ids, as others need them; made when they do."""
@@ -154,10 +161,10 @@ class RecordingSpan(trace.Span):
         """Return it as plain data."""
         status = self.status
         return spans.Span(
-            self.trace_id,
+            self.home,
             self.span_id,
             self.parent_id,
-            self.parent_is_remote,
+            self.parent_is_remote and self.home == self.trace_id,
             self.name,
             "internal" if self.kind is SpanKind.INTERNAL else self.kind.name.lower(),
             self.start_ns,
@@ -182,11 +189,15 @@ class RecordingTracer(trace.Tracer):
 
     Args:
         sink: given each span when it has ended.
+
+    Attributes:
+        home: returns the trace that the report shows a trace in, which may be one of others.
     """
 
     def __init__(self, sink: Callable[[RecordingSpan], None]) -> None:
         # Its own generator: seeding `random`, as tests do, must not repeat ids.
         self.new_id = _id_generator()
+        self.home: Callable[[int], int] = lambda trace_id: trace_id
         self._sink = sink
         self._open: dict[int, RecordingSpan] = {}
         self.on_start: list[Callable[[RecordingSpan], None]] = []
@@ -204,11 +215,12 @@ class RecordingTracer(trace.Tracer):
         set_status_on_exception: bool = True,
     ) -> RecordingSpan:
         """Start a span below the one in `context`, by default the current context."""
-        context = current_context() if context is None else context
-        parent: Any = context.get(_SPAN_KEY)
+        context = contexts.current() if context is None else context
+        parent: Any = contexts.held(context, SPAN)
         if type(parent) is trace.NonRecordingSpan:
             parent = recorded_parent(parent, context)
         span = RecordingSpan(self, name, parent, start_time or now_ns())
+        span.is_isolated = ISOLATED in context
         if kind is not SpanKind.INTERNAL:
             span.kind = kind
         if attributes:
@@ -235,7 +247,7 @@ class RecordingTracer(trace.Tracer):
 
     def open_traces(self) -> set[int]:
         """Return the ids of traces that have open spans."""
-        return {span.trace_id for span in list(self._open.values())}
+        return {span.home for span in list(self._open.values())}
 
     def open_spans(self) -> list[RecordingSpan]:
         """Return the spans that have not ended."""
@@ -260,11 +272,25 @@ class RecordingTracer(trace.Tracer):
 
 def recorded_parent(parent: trace.Span, context: Context) -> Any:
     """Return `parent`, or the scope's span in place of one below it that a sampler dropped."""
-    scope: Any = context.get(_SCOPE_KEY)
+    scope = scope_in(context)
     dropped = parent.get_span_context()
     if scope is None or dropped.is_remote:
         return parent
     return scope.span if scope.span.get_span_context().trace_id == dropped.trace_id else parent
+
+
+_MASK = (1 << 64) - 1
+_ODD = 0x9E37_79B9_7F4A_7C15
+
+
+def _new_trace_id(random_id: int) -> int:
+    """Return a trace id by which `is_ours` knows it. Either half is as random as the other."""
+    return random_id << 64 | (random_id * _ODD & _MASK)
+
+
+def is_ours(trace_id: int) -> bool:
+    """Whether a trace was begun by a tracer of ours, in this process or in another."""
+    return trace_id & _MASK == (trace_id >> 64) * _ODD & _MASK
 
 
 def _id_generator() -> Callable[[], int]:

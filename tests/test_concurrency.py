@@ -239,7 +239,7 @@ def test_threads_of_a_pool(run):
 
 
 def test_a_task_that_outlives_its_test(run):
-    """Its step amends the result of the test that started it, not the next one."""
+    """A step amends the test in which it began; what begins later is the running test's."""
     done = run(
         """
         import allure
@@ -267,8 +267,8 @@ def test_a_task_that_outlives_its_test(run):
         """,
         passed=2,
     )
-    assert tree(done.report["test_one"]) == [{"start it": ["started in time", "after the end"]}]
-    assert tree(done.report["test_two"]) == ["own step"]
+    assert tree(done.report["test_one"]) == [{"start it": ["started in time"]}]
+    assert tree(done.report["test_two"]) == ["own step", "after the end"]
 
 
 def test_cooperative_phases(run):

@@ -23,8 +23,9 @@ from opentelemetry.context import Context, get_current
 
 from otel_allure import log_step, step
 from otel_allure import recorder as recorders
+from otel_allure.contexts import attached
 from otel_allure.report import Report
-from otel_allure.scope import TestScope, attached
+from otel_allure.scope import TestScope
 from otel_allure.settings import Settings
 from otel_allure.testing import Results, steps, tree
 from otel_allure.tracer import RecordingTracer
@@ -42,6 +43,7 @@ class Recording:
         self.ended: list[Any] = []
         self.tracer = RecordingTracer(self.ended.append)
         self.recorder = recorders.Recorder(self.report, lambda: self.tracer, is_session=True)
+        self.tracer.home = self.recorder.adoptions.home
 
     @contextlib.contextmanager
     def test(self, name: str = "test") -> Iterator[None]:

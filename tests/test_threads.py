@@ -111,7 +111,7 @@ def test_concurrent_tests_and_their_threads(recording):
 
 
 def test_thread_that_outlives_its_test(recording):
-    """Its steps amend the result of the test that started it, not the next one's."""
+    """What it does then belongs to the one test that runs: it may be a client's reader, say."""
     go_on = threading.Event()
 
     def later():
@@ -125,12 +125,70 @@ def test_thread_that_outlives_its_test(recording):
         go_on.set()
         thread.join()
     results = recording.read()
+    assert "steps" not in results["one"]
+    assert [s["name"] for s in results["two"]["steps"]] == ["work"]
+
+
+def test_thread_that_outlives_its_test_while_none_runs(recording):
+    """Nobody else is there: the result of the test that started it is amended."""
+    go_on = threading.Event()
+
+    def later():
+        go_on.wait(10)
+        work()
+
+    with recording.test("one"):
+        thread = threading.Thread(target=later)
+        thread.start()
+    go_on.set()
+    thread.join()
+    assert recording.tree("one") == ["work"]
+
+
+def test_thread_that_outlives_its_test_while_two_run(recording):
+    """Nobody can say which of them it would be: it stays with the test that started it."""
+    go_on = threading.Event()
+
+    def later():
+        go_on.wait(10)
+        work()
+
+    with recording.test("one"):
+        thread = threading.Thread(target=later)
+        thread.start()
+    with recording.test("two"), recording.test("three"):
+        go_on.set()
+        thread.join()
+    results = recording.read()
     assert [s["name"] for s in results["one"]["steps"]] == ["work"]
+    assert "steps" not in results["two"]
+    assert "steps" not in results["three"]
+
+
+def test_open_step_of_a_thread_that_outlives_its_test(recording):
+    """While a step is open, what is in it is its own, whichever test runs."""
+    inside, go_on = threading.Event(), threading.Event()
+
+    def later():
+        with step("long"):
+            inside.set()
+            go_on.wait(10)
+            work()
+
+    with recording.test("one"):
+        thread = threading.Thread(target=later)
+        thread.start()
+        inside.wait(10)
+    with recording.test("two"):
+        go_on.set()
+        thread.join()
+    results = recording.read()
+    assert tree(results["one"]) == [{"long": ["work"]}]
     assert "steps" not in results["two"]
 
 
 def test_worker_threads_that_outlive_their_test(recording):
-    """What a job does after the test that submitted it is that test's."""
+    """A job that begins to work after the test that submitted it is the running test's."""
     go_on = threading.Event()
 
     def later():
@@ -144,8 +202,8 @@ def test_worker_threads_that_outlive_their_test(recording):
             go_on.set()
             pool.submit(work, "of two").result()
     results = recording.read()
-    assert tree(results["one"]) == [{"submit": ["work"]}]
-    assert tree(results["two"]) == ["of two"]
+    assert tree(results["one"]) == ["submit"]
+    assert tree(results["two"]) == ["work", "of two"]
 
 
 def test_workers_of_a_queue_that_were_there_before(recording):

@@ -54,6 +54,10 @@ def pytest_configure(config: pytest.Config) -> None:
         (metadata.LINK_MARK, "allure link marker"),
         (metadata.DESCRIPTION_MARK, "allure description"),
         (metadata.DESCRIPTION_HTML_MARK, "allure description html"),
+        (
+            f"{metadata.CONTEXT_MARK}(kind)",
+            "whether the test finds OpenTelemetry as without a report: 'isolated', or 'shared'",
+        ),
     ):
         config.addinivalue_line("markers", f"{mark}: {meaning}")
 

@@ -41,7 +41,10 @@ class Logs:
         self._capture = LogCapture(
             recorder, self._take, formatter=self._formatter, level=self._level
         )
-        self._loggers = SessionLoggers(self._capture.take_from_sdk, recorder.problems)
+        isolated = recorder.report.settings.otel_context == "isolated"
+        self._loggers = SessionLoggers(
+            self._capture.take_from_sdk, recorder.problems, isolated=isolated
+        )
         self._pytests: Any = None  # the handler that makes the captured log
         self._least = 0
         self.on = False

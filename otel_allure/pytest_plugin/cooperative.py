@@ -12,12 +12,10 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from opentelemetry.context import attach
-
+from otel_allure.contexts import attach, attached
 from otel_allure.outcome import outcome_of
 from otel_allure.pytest_plugin.running_test import RunningTest
 from otel_allure.pytest_plugin.session import AllureListener
-from otel_allure.scope import attached
 
 _PLUGIN = "pytest_asyncio_cooperative.plugin"
 

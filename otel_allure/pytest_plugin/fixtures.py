@@ -19,13 +19,14 @@ from opentelemetry.trace import Link
 from otel_allure import allure_api
 from otel_allure import conventions as c
 from otel_allure.clock import now_ns
+from otel_allure.contexts import ISOLATED, SCOPE, attached, root_context
 from otel_allure.lookalike import is_lookalike, looking_like, original
 from otel_allure.outcome import outcome_of
 from otel_allure.pytest_plugin import metadata
 from otel_allure.pytest_plugin.coroutines import Place, in_place, is_async
 from otel_allure.pytest_plugin.tracebacks import hidden
 from otel_allure.recorder import Recorder
-from otel_allure.scope import Scope, TestScope, attached
+from otel_allure.scope import Scope, TestScope
 from otel_allure.to_results import ITS_CONTAINER, item_uuid
 
 
@@ -104,9 +105,22 @@ class FixtureLife:
         pytest-trio runs both halves of a fixture around the test's body, out of our hooks' sight:
         the first belongs to the set-up all the same, the second is the tear-down.
         """
-        if first or self._in_part:
+        if self._in_part:
             return attached(self.context)
+        if first:
+            return self._set_up_again()
         return self.part("after", f"{self.name}::0")
+
+    @contextmanager
+    def _set_up_again(self) -> Iterator[None]:
+        """Run the block as if the set-up were not over."""
+        scope: Scope = self.context[SCOPE]  # type: ignore[assignment]
+        scope.life = None
+        try:
+            with attached(self.context):
+                yield
+        finally:
+            scope.life = scope
 
     def _parent_context(self) -> Context:
         if self.container is not None:
@@ -136,9 +150,18 @@ class FixtureLife:
 
 
 class Fixtures:
-    """The fixtures that are set up now."""
+    """The fixtures that are set up now.
 
-    def __init__(self, recorder: Recorder, session_links: list[Link]) -> None:
+    Args:
+        recorder: of the session.
+        session_links: what each trace of its own is linked to.
+        isolated: whether what belongs to no test runs in isolation.
+    """
+
+    def __init__(
+        self, recorder: Recorder, session_links: list[Link], *, isolated: bool = False
+    ) -> None:
+        self._isolated = isolated
         self._recorder = recorder
         self._session_links = session_links
         self._lives: dict[pytest.FixtureDef[Any], FixtureLife] = {}
@@ -177,11 +200,13 @@ class Fixtures:
     ) -> Scope | None:
         if fixturedef.scope == "function" and test is not None:
             return None
+        isolated = self._isolated if test is None else ISOLATED in test.context
+        root = root_context(isolated=isolated)
         span = self._recorder.tracer.start_span(
-            name, Context(), links=self._session_links, start_time=now_ns()
+            name, root, links=self._session_links, start_time=now_ns()
         )
         self._recorder.report.hold(span.get_span_context().trace_id)
-        scope = Scope(c.CONTAINER, name, span, Context())
+        scope = Scope(c.CONTAINER, name, span, root)
         scope.test = test
         return scope
 

@@ -23,6 +23,7 @@ DESCRIPTION_MARK = "allure_description"
 DESCRIPTION_HTML_MARK = "allure_description_html"
 LABEL_MARK = "allure_label"
 LINK_MARK = "allure_link"
+CONTEXT_MARK = "allure_otel_context"
 TITLE_ATTRIBUTE = "__allure_display_name__"
 
 # Of these, the one nearest to the test counts.
@@ -68,6 +69,22 @@ def _node_id(item: pytest.Item) -> NodeId:
     if known is None:
         known = item.stash[_NODE_ID] = parsed(item.nodeid)
     return known
+
+
+def otel_context(item: pytest.Item, default: str) -> str:
+    """Return whether the test is `shared` or `isolated`: as its nearest mark says, else default.
+
+    Raises:
+        pytest.UsageError: for a mark that says something else.
+    """
+    mark = item.get_closest_marker(CONTEXT_MARK)
+    if mark is None:
+        return default
+    if mark.kwargs or mark.args not in (("shared",), ("isolated",)):
+        raise pytest.UsageError(
+            f"{item.nodeid}: @pytest.mark.{CONTEXT_MARK} takes one of 'shared', 'isolated'"
+        )
+    return str(mark.args[0])
 
 
 def package(item: pytest.Item) -> str:

@@ -31,10 +31,11 @@ from allure_commons.model2 import (
 from otel_allure import allure_api, scope
 from otel_allure import conventions as c
 from otel_allure.clock import now_ns
+from otel_allure.contexts import attached
 from otel_allure.outcome import OK, PASSED, Outcome
 from otel_allure.pytest_plugin.fixtures import uuid_of
 from otel_allure.recorder import Recorder
-from otel_allure.scope import Scope, TestScope, attached, scope_in
+from otel_allure.scope import Scope, TestScope, scope_in
 from otel_allure.steps import RunningStep, start_step
 from otel_allure.texts import text_of
 

@@ -31,12 +31,14 @@ from otel_allure import __version__, allure_api
 from otel_allure import conventions as c
 from otel_allure import recorder as recorders
 from otel_allure.clock import catch_up, now_ns
+from otel_allure.contexts import attached, root_context
 from otel_allure.exporter import AllureSpanProcessor
+from otel_allure.greenlets import Greenlets
 from otel_allure.lookalike import original
 from otel_allure.outcome import BROKEN, FAILED, PASSED, SKIPPED, Outcome
 from otel_allure.processes import WayHome, follow_processes
 from otel_allure.provider import SessionProvider
-from otel_allure.pytest_plugin import options, stand_in, subtests
+from otel_allure.pytest_plugin import metadata, options, stand_in, subtests
 from otel_allure.pytest_plugin.captured import Logs, Output
 from otel_allure.pytest_plugin.comparisons import comparison
 from otel_allure.pytest_plugin.coroutines import Place, in_place, is_async
@@ -47,7 +49,7 @@ from otel_allure.pytest_plugin.running_test import RunningTest, code_attributes
 from otel_allure.pytest_plugin.tracebacks import hidden
 from otel_allure.redaction import Redaction
 from otel_allure.report import Report
-from otel_allure.scope import Scope, TestScope, attached
+from otel_allure.scope import Scope, TestScope
 from otel_allure.spool import Spool
 from otel_allure.threads import hand_over_contexts
 from otel_allure.tracer import RecordingSpan, RecordingTracer
@@ -76,8 +78,13 @@ class AllureListener(stand_in.AllureListener):
         self._spool = Spool(self._become_child)
         self._process_start_ns = 0
         self._processor = AllureSpanProcessor(report=self.report)
-        self.provider = SessionProvider(self._tracer, self._processor, self.problems)
+        isolated = self.report.settings.otel_context == "isolated"
+        self.provider = SessionProvider(
+            self._tracer, self._processor, self.problems, isolated=isolated
+        )
         self.recorder = recorders.Recorder(self.report, self.provider.tracer, is_session=True)
+        self._tracer.home = self.recorder.adoptions.home
+        self._greenlets = Greenlets(recorders.context_to_hand_over, self.problems)
         self.recorder.spool = self._spool
         self.running: dict[str, RunningTest] = {}
         self.worker_output: dict[str, Any] = {}
@@ -85,7 +92,7 @@ class AllureListener(stand_in.AllureListener):
         self._adopted: list[RunningTest] = []
         self._session_span: Span | None = None
         self._session_links: list[Link] = []
-        self._fixtures = Fixtures(self.recorder, self._session_links)
+        self._fixtures = Fixtures(self.recorder, self._session_links, isolated=isolated)
         self._logs = Logs(config, self.recorder)
         self._output = Output(config)
         self.allure_logger = Reporter(self.recorder, self.running, self._unwritten)
@@ -98,7 +105,8 @@ class AllureListener(stand_in.AllureListener):
         self.provider.install()
         recorders.activate(self.recorder)
         self._take_threads_back = hand_over_contexts()
-        self._take_processes_back = follow_processes()
+        self._take_processes_back = _nothing
+        self._greenlets.look()
 
     def stop(self) -> None:
         """Write what is left and put everything back."""
@@ -107,6 +115,7 @@ class AllureListener(stand_in.AllureListener):
         self._spool.seal()
         self.recorder.spool = None
         self.settle()
+        self._greenlets.stop()
         self._take_threads_back()
         self._take_processes_back()
         recorders.deactivate(self.recorder)
@@ -175,6 +184,7 @@ class AllureListener(stand_in.AllureListener):
 
     def open_session(self) -> None:
         """Open the session's span, in the trace that TRACEPARENT names, if any."""
+        self._take_processes_back = follow_processes()
         self.report.look_at_environment()  # conftest files may have set something
         self.provider.on_set += self._logs.start()
         if any(name in sys.modules for name in _CONCURRENT_RUNNERS):
@@ -226,11 +236,14 @@ class AllureListener(stand_in.AllureListener):
         running = self.running_at(item)
         if running is None:
             catch_up()
+            wanted = metadata.otel_context(item, self.report.settings.otel_context)
+            root = root_context(isolated=wanted == "isolated")
             span = self.provider.tracer().start_span(
-                item.name, Context(), links=self._session_links, start_time=now_ns()
+                item.name, root, links=self._session_links, start_time=now_ns()
             )
-            running = RunningTest(item, TestScope(item.name, span, Context()))
+            running = RunningTest(item, TestScope(item.name, span, root))
             self._logs.look()
+            self._greenlets.look()
             self._note_overlap(running)
             item.stash[_RUNNING] = self.running[item.nodeid] = running
             self.recorder.running[span.trace_id] = running.scope
@@ -569,6 +582,10 @@ class AllureListener(stand_in.AllureListener):
         finally:
             with self.problems.caught("ending a fixture"):
                 self._fixtures.tear_down(fixturedef)
+
+
+def _nothing() -> None:
+    """Undo what has not been done."""
 
 
 # pytest makes a fixture of every directly parametrized argument. They are parameters already.

@@ -1,0 +1,138 @@
+"""Which spans of others belong below which of ours: in the report alone.
+
+A root span starts a trace of its own, and is none of the test's telemetry: in isolation, where no
+span of ours is current; in a thread that serves others; where users ask for a root. What started
+it is known all the same, from the context. So it is *adopted*: the report shows it, and all of its
+trace, where it started. The spans themselves, and the user's backend, have what they always had.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from otel_allure.spans import Link, Span
+from otel_allure.tracer import is_ours
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import SpanContext
+
+REMEMBERED = 4096
+"""Traces, and spans of each, that are remembered, so that what follows later is found."""
+
+
+class Place(NamedTuple):
+    """A span of the report: what is adopted is below it.
+
+    Attributes:
+        trace_id: its trace in the report.
+        span_id: its id.
+    """
+
+    trace_id: int
+    span_id: int
+
+
+class Adopted(NamedTuple):
+    """Where a span is shown.
+
+    Attributes:
+        trace_id: the trace that it is shown in.
+        parent_id: the span that it is shown below; None for its own parent.
+    """
+
+    trace_id: int
+    parent_id: int | None = None
+
+    def applied(self, span: Span) -> Span:
+        """Return `span` as it is shown. One that was a root has a link to its own trace."""
+        if self.parent_id is None:
+            return span._replace(trace_id=self.trace_id)
+        return span._replace(
+            trace_id=self.trace_id,
+            parent_id=self.parent_id,
+            parent_is_remote=False,
+            links=[*span.links, Link(span.trace_id, span.span_id)],
+        )
+
+
+class _Trace:
+    """A trace of others, and which of its spans have started here."""
+
+    __slots__ = ("place", "span_ids")
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.span_ids: set[int] = set()
+
+    def note(self, span_id: int) -> None:
+        if len(self.span_ids) < REMEMBERED:
+            self.span_ids.add(span_id)
+
+    def has(self, span_id: int) -> bool:
+        return span_id in self.span_ids or len(self.span_ids) >= REMEMBERED
+
+
+class Adoptions:
+    """The traces of others that the report shows in traces of ours.
+
+    Args:
+        place: returns where the caller runs, None if that is nowhere.
+        is_open: whether the test of a trace of ours still runs.
+    """
+
+    def __init__(self, place: Callable[[], Place | None], is_open: Callable[[int], bool]) -> None:
+        self._place = place
+        self._is_open = is_open
+        self._traces: OrderedDict[int, _Trace] = OrderedDict()
+
+    def __contains__(self, trace_id: int) -> bool:
+        return trace_id in self._traces
+
+    def home(self, trace_id: int) -> int:
+        """Return the trace in which the report shows the spans of `trace_id`."""
+        known = self._traces.get(trace_id)
+        return trace_id if known is None else known.place.trace_id
+
+    def started(
+        self, span: SpanContext, parent: SpanContext | None, *, anew: bool = False
+    ) -> Adopted | None:
+        """Note that a span of others has started here; return where it is shown if not by itself.
+
+        Args:
+            span: the span.
+            parent: its parent, if it has one.
+            anew: whether what it was started by is over, parent and all. A parent that came with a
+                request is where its client is, all the same.
+        """
+        stale = anew and parent is not None and not parent.is_remote
+        if parent is not None and not stale and self._follows(span.trace_id, parent):
+            known = self._traces.get(span.trace_id)
+            if known is None:
+                return None
+            known.note(span.span_id)
+            return Adopted(known.place.trace_id)
+        place = self._place()
+        if place is None:
+            return None
+        known = self._traces.setdefault(span.trace_id, _Trace(place))
+        known.place = place
+        known.note(span.span_id)
+        self._traces.move_to_end(span.trace_id)
+        if len(self._traces) > REMEMBERED:
+            self._traces.popitem(last=False)
+        return Adopted(*place)
+
+    def _follows(self, trace_id: int, parent: SpanContext) -> bool:
+        """Whether a span belongs where its parent does.
+
+        A parent in another process is nobody's that we know. It is in a trace that we know, if that
+        is still under way: tests may send the same made-up `traceparent` one after the other.
+        """
+        known = self._traces.get(trace_id)
+        if known is None:
+            return is_ours(trace_id)
+        return known.has(parent.span_id) or (
+            parent.is_remote and self._is_open(known.place.trace_id)
+        )

@@ -1,0 +1,102 @@
+"""Greenlets get the context of the code that spawned them, as threads do.
+
+A new greenlet has context variables of its own, and none is set. gevent tells when one is spawned;
+eventlet's are all of one class. What nobody tells of (greenlets made by hand, and those in which
+Playwright's synchronous API runs handlers) is run by a greenlet that waits for it: what is current
+there is the place.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from opentelemetry.context import Context
+
+from otel_allure import contexts
+from otel_allure.contexts import SCOPE, SPAN, held
+from otel_allure.problems import Problems
+from otel_allure.redirect import Redirection
+
+
+def context_around(knows: Callable[[Any], bool]) -> Context | None:
+    """Return the context of the nearest greenlet that waits for this one and has one of ours.
+
+    Args:
+        knows: whether a span is in the report.
+    """
+    greenlet = sys.modules.get("greenlet")
+    around = greenlet.getcurrent().parent if greenlet is not None else None
+    while around is not None:
+        for context in contexts.contexts_in(around.gr_context or contextvars.Context()):
+            scope = held(context, SCOPE)
+            if scope is not None and not scope.is_over and knows(held(context, SPAN)):
+                return context
+        around = around.parent
+    return None
+
+
+class Greenlets:
+    """Hands contexts over to greenlets, until `stop`.
+
+    Args:
+        context: returns that of the caller, None for nothing.
+        problems: told about what cannot be followed.
+    """
+
+    def __init__(self, context: Callable[[], Context | None], problems: Problems) -> None:
+        self._context = context
+        self._problems = problems
+        self._undo: dict[str, Callable[[], None]] = {}
+
+    def look(self) -> None:
+        """Follow the libraries that have been imported by now."""
+        for library, follow in (("gevent", self._gevent), ("eventlet.greenthread", self._eventlet)):
+            module = sys.modules.get(library)
+            if module is not None and library not in self._undo:
+                self._undo[library] = lambda: None
+                with self._problems.caught(f"following the greenlets of {library}"):
+                    self._undo[library] = follow(module)
+
+    def stop(self) -> None:
+        """Put everything back."""
+        for undo in self._undo.values():
+            with self._problems.caught("leaving greenlets alone"):
+                undo()
+        self._undo.clear()
+
+    def _gevent(self, gevent: Any) -> Callable[[], None]:
+        gevent.Greenlet.add_spawn_callback(self._spawned)
+        return lambda: gevent.Greenlet.remove_spawn_callback(self._spawned)
+
+    def _eventlet(self, greenthread: Any) -> Callable[[], None]:
+        def made(init: Any, thread: Any, parent: Any) -> None:
+            init(thread, parent)
+            self._spawned(thread)
+
+        def spawned(spawn: Any, *args: Any) -> Any:
+            timer, thread = spawn(*args)
+            self._spawned(thread)
+            return timer, thread
+
+        ends = [
+            Redirection(greenthread.GreenThread.__init__, made).begin(),
+            Redirection(greenthread._spawn_n, spawned).begin(),
+        ]
+
+        def undo() -> None:
+            for end in ends:
+                end()
+
+        return undo
+
+    def _spawned(self, greenlet: Any) -> None:
+        """Make the spawner's context current where a greenlet will run, and nothing else."""
+        with self._problems.caught("handing a context over to a greenlet"):
+            context = self._context()
+            if context is not None and greenlet.gr_context is None:
+                variables = contextvars.Context()
+                variables.run(contexts.attach, context)
+                greenlet.gr_context = variables

@@ -1,0 +1,92 @@
+"""Functions of others that call us first, while nobody can see a difference.
+
+To replace `Thread.start` by a function of ours would change what it is: who has kept the old one
+calls past us, who compares (to see whether it is patched already, say) finds another one, and who
+has wrapped ours in between makes it impossible to take ours away. So the function stays, and its
+code is exchanged. That can be undone at any time, whatever others have put around it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from types import CodeType, FunctionType
+from typing import Any
+
+_HOOK = "otel-allure"
+
+
+class Redirection:
+    """A function that calls `hook` in its place, from `begin` until `end` as often.
+
+    Args:
+        function: a plain function of Python's, or a method as its class has it.
+        hook: given what does what the function did, and the arguments.
+
+    Attributes:
+        is_possible: whether it is such a function, and no closure. Else nothing happens.
+    """
+
+    def __init__(self, function: Any, hook: Callable[..., Any]) -> None:
+        self.is_possible = inspect.isfunction(function) and not function.__closure__
+        self._function = function
+        self._users = 0
+        if self.is_possible:
+            self._plain = function.__code__
+            self._code = _calling(functools.partial(hook, _copy(function)), function)
+
+    def begin(self) -> Callable[[], None]:
+        """Begin, and return what ends it; the second call of that does nothing."""
+        if not self.is_possible:
+            return lambda: None
+        if not self._users:
+            self._function.__code__ = self._code
+        self._users += 1
+        ends = [self._end]
+        return lambda: ends.pop()() if ends else None
+
+    def _end(self) -> None:
+        self._users -= 1
+        # If somebody has done as we do since, they have kept our code, and will put it back.
+        if not self._users and self._function.__code__ is self._code:
+            self._function.__code__ = self._plain
+
+
+def _copy(function: FunctionType) -> FunctionType:
+    copied = FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__
+    )
+    copied.__kwdefaults__ = function.__kwdefaults__
+    return copied
+
+
+def _calling(hook: Callable[..., Any], function: FunctionType) -> CodeType:
+    """Return code with the parameters of `function` that calls `hook` with its arguments."""
+    code = function.__code__
+    names = list(code.co_varnames)
+    positional = names[: code.co_argcount]
+    keywords = names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    others = names[code.co_argcount + code.co_kwonlyargcount :]
+    takes, gives = list(positional), list(positional)
+    if code.co_posonlyargcount:
+        takes.insert(code.co_posonlyargcount, "/")
+    if code.co_flags & inspect.CO_VARARGS:
+        takes.append(f"*{others[0]}")
+        gives.append(f"*{others.pop(0)}")
+    elif keywords:
+        takes.append("*")
+    takes += keywords
+    gives += [f"{name}={name}" for name in keywords]
+    if code.co_flags & inspect.CO_VARKEYWORDS:
+        takes.append(f"**{others[0]}")
+        gives.append(f"**{others[0]}")
+    text = f"def call({', '.join(takes)}): return {_HOOK!r}.__call__({', '.join(gives)})"
+    made: dict[str, Any] = {}
+    exec(text, made)  # noqa: S102 -- nothing but names of parameters is in it
+    new: CodeType = made["call"].__code__
+    return new.replace(
+        co_consts=tuple(hook if value == _HOOK else value for value in new.co_consts),
+        co_name=code.co_name,
+        co_filename="<otel-allure>",
+    )
