@@ -182,8 +182,8 @@ class WayHome:
         )
 
     def send(self, records: Iterable[Record]) -> bool:
-        """Send spans and logs; it always works, in one way or the other."""
-        if not self._spool.write(records):
+        """Send spans and logs; it works in one way or the other, if children are followed."""
+        if self._spool.is_usable and not self._spool.write(records):
             ours = self._recorder.report
             path, settings = ours.directory.path, ours.presentation.settings
             late = Report(path, only_tests=True, settings=settings)

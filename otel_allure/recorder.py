@@ -109,9 +109,8 @@ class Recorder:
 
     def home(self) -> Home | None:
         """Return what child processes must know to send their spans home."""
-        if self.spool is None:
-            return None
-        return Home(self.spool.directory(), str(self.report.directory.path))
+        spool = None if self.spool is None else self.spool.directory_for_child()
+        return None if spool is None else Home(spool, str(self.report.directory.path))
 
     def base_context(self) -> Context:
         """Return the context in which a new step or attachment belongs.

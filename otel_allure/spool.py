@@ -43,8 +43,11 @@ class Spool:
 
     Args:
         in_child: called in a forked child, once it is one.
-        directory: the parent's, in a child that was not forked. Default: one of our own, made
-            when the first child needs it.
+        directory: the parent's, in a child that was not forked. Default: one of our own, which
+            `prepare` makes; until then, and if it cannot be made, children are not followed.
+
+    Forks happen wherever the user's code starts a process, in an event loop too. So there is no
+    input or output in what runs then.
     """
 
     def __init__(self, in_child: Callable[[], None], directory: str | None = None) -> None:
@@ -53,13 +56,30 @@ class Spool:
         self._owner = os.getpid() if directory is None else None
         self._file: int | None = None
         self._read_until: dict[str, int] = {}
+        self._problems: Problems | None = None
+        self._unusable: OSError | None = None
+        self._has_children = False
         _spools.add(self)
 
-    def directory(self) -> str:
-        """Return where children write to."""
-        if self._directory is None:
+    def prepare(self, problems: Problems) -> None:
+        """Make the directory; if that fails, the first child is noted as a problem."""
+        self._problems = problems
+        try:
             self._directory = tempfile.mkdtemp(prefix="otel-allure-")
+        except OSError as error:
+            self._unusable = error
+
+    def directory_for_child(self) -> str | None:
+        """Return where a child that is started now writes to, None if nowhere."""
+        self._has_children = True
+        if self._unusable is not None and self._problems is not None:
+            self._problems.add(_NOT_FOLLOWED, self._unusable)
         return self._directory
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether there is a directory."""
+        return self._directory is not None
 
     # -- in a child
 
@@ -72,8 +92,8 @@ class Spool:
         self._append([{"doing": doing, "detail": detail}])
 
     def _append(self, records: list[Any]) -> bool:
-        directory = self.directory()
-        if not os.path.exists(directory):  # noqa: PTH110 -- hot
+        directory = self._directory
+        if directory is None or not os.path.exists(directory):  # noqa: PTH110 -- hot
             return False
         if records:
             lines = "".join([f"{_to_json(record)}\n" for record in records])
@@ -110,14 +130,18 @@ class Spool:
         Args:
             problems: told about those of children, and about what cannot be read.
         """
-        if self._directory is None or os.getpid() != self._owner:
+        if not self._has_children or self._directory is None or os.getpid() != self._owner:
             return []
-        names = sorted(os.listdir(self._directory))  # noqa: PTH208
+        try:
+            names = sorted(os.listdir(self._directory))  # noqa: PTH208
+        except OSError as error:  # somebody has removed it
+            problems.add(_NOT_FOLLOWED, error)
+            return []
         seen = [name for name in names if not _HIDDEN or not name.startswith(_HIDDEN)]
         return [record for name in seen for record in self._read(name, problems)]
 
     def _read(self, name: str, problems: Problems) -> Iterator[Record]:
-        path = Path(self.directory(), name)
+        path = Path(self._directory or "", name)
         with path.open("rb") as file:
             # First of all: what its child has written until now is then all that there will be.
             is_complete = name.endswith(_LOCKED) and _lock(file.fileno())
@@ -148,10 +172,7 @@ class Spool:
 
     # -- at a fork
 
-    def _before_fork(self) -> None:
-        self.directory()
-
-    def _after_fork(self) -> None:
+    def _after_fork_in_child(self) -> None:
         self._close_file()  # the parent's; it stays locked
         self._in_child()
 
@@ -190,6 +211,7 @@ def _read_record(line: bytes, problems: Problems) -> list[Record]:
     return []
 
 
+_NOT_FOLLOWED = "following child processes, whose steps are missing"
 _LOCKED = ".locked"
 
 if sys.platform == "win32":
@@ -216,15 +238,15 @@ else:
 _spools: weakref.WeakSet[Spool] = weakref.WeakSet()
 
 
-def _before_fork() -> None:
+def _after_fork_in_parent() -> None:
     for spool in list(_spools):
-        spool._before_fork()
+        spool.directory_for_child()
 
 
 def _after_fork_in_child() -> None:
     for spool in list(_spools):
-        spool._after_fork()
+        spool._after_fork_in_child()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
+    os.register_at_fork(after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

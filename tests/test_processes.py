@@ -687,7 +687,8 @@ def test_example_of_the_documentation(run, pytester, monkeypatch):
 def spools() -> Iterator[tuple[Spool, Spool]]:
     """A parent's, and a child's."""
     parent = Spool(lambda: None)
-    child = Spool(lambda: None, parent.directory())
+    parent.prepare(Problems())
+    child = Spool(lambda: None, parent.directory_for_child())
     yield parent, child
     child.close()
     parent.close()
@@ -697,6 +698,112 @@ def read(parent: Spool) -> list[str]:
     problems = Problems()
     names = [span.name for span in parent.read(problems)]
     return names + problems.lines()
+
+
+def test_nothing_is_read_or_written_at_a_fork(run):
+    """It may be in an event loop, under something that watches for calls that block."""
+    run(
+        """
+        import os
+        import sys
+
+        seen, watching = [], []
+
+        def watch(event, arguments):
+            if watching:
+                seen.append((event, str(arguments)))
+
+        def test_fork():
+            sys.addaudithook(watch)
+            watching.append(True)
+            child = os.fork()
+            if not child:
+                os._exit(seen != [("os.fork", "()")])
+            watching.clear()
+            assert os.waitpid(child, 0)[1] == 0
+            assert seen == [("os.fork", "()")]
+        """,
+        "-s",
+        plugins=(),
+        passed=1,
+    )
+
+
+CHILDREN = """
+    import allure
+    import multiprocessing
+    import os
+    import otel_allure
+    import pytest
+    import subprocess
+    import sys
+
+    def child():
+        with allure.step("in a child"):
+            pass
+
+    def test_fork():
+        with allure.step("fork"):
+            pid = os.fork()
+            if not pid:
+                child()
+                os._exit(0)
+            assert os.waitpid(pid, 0)[1] == 0
+
+    @pytest.mark.parametrize("method", ["fork", "spawn"])
+    def test_process(method):
+        with allure.step(method):
+            process = multiprocessing.get_context(method).Process(target=child)
+            process.start()
+            process.join()
+            assert process.exitcode == 0
+
+    def test_program():
+        with allure.step("program"):
+            subprocess.run([sys.executable, "-c", ""], env=otel_allure.environment(), check=True)
+"""
+
+NOT_FOLLOWED = "following child processes, whose steps are missing*: FileNotFoundError*"
+
+
+def test_without_a_usable_temporary_directory(run, pytester):
+    """Children are not followed, which is said once; they run as they would without a report."""
+    pytester.makepyfile(nowhere="import tempfile\ntempfile.tempdir = '/no/such/directory'")
+    done = run(CHILDREN, "-s", plugins=("nowhere",), passed=4)
+    done.outcome.stdout.fnmatch_lines([NOT_FOLLOWED])
+    assert len([line for line in done.outcome.outlines if "child processes" in line]) == 1
+    assert {r["name"]: tree(r) for r in done.report.results} == {
+        "test_fork": ["fork"],
+        "test_process[fork]": ["fork"],
+        "test_process[spawn]": ["spawn"],
+        "test_program": ["program"],
+    }
+
+
+def test_nobody_asks_for_a_temporary_directory(run, pytester):
+    """Then nothing is said."""
+    pytester.makepyfile(nowhere="import tempfile\ntempfile.tempdir = '/no/such/directory'")
+    done = run("def test(): pass", "-s", plugins=("nowhere",), passed=1)
+    done.outcome.stdout.no_fnmatch_line("*not complete*")
+
+
+def test_the_directory_is_removed_by_somebody(run, pytester):
+    """By a test that tidies up: noted, and nothing breaks; what children do is not lost."""
+    pytester.makepyfile(elsewhere="import tempfile\ntempfile.tempdir = tempfile.mkdtemp()")
+    pytester.makeconftest(
+        """
+        import pathlib
+        import shutil
+        import tempfile
+
+        def pytest_runtest_setup(item):
+            for path in pathlib.Path(tempfile.tempdir).glob("otel-allure-*"):
+                shutil.rmtree(path)
+        """
+    )
+    done = run(CHILDREN, "-s", plugins=("elsewhere",), passed=4)
+    done.outcome.stdout.fnmatch_lines([NOT_FOLLOWED])
+    assert len(done.report.results) == 4
 
 
 def test_each_record_is_read_once(spools):
@@ -720,7 +827,7 @@ def test_each_record_is_read_once(spools):
 def test_half_a_record_is_left_until_the_rest_has_come(spools):
     parent, child = spools
     assert child.write([build_span("one", 1), build_span("two", 2)])
-    (path,) = Path(parent.directory()).iterdir()
+    (path,) = Path(parent.directory_for_child()).iterdir()
     whole = path.read_bytes()
     path.write_bytes(whole[:-10])
     assert read(parent) == ["one"]
@@ -735,9 +842,9 @@ def test_files_of_children_that_have_ended_are_removed(spools):
     assert child.write([build_span("of a child that lives", 1)])
     code = "import sys; from otel_allure.spool import Spool; Spool(id, sys.argv[1]).note('a', 'b')"
     options = ["-W", "error"]
-    subprocess.run([sys.executable, *options, "-c", code, parent.directory()], check=True)
+    subprocess.run([sys.executable, *options, "-c", code, parent.directory_for_child()], check=True)
     assert sorted(read(parent)) == ["a: b", "of a child that lives"]
-    assert len(list(Path(parent.directory()).iterdir())) == 1
+    assert len(list(Path(parent.directory_for_child()).iterdir())) == 1
     assert child.write([build_span("of a child that still lives", 2)])
     assert read(parent) == ["of a child that still lives"]
 

@@ -102,6 +102,7 @@ class AllureListener(stand_in.AllureListener):
 
     def start(self) -> None:
         """Begin to record, before any code of the user is imported."""
+        self._spool.prepare(self.problems)
         self.provider.install()
         recorders.activate(self.recorder)
         self._take_threads_back = hand_over_contexts()
