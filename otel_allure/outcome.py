@@ -40,11 +40,33 @@ _MAX_IN_GROUP = 15
 def outcome_of(exception: BaseException | None, tb: TracebackType | None = None) -> Outcome:
     """Return what `exception`, with its traceback `tb`, makes of the block that it left.
 
-    A generator that is closed early (GeneratorExit) has not failed.
+    A generator that is closed early has not failed.
     """
-    if exception is None or isinstance(exception, GeneratorExit):
+    if exception is None or _is_closing(exception):
         return OK
     return Outcome(status_of(exception), message_of(exception), trace_of(exception, tb))
+
+
+def _is_closing(exception: BaseException) -> bool:
+    """Whether it is how a generator is told that nobody wants more of it.
+
+    One that `async for ... break` leaves is closed by a task of the loop's own, which is cancelled
+    if the loop ends first; then that cancellation takes the place of the GeneratorExit.
+    """
+    if isinstance(exception, GeneratorExit):
+        return True
+    if not is_cancellation(exception):
+        return False
+    return isinstance(exception.__context__, GeneratorExit) or _is_in_task_that_closes()
+
+
+def _is_in_task_that_closes() -> bool:
+    asyncio = sys.modules.get("asyncio")
+    try:
+        task = None if asyncio is None else asyncio.current_task()
+    except RuntimeError:  # no loop runs here
+        return False
+    return task is not None and type(task.get_coro()).__name__ == "async_generator_athrow"
 
 
 def status_of(exception: BaseException) -> str:

@@ -10,6 +10,7 @@ import inspect
 import logging
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -656,6 +657,117 @@ def test_async_generator_left_early_and_closed_elsewhere(recording, caplog):
         asyncio.run(body())
     assert recording.tree() == ["inside the generator", "after it was closed"]
     assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+async def _with_a_step():
+    for n in range(3):
+        with step(f"number {n}"):
+            yield n
+
+
+async def _with_a_step_and_clean_up(pause):
+    with step("stream"):
+        try:
+            yield 1
+        finally:
+            await pause()
+
+
+@step("decorated")
+async def _decorated_stream():
+    for n in range(3):
+        yield n
+
+
+@pytest.mark.parametrize(
+    ("stream", "title"), [(_with_a_step, "number 0"), (_decorated_stream, "decorated")]
+)
+@pytest.mark.parametrize("more", [False, True], ids=["at the end", "before more"])
+def test_loop_that_is_left_by_break(recording, stream, title, more):
+    """The step has passed, whoever closes the generator, in time or when the loop ends."""
+
+    async def main():
+        async for _ in stream():
+            break
+        if more:
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            with step("more"):
+                await asyncio.sleep(0)
+
+    with recording.test():
+        asyncio.run(main())
+    assert recording.tree() == [title, "more"] if more else [title]
+
+
+@pytest.mark.parametrize("library", ["asyncio", "trio"])
+@pytest.mark.parametrize("how", ["break", "aclosing"])
+def test_generators_that_tidy_up_when_they_are_closed(recording, library, how):
+    """Also where the closing is cancelled meanwhile."""
+    module = __import__(library)
+
+    async def main():
+        stream = _with_a_step_and_clean_up(lambda: module.sleep(0))
+        if how == "aclosing":
+            async with contextlib.aclosing(stream):
+                await stream.asend(None)
+        else:
+            async for _ in stream:
+                break
+            del stream
+
+    with recording.test(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # trio's, of what it has to close
+        asyncio.run(main()) if library == "asyncio" else module.run(main)
+    assert recording.tree() == ["stream"]
+
+
+def test_plain_generators_that_are_left_early(recording):
+    """By break, and by nobody who wants more."""
+
+    @step("decorated")
+    def decorated():
+        yield 1
+        yield 2
+
+    def numbers():
+        with step("number"):
+            yield 1
+
+    with recording.test():
+        for stream in (decorated, numbers):
+            for _ in stream():
+                break
+            kept = stream()
+            next(kept)
+            del kept
+        gc.collect()
+    assert recording.tree() == ["decorated", "decorated", "number", "number"]
+
+
+def test_task_that_is_cancelled_in_a_generator(recording):
+    """Is still a cancellation: nobody has left a loop."""
+
+    async def stream(started):
+        with step("stream"):
+            started.set()
+            await asyncio.Event().wait()
+            yield 1
+
+    async def consume(started):
+        async for _ in stream(started):
+            pass
+
+    async def main():
+        started = asyncio.Event()
+        task = asyncio.create_task(consume(started))
+        await started.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    with recording.test():
+        asyncio.run(main())
+    assert recording.tree() == ["skipped: stream"]
 
 
 def test_async_generator_collected_as_garbage(recording, caplog):
