@@ -64,6 +64,9 @@ _NO_VALUE = (
 )
 
 
+_NOT_EMPTY = r"(?!(?P<empty>\\*['\"])(?P=empty)(?!['\"])|\[\]|\(\)|\{\})"
+
+
 def _form(pattern: str) -> re.Pattern[str]:
     """Return a form; what is masked is its group `secret`."""
     # By ASCII, as the needles are: to Unicode, a long s is an `s` too.
@@ -71,7 +74,7 @@ def _form(pattern: str) -> re.Pattern[str]:
 
 
 _VALUE = (
-    rf"{_UNMASKED}[ \t]*(?P<secret>{_QUOTED}|{_NO_VALUE}"
+    rf"{_UNMASKED}[ \t]*{_NOT_EMPTY}(?P<secret>{_QUOTED}|{_NO_VALUE}"
     r"(?!(?<= = )(?:await )?[a-z_][\w.]*(?:\(|\[['\"]))[^\s;&]*[^\s;&,)}\]])"
 )
 _ANNOTATED = r":[ \t]*[\w.\[\], |]{1,60} = "
@@ -205,6 +208,7 @@ _LITERAL = re.compile(
 _SHORTEST_KNOWN = 8
 """Characters of a value that is masked wherever it occurs: shorter ones would be in other words."""
 
+_NOTHING = frozenset({"", "none", "null", "nil", "true", "false", "()", "[]", "{}"})
 _LONGEST_WORD = 20
 _LONGEST_NAME = 100
 _ID = re.compile(r"\[[^\[\]\r\n]{1,500}\]")
@@ -275,7 +279,8 @@ class Redaction:
 
     def value(self, name: str, value: str) -> str:
         """Return `value` as it may be written under `name`."""
-        return MASK if self.is_sensitive(name) else self.text(value)
+        is_secret = self.is_sensitive(name) and not _says_nothing(value)
+        return MASK if is_secret else self.text(value)
 
     # -- texts
 
@@ -390,14 +395,18 @@ class Redaction:
                     found.update(value if isinstance(value, (list, tuple)) else (value,))
             if c.PARAMETER_VALUES in span.attributes:
                 found |= self.secrets_among(_parameters(span.attributes))
-        return {_unquoted(value) for value in found if isinstance(value, str) and MASK not in value}
+        return {
+            _unquoted(value)
+            for value in found
+            if isinstance(value, str) and MASK not in value and not _says_nothing(value)
+        }
 
     def secrets_among(self, parameters: Iterable[tuple[Any, ...]]) -> set[str]:
         """Return the values of the parameters that are secret, by their mode or their name."""
         return {
             _unquoted(value)
             for name, value, mode, *_ in parameters
-            if (mode or self.is_sensitive(name)) and MASK not in value
+            if (mode or self.is_sensitive(name)) and MASK not in value and not _says_nothing(value)
         }
 
     # -- whole spans
@@ -426,7 +435,9 @@ class Redaction:
         return masked
 
     def _any(self, name: str, value: Any) -> Any:
-        if self.is_sensitive(name) or (self.masks_sql and name.startswith(_SQL_VALUES)):
+        if self.is_sensitive(name) and not (isinstance(value, str) and _says_nothing(value)):
+            return MASK
+        if self.masks_sql and name.startswith(_SQL_VALUES):
             return MASK
         if isinstance(value, str):
             return self.sql(value) if name in _SQL_TEXTS else self.text(value)
@@ -480,6 +491,11 @@ def _unquoted(value: str) -> str:
     """Return the text that a parameter shows in quotes."""
     is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
     return value[1:-1] if is_quoted else value
+
+
+def _says_nothing(value: str) -> bool:
+    """Whether a value is the absence of one, which is no secret under any name."""
+    return _unquoted(value.strip()).lower() in _NOTHING
 
 
 def _is_distinctive(value: str) -> bool:

@@ -492,13 +492,13 @@ def _opens(step: TestStepResult) -> bool:
 def _parameters(span: Span, redaction: Redaction, identity: str | None) -> Iterator[Parameter]:
     """Yield the parameters of a span of ours.
 
-    Tests are told apart by their parameters, so of those of a test what is masked is shown with a
-    part of its `identity`, which says nothing that is not in the file already.
+    Tests are told apart by their parameters, so of those of a test what is masked or cut is shown
+    with a part of its `identity`, which says nothing that is not in the file already.
     """
     names = (c.PARAMETER_NAMES, c.PARAMETER_VALUES, c.PARAMETER_MODES, c.PARAMETER_EXCLUDED)
     for name, value, mode, excluded in _rows(span, *names):
         name, value = name or "", value or ""
-        shown = MASK if mode else redaction.value(name, value)
+        shown = MASK if mode else _cut(name, value, redaction)
         if identity and shown != value:
             shown = f"{shown} ({identity[:_MARK]})"
         yield Parameter(
@@ -507,6 +507,17 @@ def _parameters(span: Span, redaction: Redaction, identity: str | None) -> Itera
             mode=mode or None,
             excluded=excluded == "true" or None,
         )
+
+
+_LONGEST_PARAMETER = 2000
+
+
+def _cut(name: str, value: str, redaction: Redaction) -> str:
+    """Return a parameter's value, masked; of a long one its beginning and how long it is."""
+    shown = redaction.value(name, value[: 10 * _LONGEST_PARAMETER])
+    if max(len(value), len(shown)) <= _LONGEST_PARAMETER or shown == MASK:
+        return shown
+    return f"{shown[:_LONGEST_PARAMETER]} … cut here: {len(value):,} characters in all"
 
 
 # -- attributes; those of other producers may be of any type

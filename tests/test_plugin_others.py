@@ -88,7 +88,7 @@ def test_subtests_are_steps(run):
         {"good": [{"inside": ["[attached]"]}]},
         {"failed: bad": ["[stdout]", "[log]"]},
         {"broken: broken": ["broken: breaks"]},
-        "skipped: subtest",
+        "skipped: subtest (skipped=True)",
         "skipped: xfails",
         {"outer": ["inner"]},
         "after them",
@@ -118,6 +118,32 @@ def test_subtests_are_steps(run):
     }
     assert steps(report["test_xfails"]) == ["skipped: fails"]
     assert steps(report["test_async"]) == [{"awaited": ["inside"]}]
+
+
+def test_rows_of_subtests_can_be_told_apart(run):
+    """By their parameters where messages do not; a secret or a long value is shown as elsewhere."""
+    source = """
+        import unittest
+
+        class TestCase(unittest.TestCase):
+            def test_one(self):
+                for number in range(2):
+                    with self.subTest("checks", number=number):
+                        pass
+                with self.subTest(password="hunter2", pin=1234, sample="x" * 2_000_000):
+                    pass
+        """
+    done = run(source, plugins=() if PYTEST_HAS_SUBTESTS else ("subtests",))
+    result = done.report["test_one"]
+    first, second, third = [step["name"] for step in result["steps"]]
+    assert (first, second) == ("checks", "checks (number=1)")
+    assert third.startswith("subtest (password=****, pin=****, sample='xxx")
+    assert len(third) < 200
+    values = [parameter["value"] for parameter in result["steps"][2]["parameters"]]
+    assert values[:2] == ["****", "****"]
+    assert values[2].endswith(" … cut here: 2,000,002 characters in all")
+    assert len(values[2]) < 3000
+    assert "not complete" not in done.outcome.stdout.str()
 
 
 UNITTEST = """
@@ -155,8 +181,8 @@ def test_unittests_subtests_are_steps(run):
     report = run(UNITTEST, plugins=() if PYTEST_HAS_SUBTESTS else ("subtests",)).report
     some = report["test_some"]
     assert steps(some) == [
-        {"subtest": ["inside"]},
-        {"failed: subtest": ["failed: inside"]},
+        {"subtest (number=0)": ["inside"]},
+        {"failed: subtest (number=1)": ["failed: inside"]},
         "said",
         "broken: broken",
     ]

@@ -579,3 +579,65 @@ def test_a_file_that_is_written_again_counts_once(tmp_path):
     (result,) = tmp_path.glob("*-result.json")
     count = result.read_text().count("****")
     assert f"Masked\\ values = {count}\n" in (tmp_path / "environment.properties").read_text()
+
+
+HISTORY = """
+    import allure
+    import enum
+    import pytest
+
+    class Colour(enum.Enum):
+        RED = 1
+
+    VALUES = [
+        1, True, None, "", "a", "\\u2603", b"\\xff", (1, 2), [], {"host": "h", "password": ""},
+        {"password": "hunter2"}, Colour.RED, int, "x" * 100_000, "x" * 99_999 + "y",
+        "Bearer abcdefghijklmnopqrstuvwxyz", "postgres://u:pw@h/db", float("nan"), "null",
+    ]
+
+    @pytest.mark.parametrize("value", VALUES, ids=map(str, range(len(VALUES))))
+    def test_value(value): pass
+
+    @pytest.mark.parametrize("password", VALUES, ids=map(str, range(len(VALUES))))
+    def test_password(password): pass
+
+    @pytest.mark.parametrize("token", ["t"])
+    def test_dynamic(token):
+        allure.dynamic.parameter("secret", "dynamic")
+        allure.dynamic.parameter("excluded", 12, excluded=True)
+        allure.dynamic.parameter("masked", "m", mode=allure.parameter_mode.MASKED)
+        allure.dynamic.parameter("token", "other")
+    """
+
+
+def test_history_goes_on(run, pytester):
+    """A test's identity is allure-pytest's, whatever is masked or cut of its parameters."""
+    pytest.importorskip("allure_pytest")
+    ours = run(HISTORY, plugins=()).report.results
+    pytester.runpytest_subprocess(
+        *("-p", "allure_pytest.plugin", "-p", "no:otel_allure", "-p", "no:cacheprovider"),
+        "--alluredir=theirs",
+    )
+    theirs = Results(pytester.path / "theirs").results
+    assert {r["name"]: r["historyId"] for r in ours} == {r["name"]: r["historyId"] for r in theirs}
+    assert len(ours) == len({r["historyId"] for r in ours}) > 30
+    # Allure 3 does not look at it, but at the parameters: those have to differ where tests do.
+    shown = [(r["fullName"], *(p["value"] for p in r["parameters"])) for r in ours]
+    assert len(shown) == len(set(shown))
+    assert max(len(value) for _, *values in shown for value in values) < 3000
+
+
+@pytest.mark.parametrize("value", ["", None, True, False, (), [], {}, {"password": ""}])
+def test_nothing_is_no_secret(run, value):
+    """So it is not masked, and Allure 3 knows the test as the same."""
+    source = f"""
+        import pytest
+
+        @pytest.mark.parametrize("password", [{value!r}], ids=["id"])
+        def test_one(password): pass
+        """
+    if isinstance(value, dict) and value:
+        source = source.replace('"password"', '"case"').replace("(password)", "(case)")
+    (result,) = run(source, plugins=(), passed=1).report.results
+    (parameter,) = result["parameters"]
+    assert parameter["value"] == (repr(value) if value != "" else "''")

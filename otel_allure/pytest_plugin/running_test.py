@@ -50,6 +50,7 @@ class RunningTest:
         """Whether its phases run in a process forked for it, as pytest-forked does it."""
         self.subtest: subtests.Ending | None = None
         """The subtest that is being reported."""
+        self.subtest_messages: set[str] = set()
         self.failed_subtests: list[Outcome] = []
         self._is_labelled = False
         self._used: list[FixtureLife] = []

@@ -13,12 +13,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from otel_allure.outcome import BROKEN, FAILED, Outcome, outcome_of
+from otel_allure.presentation.domain import shortened
 from otel_allure.steps import RunningStep, Step, represented
 from otel_allure.texts import text_of
 
 if TYPE_CHECKING:
     from otel_allure.pytest_plugin.session import AllureListener
 
+_LONGEST_VALUE = 40
+_LONGEST_TITLE = 120
 _STEP = "_otel_allure_step"
 _HOMES = ("_pytest.subtests", "pytest_subtests.plugin")
 """Modules with the context manager of the fixture."""
@@ -58,14 +61,14 @@ def follow(listener: AllureListener) -> Callable[[], None]:
 
     for home in _HOMES:
         manager = getattr(sys.modules.get(home), "_SubTestContextManager", None)
-        replace(manager, "__enter__", _entered)
+        replace(manager, "__enter__", lambda original: _entered(listener, original))
         replace(manager, "__exit__", lambda original: _left(listener, original))
     if "unittest" in sys.modules:
         from unittest import TestCase
 
         from _pytest.unittest import TestCaseFunction
 
-        replace(TestCase, "subTest", _sub_test)
+        replace(TestCase, "subTest", lambda original: _sub_test(listener, original))
         replace(TestCaseFunction, "addSubTest", lambda original: _added(listener, original))
 
     def undo_all() -> None:
@@ -75,9 +78,32 @@ def follow(listener: AllureListener) -> Callable[[], None]:
     return undo_all
 
 
-def _step(message: object, arguments: Any) -> Step:
+def _step(listener: AllureListener, message: object, arguments: Any) -> Step:
     parameters = {text_of(name): represented(value) for name, value in arguments.items()}
-    return Step("subtest" if message is None else text_of(message), parameters)
+    title = "subtest" if message is None else text_of(message)
+    with listener.problems.caught("naming a subtest"):
+        if parameters and (message is None or _is_repeated(listener, title)):
+            title = f"{title} ({_in_title(listener, parameters)})"
+    return Step(title, parameters)
+
+
+def _is_repeated(listener: AllureListener, message: str) -> bool:
+    """Whether the test has a row of that title already: the two could not be told apart."""
+    test = listener.recorder.test()
+    running = next((r for r in list(listener.running.values()) if r.scope is test), None)
+    if running is None or message in running.subtest_messages:
+        return running is not None
+    running.subtest_messages.add(message)
+    return False
+
+
+def _in_title(listener: AllureListener, parameters: dict[str, str]) -> str:
+    redaction = listener.recorder.redaction
+    shown = (
+        f"{name}={shortened(redaction.value(name, value[: 10 * _LONGEST_VALUE]), _LONGEST_VALUE)}"
+        for name, value in parameters.items()
+    )
+    return shortened(", ".join(shown), _LONGEST_TITLE)
 
 
 @contextmanager
@@ -103,10 +129,10 @@ def _ending(listener: AllureListener, item: Any, step: RunningStep | None) -> It
 # -- the fixture
 
 
-def _entered(original: Any) -> Any:
+def _entered(listener: AllureListener, original: Any) -> Any:
     def entered(self: Any) -> Any:
         __tracebackhide__ = True
-        step = _step(self.msg, self.kwargs)
+        step = _step(listener, self.msg, self.kwargs)
         setattr(self, _STEP, (step, Step.__enter__(step)))
         return original(self)
 
@@ -129,12 +155,12 @@ def _left(listener: AllureListener, original: Any) -> Any:
 # -- unittest
 
 
-def _sub_test(original: Any) -> Any:
+def _sub_test(listener: AllureListener, original: Any) -> Any:
     @contextmanager
     def sub_test(self: Any, *message: object, **parameters: Any) -> Iterator[None]:
         __tracebackhide__ = True
         arguments = {name: value for name, value in parameters.items() if name != "msg"}
-        step = _step(message[0] if message else parameters.get("msg"), arguments)
+        step = _step(listener, message[0] if message else parameters.get("msg"), arguments)
         running = Step.__enter__(step)
         try:
             with original(self, *message, **parameters):
