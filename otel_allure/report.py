@@ -222,7 +222,7 @@ class Report:
         translated = to_results(trace.spans.values(), self.presentation, trace.logs)
         self._publish_all(trace, translated)
         for key, uuid in translated.uses:
-            self._note_use(key, uuid)
+            self.note_use(key, uuid)
 
     def _publish_all(self, trace: Trace, translated: Translated) -> None:
         for name, body in translated.files.items():
@@ -240,7 +240,8 @@ class Report:
             },
         )
 
-    def _note_use(self, key: _Key, uuid: str) -> None:
+    def note_use(self, key: _Key, uuid: str) -> None:
+        """Note that the test of that uuid uses the fixture whose container's span it is."""
         users = self._users.setdefault(key, set())
         if uuid not in users:
             users.add(uuid)

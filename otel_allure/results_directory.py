@@ -80,6 +80,17 @@ class ResultsDirectory:
             shutil.copyfile(source, temporary)
             temporary.replace(self.path / file_name)
 
+    def amend(self, uuid: str, status: str, message: str | None) -> bool:
+        """Give a result that is written another status; return whether there is one."""
+        name = result_file_name(uuid)
+        path = self.path / name
+        if not path.exists():
+            return False
+        result = json.loads(path.read_bytes())
+        details = {**result.get("statusDetails", {}), "message": message}
+        changed = {**result, "status": status, "statusDetails": details}
+        return self._write(name, json.dumps(changed, ensure_ascii=False).encode())
+
     def discard(self, file_name: str) -> None:
         """Remove a file that turned out to be a part of what another one says."""
         self.results.discard(file_name)

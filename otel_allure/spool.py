@@ -150,7 +150,7 @@ class Spool:
                 if not line.endswith(b"\n"):
                     break  # it is being written just now, or its child was killed
                 self._read_until[name] = self._read_until.get(name, 0) + len(line)
-                yield from _read_record(line, problems)
+                yield from read_record(line, problems)
         if is_complete:  # else a run with many children would look at ever more files
             path.unlink()
             self._read_until.pop(name, None)
@@ -197,7 +197,8 @@ def _with_bytes(record: dict[str, Any]) -> Any:
     return b64decode(record[_BYTES]) if _BYTES in record else record
 
 
-def _read_record(line: bytes, problems: Problems) -> list[Record]:
+def read_record(line: bytes, problems: Problems) -> list[Record]:
+    """Return what a line says: a record, or none and a problem."""
     with problems.caught("reading what a child process has written"):
         record = json.loads(line, object_hook=_with_bytes)
         if isinstance(record, list):
@@ -209,6 +210,12 @@ def _read_record(line: bytes, problems: Problems) -> list[Record]:
             return [Log(*record["log"])]
         problems.add(record["doing"], record["detail"])
     return []
+
+
+def to_line(record: Record) -> bytes:
+    """Return a record as a line."""
+    content: object = {"log": record} if isinstance(record, Log) else record
+    return f"{_to_json(content)}\n".encode()
 
 
 _NOT_FOLLOWED = "following child processes, whose steps are missing"

@@ -17,11 +17,13 @@ import pytest
 from otel_allure.pytest_plugin import decorators, metadata, options, selection, stand_in
 
 if TYPE_CHECKING:
+    from otel_allure.pytest_plugin.crashes import Crashes
     from otel_allure.pytest_plugin.session import AllureListener
 
 _LISTENER = "allure_listener"
 _title_decorator = decorators.TitleDecorator()
 _listener = pytest.StashKey["AllureListener"]()
+_crashes: pytest.StashKey[Crashes] = pytest.StashKey()
 _undo = pytest.StashKey["list[Callable[[], None]]"]()
 
 
@@ -109,6 +111,25 @@ def pytest_terminal_summary(
             terminalreporter.write_line(line)
 
 
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_configure_node(node: Any) -> None:
+    """Be ready for workers of pytest-xdist that die."""
+    config = node.config
+    listener = config.stash.get(_listener, None)
+    if listener is None:
+        return
+    crashes = config.stash.get(_crashes, None)
+    if crashes is None:
+        from otel_allure.pytest_plugin.crashes import Crashes
+
+        with listener.problems.caught("being ready for workers that die"):
+            crashes = config.stash[_crashes] = Crashes(listener.report)
+            config.pluginmanager.register(crashes)
+            config.add_cleanup(crashes.close)
+    if crashes is not None:
+        crashes.tell(node)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Take over the problems that an xdist worker had."""
@@ -182,6 +203,10 @@ def _prepare_directory(config: pytest.Config, listener: AllureListener) -> None:
     directory.make()
     if is_worker:
         listener.worker_output = config.workeroutput  # type: ignore[attr-defined]
+        told = config.workerinput  # type: ignore[attr-defined]
+        journal = told.get("otel_allure_journal")
+        if journal is not None and Path(journal).is_dir():
+            listener.keep_journal(journal, told["workerid"])
 
 
 def _run_all(undo: list[Callable[[], None]]) -> None:

@@ -60,6 +60,12 @@ class FixtureLife:
         self._users = 0
         self._torn_down_ns: int | None = None
 
+    @property
+    def key(self) -> tuple[int, int]:
+        """The ids of its container's span."""
+        span: Any = None if self.container is None else self.container.span
+        return span.trace_id, span.span_id
+
     def acquire(self) -> None:
         """Note that a running test uses it."""
         self._users += 1
@@ -164,6 +170,8 @@ class Fixtures:
         self._isolated = isolated
         self._recorder = recorder
         self._session_links = session_links
+        self.on_set_up: Callable[[Scope], None] | None = None
+        """Told the container of a wider fixture that has been set up."""
         self._lives: dict[pytest.FixtureDef[Any], FixtureLife] = {}
 
     def set_up(
@@ -187,6 +195,8 @@ class Fixtures:
                     scope.outcome = outcome_of(error)
         finally:
             _give_back(fixturedef)
+            if life.container is not None and self.on_set_up is not None:
+                self.on_set_up(life.container)
             for index, finalizer in enumerate(finalizers[before:]):
                 finalizers[before + index] = life.finalizer(finalizer, index)
 

@@ -17,6 +17,7 @@ import pytest
 from allure_commons.types import LabelType, LinkType
 from allure_commons.utils import SafeFormatter, platform_label
 
+from otel_allure import conventions as c
 from otel_allure.texts import attempt, is_true, md5, text_of
 
 DESCRIPTION_MARK = "allure_description"
@@ -85,6 +86,22 @@ def otel_context(item: pytest.Item, default: str) -> str:
             f"{item.nodeid}: @pytest.mark.{CONTEXT_MARK} takes one of 'shared', 'isolated'"
         )
     return str(mark.args[0])
+
+
+def known_by_name(nodeid: str) -> tuple[str, dict[str, Any]]:
+    """Return name and span attributes of a test of which nothing else is known."""
+    node = parsed(nodeid)
+    where = ".".join(filter(None, [node.package, node.module]))
+    full = ".".join([where, *node.classes]) + f"#{node.function}"
+    labels = [*_suites(node), *_surroundings(), ("package", where)]
+    return nodeid.rpartition("::")[2] or nodeid, {
+        c.FULL_NAME: full,
+        c.TITLE_PATH: [part for part in (*node.path, *node.classes) if part],
+        c.TEST_CASE_ID: md5(full),
+        c.HISTORY_ID: md5(full),
+        c.LABEL_NAMES: [text_of(name) for name, _ in labels],
+        c.LABEL_VALUES: [value for _, value in labels],
+    }
 
 
 def package(item: pytest.Item) -> str:
@@ -213,11 +230,15 @@ def labels(item: pytest.Item, dynamic: Iterable[tuple[str, str]]) -> Iterator[tu
     yield from ((LabelType.TAG, name) for name in tags(item))
     given = {name for name, _ in (*marked, *dynamic)}
     yield from ((name, value) for name, value in suites(item) if name not in given)
+    yield from _surroundings()
+    yield "package", package(item)
+
+
+def _surroundings() -> Iterator[tuple[str, str]]:
     yield LabelType.HOST, _host()
     yield LabelType.THREAD, f"{os.getpid()}-{threading.current_thread().name}"
     yield LabelType.FRAMEWORK, "pytest"
     yield LabelType.LANGUAGE, _language()
-    yield "package", package(item)
 
 
 def tags(item: pytest.Item) -> Iterator[str]:
@@ -242,7 +263,10 @@ def _language() -> str:
 
 def suites(item: pytest.Item) -> Iterator[tuple[str, str]]:
     """Yield the labels for suites that the test's place gives."""
-    node = _node_id(item)
+    yield from _suites(_node_id(item))
+
+
+def _suites(node: NodeId) -> Iterator[tuple[str, str]]:
     for name, value in (
         (LabelType.PARENT_SUITE, node.package),
         (LabelType.SUITE, node.module),

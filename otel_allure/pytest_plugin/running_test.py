@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from typing import Any
 
@@ -16,6 +17,7 @@ from otel_allure.pytest_plugin.comparisons import Comparison
 from otel_allure.pytest_plugin.fixtures import FixtureLife
 from otel_allure.pytest_plugin.outcomes import Verdict
 from otel_allure.scope import Parameter, Scope, TestScope
+from otel_allure.spans import Span
 from otel_allure.steps import represented
 from otel_allure.texts import md5, text_of
 
@@ -64,12 +66,14 @@ class RunningTest:
     def outcome(self, outcome: Outcome) -> None:
         self.verdict.outcome = outcome
 
-    def use(self, life: FixtureLife) -> None:
-        """Note that the test uses a wider fixture."""
-        if life not in self._used and life.container is not None:
-            self._used.append(life)
-            life.acquire()
-            self.scope.span.add_link(life.container.span.get_span_context(), {c.KIND: c.CONTAINER})
+    def use(self, life: FixtureLife) -> bool:
+        """Note that the test uses a wider fixture; return whether that is new."""
+        if life in self._used or life.container is None:
+            return False
+        self._used.append(life)
+        life.acquire()
+        self.scope.span.add_link(life.container.span.get_span_context(), {c.KIND: c.CONTAINER})
+        return True
 
     def release_fixtures(self) -> None:
         """Note that the test has finished."""
@@ -118,6 +122,28 @@ class RunningTest:
             c.TEST_CASE_ID: md5(full_name),
             c.HISTORY_ID: metadata.history_id(shown_name, self.scope.parameters, originals),
         }
+
+    def attributes(self) -> dict[str, Any]:
+        """Return what its span says of it beside what its scope was told."""
+        return {
+            **self.identity(),
+            c.TEST_CASE_NAME: self.item.nodeid,
+            **code_attributes(self.item),
+            **self.told,
+        }
+
+    def snapshot(self, problems: Problems) -> Span:
+        """Return its span as it would be if the test ended now; nothing of the test is changed."""
+        copied = copy.copy(self)
+        scope = copied.scope = copy.copy(self.scope)
+        scope._parameters = list(scope.parameters)
+        scope.labels, scope.links = list(scope.labels), list(scope.links)
+        if not copied.identified:
+            copied.identify(problems)
+        copied.label()
+        scope.attributes = copied.attributes()
+        span: Span = self.scope.span.record()  # type: ignore[attr-defined]
+        return span._replace(name=scope.title, attributes={**span.attributes, **scope.described()})
 
     def label(self) -> None:
         """Add the labels and links that marks and the item's place give, once."""

@@ -42,10 +42,11 @@ from otel_allure.pytest_plugin import metadata, options, stand_in, subtests
 from otel_allure.pytest_plugin.captured import Logs, Output
 from otel_allure.pytest_plugin.comparisons import comparison
 from otel_allure.pytest_plugin.coroutines import Place, in_place, is_async
+from otel_allure.pytest_plugin.crashes import Journal
 from otel_allure.pytest_plugin.fixtures import Fixtures
 from otel_allure.pytest_plugin.outcomes import excinfo_of, outcome_of_report
 from otel_allure.pytest_plugin.reporter import Cache, Reporter
-from otel_allure.pytest_plugin.running_test import RunningTest, code_attributes
+from otel_allure.pytest_plugin.running_test import RunningTest
 from otel_allure.pytest_plugin.tracebacks import hidden
 from otel_allure.redaction import Redaction
 from otel_allure.report import Report
@@ -90,6 +91,7 @@ class AllureListener(stand_in.AllureListener):
         self.worker_output: dict[str, Any] = {}
         """What an xdist worker tells its controller at the end."""
         self._adopted: list[RunningTest] = []
+        self._journal: Journal | None = None
         self._session_span: Span | None = None
         self._session_links: list[Link] = []
         self._fixtures = Fixtures(self.recorder, self._session_links, isolated=isolated)
@@ -117,6 +119,9 @@ class AllureListener(stand_in.AllureListener):
         self.recorder.spool = None
         self.settle()
         self._greenlets.stop()
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
         self._take_threads_back()
         self._take_processes_back()
         recorders.deactivate(self.recorder)
@@ -133,6 +138,9 @@ class AllureListener(stand_in.AllureListener):
         self._ended.append(span)
         if span.parent_id is None or self.report.redirect is not None:
             self._drain()
+            if self._journal is not None and getattr(span.owner, "kind", None) == c.CONTAINER:
+                with self.problems.caught("noting what runs"):
+                    self._journal.note_end((span.trace_id, span.span_id))
 
     def _is_adopted(self, span: RecordingSpan) -> bool:
         return any(running.is_adopted and running.scope.span is span for running in self._adopted)
@@ -157,6 +165,7 @@ class AllureListener(stand_in.AllureListener):
         self._process_start_ns = now_ns()
         self._ended = deque()
         self._adopted = []
+        self._journal = None
         self.recorder.owns_test = False
         self._logs.forget()
         self._tracer.forget()
@@ -230,6 +239,32 @@ class AllureListener(stand_in.AllureListener):
                 versions = {"pytest": pytest.__version__, "otel-allure": __version__}
                 self.report.write_about_run(versions)
 
+    # -- what a worker of pytest-xdist leaves, in case that it dies
+
+    def keep_journal(self, directory: str, worker: str) -> None:
+        """Note what runs, for the controller."""
+        with self.problems.caught("noting what runs"):
+            self._journal = Journal(directory, worker)
+            self._fixtures.on_set_up = self._note_fixture
+
+    def _note_running(self, running: RunningTest) -> None:
+        if self._journal is not None:
+            with self.problems.caught("noting what runs"):
+                self._journal.note_running(running.snapshot(self.problems))
+
+    def _note_fixture(self, container: Scope) -> None:
+        if self._journal is not None:
+            with self.problems.caught("noting what runs"):
+                span: Any = container.span
+                below = (s.record() for s in self._unwritten() if s.trace_id == span.trace_id)
+                its = [
+                    s._replace(attributes=container.described()) if s.parent_id is None else s
+                    for s in below
+                ]
+                self._journal.note_fixture(its)
+                if container.test is not None:
+                    self._journal.note_uses([(span.trace_id, span.span_id)], container.test.span)
+
     # -- tests
 
     def open(self, item: pytest.Item) -> RunningTest:
@@ -249,6 +284,7 @@ class AllureListener(stand_in.AllureListener):
             item.stash[_RUNNING] = self.running[item.nodeid] = running
             self.recorder.running[span.trace_id] = running.scope
             self.report.hold(span.trace_id)
+            self._note_running(running)
         return running
 
     def _note_overlap(self, running: RunningTest) -> None:
@@ -308,6 +344,7 @@ class AllureListener(stand_in.AllureListener):
             running.verdict.raised["setup"] = excinfo_of(outcome.exception)
         self._note_fixtures(running, complete=outcome.exception is None)
         running.identify(self.problems)
+        self._note_running(running)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -355,8 +392,11 @@ class AllureListener(stand_in.AllureListener):
 
     def _note_fixtures(self, running: RunningTest, complete: bool) -> None:
         with self.problems.caught("noting a test's fixtures"):
-            for life in self._fixtures.used_by(running.item, complete):
-                running.use(life)
+            new = [
+                life for life in self._fixtures.used_by(running.item, complete) if running.use(life)
+            ]
+            if self._journal is not None and new:
+                self._journal.note_uses([life.key for life in new], running.scope.span)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, Any, None]:
@@ -399,12 +439,7 @@ class AllureListener(stand_in.AllureListener):
                 running.identify(self.problems)
             if self.allure_logger.is_used:
                 self.allure_logger.take_back()
-            test.attributes = {
-                **running.identity(),
-                c.TEST_CASE_NAME: item.nodeid,
-                **code_attributes(item),
-                **running.told,
-            }
+            test.attributes = running.attributes()
             running.label()
         with self.problems.caught("taking a test's outcome"):
             running.verdict.take_unreported(item)

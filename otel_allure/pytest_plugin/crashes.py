@@ -1,0 +1,183 @@
+"""A worker of pytest-xdist that dies -> what can be known of it is in the report.
+
+It ends without a word, so each worker leaves in a directory of its controller
+
+* which test runs, as the span that the test would have if it ended now: one line, written over;
+* the spans of wider fixtures that are set up, and which tests have used them: lines, appended.
+
+When a worker has died, the controller makes results and containers of them. What workers write
+themselves is in the report already, and nothing of it is written twice: uuids follow from the ids
+of spans.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from otel_allure import conventions as c
+from otel_allure.clock import now_ns
+from otel_allure.outcome import Outcome
+from otel_allure.pytest_plugin import metadata
+from otel_allure.pytest_plugin.outcomes import outcome_of_report
+from otel_allure.report import Report
+from otel_allure.spans import Span
+from otel_allure.spool import read_record, to_line
+from otel_allure.to_results import item_uuid
+
+INPUT = "otel_allure_journal"
+"""By which name a worker is told where to write."""
+_Key = tuple[int, int]
+
+
+class Journal:
+    """What a worker leaves; closed when it ends as it should, and then nothing is left."""
+
+    def __init__(self, directory: str, worker: str) -> None:
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        self._paths = _running_path(directory, worker), _fixtures_path(directory, worker)
+        self._running = os.open(self._paths[0], flags, 0o600)
+        self._fixtures = os.open(self._paths[1], flags | os.O_APPEND, 0o600)
+
+    def note_running(self, test: Span) -> None:
+        """Note which test runs. What is longer in the file ends after the first line."""
+        os.lseek(self._running, 0, os.SEEK_SET)
+        os.write(self._running, to_line(test))
+
+    def note_fixture(self, spans: Iterable[Span]) -> None:
+        """Note a wider fixture that has been set up: its container and what is in it."""
+        os.write(self._fixtures, b"".join(map(to_line, spans)))
+
+    def note_uses(self, fixtures: Iterable[_Key], test: Any) -> None:
+        """Note that a test uses fixtures."""
+        for key in fixtures:
+            self._note({"used": key, "by": item_uuid(test)})
+
+    def note_end(self, fixture: _Key) -> None:
+        """Note that the container of a fixture has been written."""
+        self._note({"ended": fixture})
+
+    def _note(self, line: dict[str, Any]) -> None:
+        os.write(self._fixtures, json.dumps(line).encode() + b"\n")
+
+    def close(self) -> None:
+        """Remove it: the worker has written everything itself."""
+        os.close(self._running)
+        os.close(self._fixtures)
+        for path in self._paths:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+class Crashes:
+    """Registered in the controller of pytest-xdist when the first worker is configured."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._directory = tempfile.mkdtemp(prefix="otel-allure-workers-")
+
+    def close(self) -> None:
+        """Remove what workers have left."""
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def tell(self, node: Any) -> None:
+        """Tell a worker where to write."""
+        node.workerinput[INPUT] = self._directory
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object | None) -> None:
+        """Write the fixtures of a worker that has died."""
+        if error:
+            with self._report.problems.caught("taking the fixtures of a worker that has died"):
+                path = _fixtures_path(self._directory, node.gateway.id)
+                if path.exists():
+                    self._write_fixtures(path)
+                    path.unlink()
+
+    def _write_fixtures(self, path: Path) -> None:
+        spans: list[Span] = []
+        uses: list[tuple[_Key, str]] = []
+        ended: set[int] = set()
+        with path.open("rb") as lines:
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    break  # it died here
+                if line.startswith(b"{"):
+                    noted = json.loads(line)
+                    if "ended" in noted:
+                        ended.add(noted["ended"][0])
+                    else:
+                        uses.append(((noted["used"][0], noted["used"][1]), noted["by"]))
+                else:
+                    spans += self._spans_in(line)
+        now = now_ns()
+        open_now = [span for span in spans if span.trace_id not in ended]
+        self._report.add(span if span.end_ns else span._replace(end_ns=now) for span in open_now)
+        for key, uuid in uses:
+            if key[0] not in ended:
+                self._report.note_use(key, uuid)
+
+    def _spans_in(self, line: bytes) -> list[Span]:
+        return [r for r in read_record(line, self._report.problems) if isinstance(r, Span)]
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Any:
+        """Write the result of a test in which a worker has died."""
+        try:
+            return (yield)
+        finally:
+            node = getattr(report, "node", None)
+            if str(report.when) == "???" and node is not None:
+                with self._report.problems.caught("taking a test whose worker has died"):
+                    self._write_test(report, node.gateway.id)
+
+    def _write_test(self, report: pytest.TestReport, worker: str) -> None:
+        outcome = outcome_of_report(report, None)
+        span = self._running_in(worker, report.nodeid)
+        if span is None:
+            span = _bare_span(report.nodeid)
+        directory, uuid = self._report.directory, item_uuid(span)
+        if not directory.amend(uuid, outcome.status, outcome.message):
+            self._report.add([_ended(span, outcome)])
+
+    def _running_in(self, worker: str, nodeid: str) -> Span | None:
+        path = _running_path(self._directory, worker)
+        if not path.exists():  # on another machine, for instance
+            return None
+        with path.open("rb") as file:
+            found = self._spans_in(file.readline())
+        path.unlink()
+        return next((s for s in found if s.attributes.get(c.TEST_CASE_NAME) == nodeid), None)
+
+
+def _running_path(directory: str, worker: str) -> Path:
+    return Path(directory, f"{worker}.running")
+
+
+def _fixtures_path(directory: str, worker: str) -> Path:
+    return Path(directory, f"{worker}.fixtures")
+
+
+def _ended(span: Span, outcome: Outcome) -> Span:
+    attributes = {**span.attributes, c.STATUS: outcome.status, c.TEST_CASE_RESULT_STATUS: "fail"}
+    if outcome.message:
+        attributes[c.MESSAGE] = outcome.message
+    return span._replace(end_ns=now_ns(), status="error", attributes=attributes)
+
+
+def _bare_span(nodeid: str) -> Span:
+    """Return a test's span with what its name alone says."""
+    new = random.Random()  # noqa: S311 -- ids, no secrets
+    name, attributes = metadata.known_by_name(nodeid)
+    attributes = {c.KIND: c.TEST, c.TEST_CASE_NAME: nodeid, **attributes}
+    ids = new.getrandbits(128) or 1, new.getrandbits(64) or 1
+    return Span(*ids, None, False, name, "internal", now_ns(), None, attributes=attributes)

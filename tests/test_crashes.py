@@ -1,0 +1,194 @@
+"""Workers of pytest-xdist that die leave a result of the test in which they did."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("xdist")
+
+SOURCE = """
+    import os
+    import signal
+    import allure
+    import pytest
+
+    HOW = {
+        "exit": lambda: os._exit(3),
+        "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+        "crash": lambda: os.abort(),
+    }
+
+    def die(where):
+        if where == os.environ["WHERE"]:
+            HOW[os.environ["HOW"]]()
+
+    @pytest.fixture(scope="module")
+    def wide():
+        with allure.step("connect"):
+            pass
+        yield
+
+    @pytest.fixture(scope="module")
+    def dies(wide):
+        die("wide set-up")
+        yield
+        die("wide tear-down")
+
+    @pytest.fixture
+    def narrow(dies):
+        die("set-up")
+        yield
+        die("tear-down")
+
+    def test_before(wide):
+        pass
+
+    @allure.title("The one with {value}")
+    @allure.feature("F")
+    @pytest.mark.slow
+    @pytest.mark.parametrize("value", ["it"])
+    class TestIt:
+        def test_dies(self, narrow, value):
+            "What it is."
+            allure.dynamic.label("layer", "api")
+            die("call")
+
+    def test_after(wide):
+        pass
+"""
+
+
+@pytest.fixture
+def crash(run, pytester, monkeypatch, tmp_path):
+    """Run the tests in workers, of which one dies."""
+
+    def crash(where, how, *arguments):
+        shutil.rmtree(pytester.path / "results", ignore_errors=True)
+        monkeypatch.setenv("WHERE", where)
+        monkeypatch.setenv("HOW", how)
+        monkeypatch.setenv("TMPDIR", str(tmp_path))
+        pytester.makeini("[pytest]\nmarkers = slow")
+        done = run(SOURCE, "-p", "no:faulthandler", *(arguments or ("-n1",)), plugins=("xdist",))
+        assert list(Path(os.environ["TMPDIR"]).glob("*workers*")) == []
+        return done
+
+    return crash
+
+
+def the_test(report):
+    return next(r for r in report.results if r["fullName"].endswith("TestIt#test_dies"))
+
+
+def labels(result, *without):
+    return sorted((x["name"], x["value"]) for x in result["labels"] if x["name"] not in without)
+
+
+@pytest.mark.parametrize(
+    ("where", "how"),
+    [
+        ("wide set-up", "kill"),
+        ("set-up", "exit"),
+        ("call", "exit"),
+        ("call", "crash"),
+        ("tear-down", "kill"),
+    ],
+)
+def test_the_test_is_broken(crash, where, how):
+    """It is what it would have been, but broken, with xdist's message; fixtures are there."""
+    usual = the_test(crash("nowhere", "exit").report)
+    report = crash(where, how).report
+    result = the_test(report)
+    assert result["status"] == "broken"
+    assert "crashed while running" in result["statusDetails"]["message"]
+    for field in ("name", "historyId", "testCaseId", "titlePath", "description"):
+        assert result[field] == usual[field], field
+    said_in_body = ("layer",)  # after the last note
+    assert labels(result, "thread", *said_in_body) == labels(usual, "thread", *said_in_body)
+    assert result["parameters"] == usual["parameters"]
+    for name in ("test_before", "test_after"):
+        (one,) = [r for r in report.results if r["name"] == name]
+        assert one["status"] == "passed"
+    before = next(r for r in report.results if r["name"] == "test_before")
+    (wide,) = report.fixtures_of(before)
+    assert wide["name"] == "wide"
+    assert [step["name"] for step in wide["steps"]] == ["connect"]
+    if where != "wide set-up":
+        assert "dies" in [fixture["name"] for fixture in report.fixtures_of(result)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-n2", "--dist=loadfile"),
+        ("-n2", "--dist=loadscope"),
+        ("-n2", "--dist=worksteal"),
+        ("-n1", "--max-worker-restart=0"),
+        ("-n1", "-x"),
+    ],
+)
+def test_however_tests_are_shared_out(crash, arguments):
+    report = crash("call", "kill", *arguments).report
+    assert the_test(report)["status"] == "broken"
+    assert the_test(report)["name"] == "The one with it"
+    uuids = [result["uuid"] for result in report.results]
+    assert len(uuids) == len(set(uuids)) == len({result["historyId"] for result in report.results})
+
+
+def test_a_result_that_was_written_already(run, pytester):
+    """It keeps its steps, and pytest's last word is its status."""
+    pytester.makeconftest(
+        """
+        import os
+        import pytest
+
+        @pytest.hookimpl(wrapper=True, tryfirst=True)
+        def pytest_runtest_protocol(item):
+            yield
+            if item.name == "test_one":
+                os._exit(1)
+        """
+    )
+    source = """
+        import allure
+
+        def test_one():
+            with allure.step("done"):
+                pass
+    """
+    report = run(source, "-n1", plugins=("xdist",)).report
+    (result,) = report.results
+    assert result["status"] == "broken"
+    assert "crashed" in result["statusDetails"]["message"]
+    assert [step["name"] for step in result["steps"]] == ["done"]
+
+
+def test_a_worker_that_cannot_leave_anything(run, pytester, monkeypatch):
+    """The result has what the test's name says."""
+    pytester.makeconftest(
+        """
+        def pytest_configure_node(node):
+            node.workerinput.pop("otel_allure_journal", None)
+        """
+    )
+    source = """
+        import os
+
+        class TestIt:
+            def test_one(self):
+                os._exit(1)
+    """
+    (result,) = run(source, "-n1", plugins=("xdist",)).report.results
+    assert (result["name"], result["status"]) == ("test_one", "broken")
+    assert result["fullName"].endswith(".TestIt#test_one")
+    assert ("subSuite", "TestIt") in labels(result)
+
+
+def test_nothing_is_left_of_workers_that_end_well(crash):
+    report = crash("nowhere", "exit", "-n2").report
+    assert json.dumps(report.results).count("crashed") == 0
+    assert [r["status"] for r in report.results] == ["passed"] * 3
