@@ -22,7 +22,7 @@ from otel_allure import conventions as c
 from otel_allure import recorder as recorders
 from otel_allure.recorder import Recorder
 from otel_allure.redaction import Redaction
-from otel_allure.results_directory import attachment_file_name, new_uuid
+from otel_allure.results_directory import attachment_file_name, check_regular, new_uuid
 from otel_allure.scope import Attachment, Parameter, TestScope
 from otel_allure.steps import RunningStep, Step, represented, start_step
 from otel_allure.texts import attempt, is_true, text_of
@@ -183,8 +183,7 @@ def _attach(place: Any, write: Any, content: Any, name: Any, kind: Any, extensio
 def _check_readable(source: Any) -> None:
     """Raise what is wrong with a file: a mistake of the caller, who can see it only now."""
     if recorders.active() is not None:
-        with Path(source).open("rb"):
-            pass
+        check_regular(source)
 
 
 def written_data(
@@ -211,6 +210,7 @@ def written_data(
         body = _masked(body, media_type, redaction or recorder.redaction)
     file_name = attachment_file_name(extension)
     recorder.report.publish("report_attached_data", body=body, file_name=file_name)
+    _check_written(recorder, file_name)
     return Attachment(_name(name) or file_name, file_name, media_type)
 
 
@@ -236,7 +236,15 @@ def written_file(
     media_type, extension = typed(kind, _name(extension) or path.suffix.lstrip("."))
     file_name = attachment_file_name(extension)
     recorder.report.publish("report_attached_file", source=source, file_name=file_name)
+    _check_written(recorder, file_name)
     return Attachment(_name(name) or text_of(path.name), file_name, media_type)
+
+
+def _check_written(recorder: Recorder, file_name: str) -> None:
+    """Raise if a file is lost: nothing may refer to it then."""
+    why = recorder.report.directory.lost.pop(file_name, None)
+    if why is not None:
+        raise OSError(f"an attachment is lost: {why}")
 
 
 _TEXTS = re.compile(r"text/|application/(?:.*[+.])?(?:json|xml|yaml|x-yaml|javascript)\b")

@@ -7,10 +7,14 @@ A result that is reported again, because more of its trace arrived, replaces its
 from __future__ import annotations
 
 import contextlib
+import errno
+import itertools
 import json
 import os
 import re
 import shutil
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +40,43 @@ class ResultsDirectory:
         """Names of the files of results that were written here."""
         self.masked: dict[str, int] = {}
         """Number of masked values by file, of those that have some."""
+        self.lost: dict[str, str] = {}
+        """What could not be written, by file name: why."""
+        self.early: set[str] | None = None
+        """Names of what is written before `prepare`, where that is still to come."""
         self._problems = problems
 
-    def clean(self) -> None:
-        """Remove what is in the directory, but not the directory, which may be a mount point."""
-        with self._problems.caught(f"cleaning {self.path}"):
-            for path in self.path.iterdir() if self.path.is_dir() else ():
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    path.unlink(missing_ok=True)
+    def prepare(self, *, clean: bool) -> None:
+        """Make the directory, so that a run without results leaves an empty one.
+
+        Args:
+            clean: whether to remove what earlier runs have written there, and nothing else. The
+                directory itself stays, as it may be a mount point; symbolic links are not followed.
+
+        Raises:
+            ForeignFilesError: if it is to be cleaned and has something else in it. Nothing is
+                removed then.
+            OSError: if it cannot be made, written to or cleaned.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        probe = self.path / _temporary("probe")
+        probe.write_bytes(b"")
+        probe.unlink()
+        early, self.early = self.early or set(), None
+        if not clean:
+            return
+        found = [path for path in self._entries() if path.name not in early]
+        foreign = sorted(path.name for path in found if not _is_ours(path))
+        if foreign:
+            raise ForeignFilesError(foreign)
+        for path in found:
+            if path.name == _HISTORY and path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def _entries(self) -> list[Path]:
+        return [path for path in self.path.iterdir() if not _HARMLESS.fullmatch(path.name)]
 
     @hookimpl
     def report_result(self, result: TestResult) -> None:
@@ -75,10 +106,11 @@ class ResultsDirectory:
     def report_attached_file(self, source: str | os.PathLike[str], file_name: str) -> None:
         """Copy a file as an attachment's body."""
         with self._problems.caught(f"copying {source} into {self.path}"):
+            check_regular(source)
             self.path.mkdir(parents=True, exist_ok=True)
-            temporary = self.path / _temporary(file_name)
-            shutil.copyfile(source, temporary)
-            temporary.replace(self.path / file_name)
+            temporary = os.path.join(self.path, _temporary(file_name))  # noqa: PTH118
+            with self._whole(temporary, file_name):
+                shutil.copyfile(source, temporary)
 
     def amend(self, uuid: str, status: str, message: str | None) -> bool:
         """Give a result that is written another status; return whether there is one."""
@@ -127,11 +159,25 @@ class ResultsDirectory:
             except FileNotFoundError:  # the first file, or somebody removed the directory
                 self.path.mkdir(parents=True, exist_ok=True)
                 file = open(temporary, "wb")  # noqa: PTH123, SIM115
-            with file:
+            with self._whole(temporary, file_name), file:
                 file.write(data)
-            os.replace(temporary, os.path.join(self.path, file_name))  # noqa: PTH105, PTH118
             return True
         return False
+
+    @contextlib.contextmanager
+    def _whole(self, temporary: str, file_name: str) -> Iterator[None]:
+        """Write a file in the block; it is there as a whole afterwards, or nothing is."""
+        if self.early is not None:
+            self.early.add(file_name)
+        try:
+            yield
+            os.replace(temporary, os.path.join(self.path, file_name))  # noqa: PTH105, PTH118
+            self.lost.pop(file_name, None)
+        except BaseException as error:
+            self.lost[file_name] = str(error)
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)  # noqa: PTH108
+            raise
 
     def write_about_run(self, file_name: str, text: str) -> None:
         """Write one of the files of `about_run`, unless somebody else has written one."""
@@ -140,10 +186,53 @@ class ResultsDirectory:
             if not path.exists() or may_replace(file_name, path.read_text("utf-8", "replace")):
                 self._write(file_name, text.encode("utf-8", "backslashreplace"))
 
-    def make(self) -> None:
-        """Make the directory now, so that a run without results leaves an empty one."""
-        with self._problems.caught(f"making {self.path}"):
-            self.path.mkdir(parents=True, exist_ok=True)
+
+class ForeignFilesError(Exception):
+    """A directory that is to be cleaned has something in it that Allure has not written.
+
+    Attributes:
+        names: of what is there.
+    """
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(", ".join(names))
+        self.names = names
+
+
+_HISTORY = "history"
+_HARMLESS = re.compile(r"\.git(ignore|keep|attributes)|\.keep|\.DS_Store|\.nfs.*|lost\+found")
+"""What belongs to the directory, not to its content: it is left alone."""
+_OURS = re.compile(
+    r".+-(result|container|globals|testrun)\.json"
+    r"|.+-attachment(\..*)?|.+-testsuite\.(json|xml)|.+\.[0-9]+(-[0-9]+)?\.tmp"
+    r"|categories\.json|executor\.json|environment\.(properties|xml)|history\.jsonl"
+)
+_IN_HISTORY = re.compile(r"(history|(categories|duration|history|retry)(-trend)?)\.json")
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a writer of Allure results has made it, or Allure itself."""
+    if path.name == _HISTORY:
+        return path.is_symlink() or (
+            path.is_dir() and all(_IN_HISTORY.fullmatch(p.name) for p in path.iterdir())
+        )
+    is_file = path.is_symlink() or not path.is_dir()
+    return is_file and _OURS.fullmatch(path.name) is not None
+
+
+def check_regular(source: str | os.PathLike[str]) -> None:
+    """Raise what is wrong with a file that is to be copied.
+
+    A pipe may never have anything in it, and a device may never end.
+
+    Raises:
+        OSError: as `open` does, and for what is neither a file nor a directory.
+    """
+    mode = os.stat(source).st_mode  # noqa: PTH116
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise shutil.SpecialFileError(errno.EINVAL, "Not a regular file", os.fspath(source))
+    with open(source, "rb"):  # noqa: PTH123
+        pass
 
 
 _MASKS = re.compile(rb"(?<!\*)\*{4}(?!\*)|__ALLURE_REDACTED__")
@@ -156,8 +245,11 @@ def masked_in(data: bytes) -> int:
     return len(_MASKS.findall(data))
 
 
+_writes = itertools.count(1)
+
+
 def _temporary(file_name: str) -> str:
-    return f"{file_name}.{os.getpid()}.tmp"
+    return f"{file_name}.{os.getpid()}-{next(_writes)}.tmp"
 
 
 def result_file_name(uuid: str) -> str:

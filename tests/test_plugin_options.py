@@ -39,14 +39,70 @@ def test_clean_alluredir(run, pytester):
     pytester.makepyfile(ONE_TEST)
     run(None, plugins=(), passed=1)
     assert names(run(None, plugins=(), passed=1).report) == ["test_one", "test_one"]
-    (directory / "below").mkdir()
-    (directory / "below" / "other").write_text("")
+    (directory / "history").mkdir()
+    (directory / "history" / "history-trend.json").write_text("[]")
+    (directory / "categories.json").write_text("[]")
+    (directory / "0-result.json.12-3.tmp").write_text("")
+    (directory / ".gitignore").write_text("*")
     before = sorted(directory.rglob("*"))
     run(None, "--clean-alluredir", "--collect-only", plugins=())
     assert sorted(directory.rglob("*")) == before
     run(None, "--clean-alluredir", plugins=(), passed=1)
     kinds = [path.name.split("-")[-1] for path in directory.iterdir()]
-    assert sorted(kinds) == ["attachment.txt", "result.json"]
+    assert sorted(kinds) == [".gitignore", "attachment.txt", "result.json"]
+
+
+@pytest.mark.parametrize("arguments", [(), ("-n1",)])
+def test_clean_alluredir_removes_nothing_else(run, pytester, arguments):
+    """With anything of others in the directory, no file is removed and no test runs."""
+    directory = pytester.mkdir("results")
+    (directory / "0-result.json").write_text("{}")
+    (directory / "history").mkdir()
+    (directory / "history" / "notes.txt").write_text("")
+    (directory / "src").mkdir()
+    (directory / "1-attachment.txt").mkdir()
+    (directory / "thesis.doc").write_text("")
+    before = sorted(directory.rglob("*"))
+    done = run(ONE_TEST, "--clean-alluredir", *arguments, plugins=("xdist",))
+    assert usage_error(done).endswith(": 1-attachment.txt, history, src, thesis.doc")
+    assert sorted(directory.rglob("*")) == before
+    done = run(
+        None, "--clean-alluredir", "--alluredir=.", *arguments, plugins=("xdist",), alluredir=False
+    )
+    assert "is not cleaned" in usage_error(done)
+
+
+def test_clean_alluredir_follows_no_links(run, pytester):
+    """Of a link the link goes; the directory itself may be one."""
+    real, elsewhere = pytester.mkdir("real"), pytester.mkdir("elsewhere")
+    (elsewhere / "history.json").write_text("[]")
+    (real / "history").symlink_to(elsewhere)
+    (real / "0-attachment.txt").symlink_to(elsewhere / "history.json")
+    (pytester.path / "results").symlink_to(real)
+    run(ONE_TEST, "--clean-alluredir", plugins=(), passed=1)
+    assert (pytester.path / "results").is_symlink()
+    assert not (real / "0-attachment.txt").is_symlink()
+    assert [path.name for path in elsewhere.iterdir()] == ["history.json"]
+
+
+@pytest.mark.parametrize("by", ["--alluredir", "OTEL_TRACES_EXPORTER"])
+def test_clean_alluredir_spares_what_this_run_has_written(run, pytester, monkeypatch, by):
+    pytester.makeconftest(
+        """
+        import allure
+        allure.attach("said early", "early")
+        """
+    )
+    if by != "--alluredir":
+        monkeypatch.setenv("OTEL_TRACES_EXPORTER", "allure")
+        monkeypatch.setenv("OTEL_EXPORTER_ALLURE_RESULTS_DIR", "results")
+    pytester.mkdir("results").joinpath("0-result.json").write_text('{"name": "old"}')
+    done = run(ONE_TEST, "--clean-alluredir", plugins=(), alluredir=by == "--alluredir", passed=1)
+    report = Results(pytester.path / "results")
+    assert [result["name"] for result in report.results] == ["test_one"]
+    bodies = [report.body(a) for g in report.globals for a in g["attachments"]]
+    assert bodies == ["said early"]
+    assert done.outcome.ret == 0
 
 
 def test_indented_output(run, monkeypatch):
@@ -57,10 +113,39 @@ def test_indented_output(run, monkeypatch):
     assert path.read_text().startswith('{\n    "')
 
 
-def test_a_directory_that_cannot_be_written(run, pytester):
+def usage_error(done):
+    """The one line that pytest ends with, before any test."""
+    assert done.outcome.ret == pytest.ExitCode.USAGE_ERROR
+    assert "test_one" not in done.outcome.stdout.str()
+    (line,) = [line for line in done.outcome.errlines if line.startswith("ERROR:")]
+    assert "Traceback" not in done.outcome.stderr.str()
+    return line
+
+
+@pytest.mark.parametrize("arguments", [(), ("-n1",)])
+@pytest.mark.parametrize("way", ["a file", "below a file", "a dangling link"])
+def test_a_directory_that_cannot_be(run, pytester, way, arguments):
+    """It is a mistake in the command line, and no test runs."""
+    path = pytester.path / "there"
+    if way == "a dangling link":
+        path.symlink_to(pytester.path / "nowhere" / "below")
+    else:
+        path.write_text("a file is in the way")
+    wanted = path / "below" if way == "below a file" else path
+    done = run(ONE_TEST, f"--alluredir={wanted}", *arguments, plugins=("xdist",), alluredir=False)
+    assert f"results cannot be written to {wanted}" in usage_error(done)
+
+
+def test_a_directory_that_goes_away(run, pytester):
     """The tests run as ever, and the terminal summary tells once."""
-    (pytester.path / "results").write_text("a file is in the way")
-    done = run(ONE_TEST, plugins=(), passed=1)
+    source = """
+        import shutil
+
+        def test_one():
+            shutil.rmtree("results")
+            open("results", "w").close()
+    """
+    done = run(source, plugins=(), passed=1)
     assert done.outcome.ret == 0
     text = done.outcome.stdout.str()
     assert text.count(NOT_COMPLETE) == 1

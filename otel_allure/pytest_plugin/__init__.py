@@ -198,10 +198,24 @@ def _start(config: pytest.Config, *, parsed: bool = True) -> None:
 def _prepare_directory(config: pytest.Config, listener: AllureListener) -> None:
     is_worker = hasattr(config, "workerinput")
     directory = listener.report.directory
-    if config.option.clean_alluredir and not config.option.collectonly and not is_worker:
-        directory.clean()
-    directory.make()
+    clean = config.option.clean_alluredir and not config.option.collectonly and not is_worker
+    if not is_worker:  # the controller has done it, and said what is wrong
+        from otel_allure.results_directory import ForeignFilesError
+
+        try:
+            directory.prepare(clean=clean)
+        except OSError as error:
+            raise pytest.UsageError(
+                f"otel-allure: results cannot be written to {directory.path}: {error}"
+            ) from None
+        except ForeignFilesError as error:
+            shown = ", ".join(error.names[:5]) + (", ..." if len(error.names) > 5 else "")
+            raise pytest.UsageError(
+                f"otel-allure: --clean-alluredir: {directory.path} is not cleaned, as Allure has"
+                f" not written what is in it: {shown}"
+            ) from None
     if is_worker:
+        directory.early = None
         listener.worker_output = config.workeroutput  # type: ignore[attr-defined]
         told = config.workerinput  # type: ignore[attr-defined]
         journal = told.get("otel_allure_journal")

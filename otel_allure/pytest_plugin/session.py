@@ -74,6 +74,7 @@ class AllureListener(stand_in.AllureListener):
             busy=self._tracer.open_traces,
             settings=options.read_settings(config),
         )
+        self.report.directory.early = set()
         self.problems = self.report.problems
         self._ended: deque[RecordingSpan] = deque()
         self._spool = Spool(self._become_child)
@@ -566,10 +567,11 @@ class AllureListener(stand_in.AllureListener):
         redaction = self._redaction_of(test)
         for name, text in self._captured(report, test):
             if text:
-                attachment = allure_api.written_data(
-                    self.recorder, text, name, AttachmentType.TEXT, None, redaction
-                )
-                test.attachments.append(attachment)
+                with self.problems.caught("attaching"):
+                    attachment = allure_api.written_data(
+                        self.recorder, text, name, AttachmentType.TEXT, None, redaction
+                    )
+                    test.attachments.append(attachment)
 
     def _redaction_of(self, test: Scope) -> Redaction:
         """Return what is masked in what a test prints: the parameters of its steps, too."""

@@ -173,8 +173,8 @@ FEATURES = [
     ),
     Feature(
         "`--clean-alluredir`, `ALLURE_INDENT_OUTPUT`",
-        "yes",
-        "the same",
+        "yes; removes whatever is in the directory",
+        "yes; removes what Allure writes, and refuses a directory with anything else in it",
         ("run options", "run collect only"),
     ),
     Feature(
