@@ -213,9 +213,8 @@ _IN_HISTORY = re.compile(r"(history|(categories|duration|history|retry)(-trend)?
 def _is_ours(path: Path) -> bool:
     """Whether a writer of Allure results has made it, or Allure itself."""
     if path.name == _HISTORY:
-        return path.is_symlink() or (
-            path.is_dir() and all(_IN_HISTORY.fullmatch(p.name) for p in path.iterdir())
-        )
+        known = path.is_dir() and all(_IN_HISTORY.fullmatch(p.name) for p in path.iterdir())
+        return path.is_symlink() or known
     is_file = path.is_symlink() or not path.is_dir()
     return is_file and _OURS.fullmatch(path.name) is not None
 

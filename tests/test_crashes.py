@@ -48,11 +48,11 @@ SOURCE = """
     def test_before(wide):
         pass
 
-    @allure.title("The one with {value}")
     @allure.feature("F")
     @pytest.mark.slow
     @pytest.mark.parametrize("value", ["it"])
     class TestIt:
+        @allure.title("The one with {value}")
         def test_dies(self, narrow, value):
             "What it is."
             allure.dynamic.label("layer", "api")
@@ -126,9 +126,7 @@ def test_the_test_is_broken(crash, where, how):
     [
         ("-n2", "--dist=loadfile"),
         ("-n2", "--dist=loadscope"),
-        ("-n2", "--dist=worksteal"),
         ("-n1", "--max-worker-restart=0"),
-        ("-n1", "-x"),
     ],
 )
 def test_however_tests_are_shared_out(crash, arguments):
