@@ -417,6 +417,41 @@ def pytest_sessionstart(session):
     run("def test_one(): pass", plugins=(), passed=1)
 
 
+def test_the_reporter_is_found_by_its_class(run, pytester):
+    """Plugins look for an AllureReporter, and write results of their own by it."""
+    conftest(
+        pytester,
+        """
+from allure_commons._core import plugin_manager
+from allure_commons.reporter import AllureReporter
+from allure_commons.utils import uuid4
+
+@pytest.fixture
+def browser():
+    yield
+    found = [getattr(plugin, "allure_logger", None) for plugin in plugin_manager.get_plugins()]
+    (reporter,) = [each for each in found if isinstance(each, AllureReporter)]
+    test = reporter.get_last_item(TestResult)
+    reporter.attach_data(uuid4(), "body", name="shot", parent_uuid=test.uuid)
+
+def pytest_sessionfinish(session):
+    reporter = logger(session.config)
+    for uuid in ("missed", "dropped"):
+        reporter.schedule_test(uuid, TestResult(uuid=uuid, name=uuid, status="unknown"))
+    assert reporter.get_test("missed").name == "missed"
+    reporter.drop_test("dropped")
+    reporter.close_test("missed")
+    reporter.close_test("missed")
+""",
+    )
+    report = run("def test_one(browser): pass", plugins=(), passed=1).report
+    assert [a["name"] for a in report["test_one"]["attachments"]] == ["shot"]
+    assert sorted((r["name"], r["status"]) for r in report.results) == [
+        ("missed", "unknown"),
+        ("test_one", "passed"),
+    ]
+
+
 # -- by class and by import
 
 BY_CLASS = """

@@ -27,6 +27,7 @@ from allure_commons.model2 import (
     TestResult,
     TestStepResult,
 )
+from allure_commons.reporter import AllureReporter
 
 from otel_allure import allure_api, scope
 from otel_allure import conventions as c
@@ -278,7 +279,7 @@ def _milliseconds(span: Any) -> int:
 # -- the facade
 
 
-class Reporter:
+class Reporter(AllureReporter):
     """Lends what runs, under the names that `allure_commons.reporter.AllureReporter` has.
 
     Supported are `get_test`, `get_item`, `get_last_item`, `attach_data`, `attach_file`,
@@ -288,8 +289,11 @@ class Reporter:
 
     An object that is kept shows what was known when it was asked for; changes count until its test
     is finished. Its `steps` are those of the test's own spans, not of instrumentations'; more can
-    be put there, none taken away. Times and uuids cannot be changed. Nothing else is there: groups,
-    fixtures and tests cannot be started or stopped from outside, since pytest's hooks do that.
+    be put there, none taken away. Times and uuids cannot be changed. A result of somebody's own, of
+    no test of pytest's, is written by `schedule_test` and `close_test`. Groups and fixtures cannot
+    be started or stopped from outside, since pytest's hooks do that.
+
+    It is an `AllureReporter` to those who look for one; of its engine nothing is started.
     """
 
     def __init__(
@@ -303,12 +307,29 @@ class Reporter:
         self._spans = spans
         self._lent: dict[Scope, _Lent] = {}
         self._started: dict[str, tuple[RunningStep, _Lent]] = {}
+        self._scheduled: dict[str, TestResult] = {}
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(
             f"otel-allure's allure_logger has no {name!r}: pytest's hooks start and stop tests and"
             " fixtures, and what is not about them is done by allure_commons"
         )
+
+    # -- results of others
+
+    def schedule_test(self, uuid: str, test_case: TestResult) -> None:
+        """Take a result that somebody makes on their own."""
+        self._scheduled[uuid] = test_case
+
+    def close_test(self, uuid: str) -> None:
+        """Write such a result; those of pytest's tests are written when they are finished."""
+        result = self._scheduled.pop(uuid, None)
+        if result is not None:
+            self._recorder.report.publish("report_result", result=result)
+
+    def drop_test(self, uuid: str) -> None:
+        """Drop such a result."""
+        self._scheduled.pop(uuid, None)
 
     # -- what runs
 
@@ -320,7 +341,7 @@ class Reporter:
         for running in list(self._running.values()):
             if uuid_of(running.scope) == uuid:
                 return cast("TestResult", self._lend(running.scope))
-        return cast("TestResult | None", self._of_step(uuid))
+        return self._scheduled.get(uuid) or cast("TestResult | None", self._of_step(uuid))
 
     def get_item(self, uuid: str | None) -> Any:
         """Return the test or step of that uuid; None if there is none."""
@@ -359,7 +380,9 @@ class Reporter:
         parent_uuid: str | None = None,
     ) -> None:
         """Attach where the caller runs, or to the test or step `parent_uuid`."""
-        self._attach(allure_api.written_data, body, name, attachment_type, extension, parent_uuid)
+        self._attach_written(
+            allure_api.written_data, body, name, attachment_type, extension, parent_uuid
+        )
 
     def attach_file(
         self,
@@ -371,9 +394,11 @@ class Reporter:
         parent_uuid: str | None = None,
     ) -> None:
         """Attach a copy of a file where the caller runs, or to `parent_uuid`."""
-        self._attach(allure_api.written_file, source, name, attachment_type, extension, parent_uuid)
+        self._attach_written(
+            allure_api.written_file, source, name, attachment_type, extension, parent_uuid
+        )
 
-    def _attach(
+    def _attach_written(
         self, write: Any, content: Any, name: Any, kind: Any, extension: Any, parent: str | None
     ) -> None:
         with self._recorder.problems.caught("attaching"):
