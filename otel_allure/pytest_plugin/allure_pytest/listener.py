@@ -6,10 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from allure_commons.model2 import Label
+from allure_commons.model2 import (  # noqa: F401 -- imported from here by some
+    Label,
+    Link,
+    Parameter,
+    Status,
+    StatusDetails,
+    TestAfterResult,
+    TestBeforeResult,
+    TestResult,
+    TestResultContainer,
+    TestStepResult,
+)
 from allure_commons.reporter import AllureReporter
-from allure_commons.types import LabelType
-from allure_commons.utils import uuid4
+from allure_commons.types import AttachmentType, LabelType, ParameterMode  # noqa: F401
+from allure_commons.utils import now, represent, uuid4  # noqa: F401
 
 from otel_allure.pytest_plugin import stand_in
 from otel_allure.pytest_plugin.metadata import callspec_id, callspec_parameters

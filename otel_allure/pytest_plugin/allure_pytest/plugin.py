@@ -7,6 +7,7 @@ from typing import Any
 
 import allure_commons
 import pytest
+from allure_commons.logger import AllureFileLogger  # noqa: F401 -- imported from here by some
 
 from otel_allure.pytest_plugin import selection
 
