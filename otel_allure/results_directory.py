@@ -14,13 +14,15 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import BuiltinFunctionType
 from typing import Any
 
 from allure_commons import hookimpl
 from allure_commons.model2 import Globals, Label, Parameter, TestResult, TestResultContainer
 
+from otel_allure import kept
 from otel_allure.about_run import may_replace
 from otel_allure.problems import Problems
 from otel_allure.texts import text_of
@@ -107,10 +109,7 @@ class ResultsDirectory:
         """Copy a file as an attachment's body."""
         with self._problems.caught(f"copying {source} into {self.path}"):
             check_regular(source)
-            self.path.mkdir(parents=True, exist_ok=True)
-            temporary = os.path.join(self.path, _temporary(file_name))  # noqa: PTH118
-            with self._whole(temporary, file_name):
-                shutil.copyfile(source, temporary)
+            self._put(file_name, lambda: _as_seen(source))
 
     def amend(self, uuid: str, status: str, message: str | None) -> bool:
         """Give a result that is written another status; return whether there is one."""
@@ -134,9 +133,9 @@ class ResultsDirectory:
             (self.path / file_name).unlink()
 
     def _write_json(self, file_name: str, item: Any) -> bool:
-        indent = 4 if os.environ.get("ALLURE_INDENT_OUTPUT") else None
         with self._problems.caught(f"writing {type(item).__name__} to {self.path}"):
-            text = json.dumps(plain(item), indent=indent, ensure_ascii=False, default=text_of)
+            encode = _indented if os.environ.get("ALLURE_INDENT_OUTPUT") else _compact
+            text = encode(plain(item))
             # A lone surrogate becomes its JSON escape.
             data = text.encode("utf-8", "backslashreplace")
             if self._write(file_name, data):
@@ -153,30 +152,26 @@ class ResultsDirectory:
 
     def _write(self, file_name: str, data: bytes) -> bool:
         with self._problems.caught(f"writing to {self.path}"):
-            temporary = os.path.join(self.path, _temporary(file_name))  # noqa: PTH118 -- hot
-            try:
-                file = open(temporary, "wb")  # noqa: PTH123, SIM115 -- hot
-            except FileNotFoundError:  # the first file, or somebody removed the directory
-                self.path.mkdir(parents=True, exist_ok=True)
-                file = open(temporary, "wb")  # noqa: PTH123, SIM115
-            with self._whole(temporary, file_name), file:
-                file.write(data)
+            self._put(file_name, lambda: (data,))
             return True
         return False
 
-    @contextlib.contextmanager
-    def _whole(self, temporary: str, file_name: str) -> Iterator[None]:
-        """Write a file in the block; it is there as a whole afterwards, or nothing is."""
+    def _put(self, file_name: str, content: Callable[[], Iterable[bytes]]) -> None:
+        """Write a file; it is there as a whole afterwards, or nothing is."""
         if self.early is not None:
             self.early.add(file_name)
+        directory = str(self.path)
+        path = kept.joined(directory, file_name)
+        temporary = kept.joined(directory, _temporary(file_name))
         try:
-            yield
-            os.replace(temporary, os.path.join(self.path, file_name))  # noqa: PTH105, PTH118
+            try:
+                kept.write_whole(path, temporary, content())
+            except FileNotFoundError:  # the first file, or somebody removed the directory
+                kept.make_directory(directory)
+                kept.write_whole(path, temporary, content())
             self.lost.pop(file_name, None)
         except BaseException as error:
             self.lost[file_name] = str(error)
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)  # noqa: PTH108
             raise
 
     def write_about_run(self, file_name: str, text: str) -> None:
@@ -227,11 +222,38 @@ def check_regular(source: str | os.PathLike[str]) -> None:
     Raises:
         OSError: as `open` does, and for what is neither a file nor a directory.
     """
-    mode = os.stat(source).st_mode  # noqa: PTH116
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+    try:
+        mode = os.stat(source).st_mode  # noqa: PTH116
+        is_special = not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+    except Exception:  # it is missing, or something stands in the place of `os.stat`
+        is_special = False
+    if is_special:
         raise shutil.SpecialFileError(errno.EINVAL, "Not a regular file", os.fspath(source))
     with open(source, "rb"):  # noqa: PTH123
         pass
+
+
+_compact = json.JSONEncoder(ensure_ascii=False, default=text_of).encode
+_indented = json.JSONEncoder(ensure_ascii=False, default=text_of, indent=4).encode
+
+
+def _as_seen(source: str | os.PathLike[str]) -> Iterator[bytes]:
+    """Yield a file's content as the test sees it: from a faked file system, if there is one.
+
+    From the real one, where a mock stands in the place of `open`.
+    """
+    try:
+        with open(source, "rb") as file:  # noqa: PTH123 -- whatever `open` is by now
+            chunk = file.read(kept.CHUNK)
+            if isinstance(chunk, bytes):
+                while chunk:
+                    yield chunk
+                    chunk = file.read(kept.CHUNK)
+                return
+    except Exception:
+        if isinstance(open, BuiltinFunctionType):
+            raise
+    yield from kept.read(str(source))
 
 
 _MASKS = re.compile(rb"(?<!\*)\*{4}(?!\*)|__ALLURE_REDACTED__")
@@ -268,7 +290,7 @@ def attachment_file_name(extension: str) -> str:
 
 def new_uuid() -> str:
     """Return a random uuid, from the operating system: seeding `random` does not repeat it."""
-    digits = os.urandom(16).hex()
+    digits = kept.urandom(16).hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 

@@ -20,6 +20,7 @@ PATH = [
     "clock",
     "texts",
     "problems",
+    "kept",
     "lookalike",
     "outcome",
     "settings",

@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from otel_allure import results_directory
+from otel_allure import kept, results_directory
 from otel_allure.problems import Problems
 from otel_allure.results_directory import ResultsDirectory
 
@@ -28,13 +28,13 @@ def test_a_full_disk(tmp_path, monkeypatch):
     def no_room(source, target):
         raise full
 
-    monkeypatch.setattr(os, "replace", no_room)
+    monkeypatch.setattr(kept._real, "replace", no_room)
     directory.report_attached_data(body="too much", file_name="1-attachment.txt")
     directory.report_attached_file(source=__file__, file_name="2-attachment.py")
     assert names(tmp_path) == []
     assert set(directory.lost) == {"1-attachment.txt", "2-attachment.py"}
     assert "No space left" in "".join(problems.lines())
-    monkeypatch.setattr(os, "replace", replace)
+    monkeypatch.setattr(kept._real, "replace", replace)
     directory.report_attached_data(body="fits", file_name="1-attachment.txt")
     assert names(tmp_path) == ["1-attachment.txt"]
     assert set(directory.lost) == {"2-attachment.py"}
