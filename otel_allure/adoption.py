@@ -46,14 +46,13 @@ class Adopted(NamedTuple):
     parent_id: int | None = None
 
     def applied(self, span: Span) -> Span:
-        """Return `span` as it is shown. One that was a root has a link to its own trace."""
+        """Return `span` as it is shown. The first of a trace has a link to that."""
         if self.parent_id is None:
             return span._replace(trace_id=self.trace_id)
+        is_first = span.parent_id is None or span.parent_is_remote
+        links = [*span.links, Link(span.trace_id, span.span_id)] if is_first else span.links
         return span._replace(
-            trace_id=self.trace_id,
-            parent_id=self.parent_id,
-            parent_is_remote=False,
-            links=[*span.links, Link(span.trace_id, span.span_id)],
+            trace_id=self.trace_id, parent_id=self.parent_id, parent_is_remote=False, links=links
         )
 
 
@@ -103,8 +102,9 @@ class Adoptions:
         Args:
             span: the span.
             parent: its parent, if it has one.
-            anew: whether what it was started by is over, parent and all. A parent that came with a
-                request is where its client is, all the same.
+            anew: whether its parent does not say where it belongs: that is over, with what it was
+                started in, or a step of ours is between the two. A parent that came with a request
+                is where its client is, all the same.
         """
         stale = anew and parent is not None and not parent.is_remote
         if parent is not None and not stale and self._follows(span.trace_id, parent):

@@ -91,6 +91,12 @@ def span_inside() -> Any:
     return None if span is seen else span
 
 
+def is_innermost(span: Any) -> bool:
+    """Whether a hidden context was made current in a span of users' that still is current."""
+    context, seen = _hidden.get()
+    return bool(context) and seen is not None and seen is span
+
+
 def is_isolated(*, by_default: bool) -> bool:
     """Whether the caller runs in isolation.
 

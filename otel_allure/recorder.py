@@ -340,7 +340,8 @@ def adopted(
         return None
     scope = held(contexts.current(), SCOPE)
     is_over = scope is not None and scope.is_over
-    anew = is_over and not get_current_span(context).is_recording()
+    above = get_current_span(context)
+    anew = contexts.is_innermost(above) or (is_over and not above.is_recording())
     return recorder.adoptions.started(span, parent, anew=anew)
 
 

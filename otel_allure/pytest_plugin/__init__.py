@@ -83,8 +83,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
-    """Leave out the tests that the options or a test plan leave out."""
+    """Leave out the tests that the options or a test plan leave out, and check marks of ours."""
     selection.select(items, config)
+    for item in items:
+        metadata.otel_context(item, "")
 
 
 def pytest_terminal_summary(

@@ -1,0 +1,295 @@
+"""Work that lives longer than what started it belongs to the test that it is done for."""
+
+from __future__ import annotations
+
+import pytest
+
+from otel_allure.testing import steps, tree
+
+pytestmark = pytest.mark.usefixtures("only_steps")
+
+MODES = pytest.mark.parametrize("mode", ["shared", "isolated"])
+SCOPES = pytest.mark.parametrize("scope", ["function", "class", "module", "package", "session"])
+
+
+def logs(report, item):
+    """The lines of the log attachments of a result or step, and of those below."""
+    found = [item, *steps(item)]
+    attachments = [a for each in found for a in each.get("attachments", ()) if a["name"] == "log"]
+    return "\n".join(report.body(attachment) for attachment in attachments)
+
+
+SERVER = """
+    import http.server
+    import logging
+    import threading
+    import urllib.request
+
+    import allure
+    import pytest
+
+    log = logging.getLogger("app")
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            with allure.step("handle " + self.path):
+                log.warning("request %s", self.path)
+                allure.attach(self.path, "seen")
+            log.warning("answered %s", self.path)
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    def started(kind=http.server.ThreadingHTTPServer):
+        server = kind(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return server
+
+    def get(server, path):
+        urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}{path}", timeout=10).read()
+
+    def stopped(server):
+        server.shutdown()
+        server.server_close()
+"""
+
+
+@MODES
+@SCOPES
+def test_server_of_a_fixture(run, mode, scope):
+    done = run(
+        SERVER
+        + f"""
+    @pytest.fixture(scope="{scope}")
+    def server():
+        with allure.step("start"):
+            server = started()
+        yield server
+        stopped(server)
+
+    def test_one(server):
+        with allure.step("ask"):
+            get(server, "/one")
+
+    def test_two(server):
+        with allure.step("ask"):
+            get(server, "/two")
+        """,
+        f"--allure-otel-context={mode}",
+        plugins=(),
+        passed=2,
+    )
+    for name in ("one", "two"):
+        result = done.report[f"test_{name}"]
+        assert sorted(s["name"] for s in result["steps"]) == ["ask", f"handle /{name}"]
+        assert f"request /{name}" in logs(done.report, result)
+        assert f"answered /{name}" in logs(done.report, result)
+        (before,) = done.report.fixtures_of(result)
+        assert tree(before) == ["start"]
+
+
+def test_connection_that_is_kept_across_tests(run):
+    """Its thread is of the first test; what it does for the second is the second's."""
+    done = run(
+        SERVER
+        + """
+    import functools
+    import http.client
+
+    @functools.lru_cache
+    def client():
+        server = started()
+        return http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+
+    @pytest.mark.parametrize("name", ["one", "two"])
+    def test_it(name):
+        client().request("GET", f"/{name}")
+        client().getresponse().read()
+        """,
+        plugins=(),
+        passed=2,
+    )
+    for name in ("one", "two"):
+        result = done.report[f"test_it[{name}]"]
+        assert [s["name"] for s in steps(result)] == [f"handle /{name}"]
+        assert f"answered /{name}" in logs(done.report, result)
+
+
+@MODES
+def test_tasks_of_a_session(run, mode):
+    """A consumer that a fixture has started in the session's loop, and a callback of a timer."""
+    done = run(
+        """
+        import asyncio
+        import logging
+
+        import allure
+        import pytest
+        import pytest_asyncio
+
+        pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+        @pytest_asyncio.fixture(scope="session", loop_scope="session")
+        async def queue():
+            jobs = asyncio.Queue()
+
+            async def consume():
+                while True:
+                    name, done = await jobs.get()
+                    with allure.step(f"job {name}"):
+                        logging.warning("working on %s", name)
+                    done.set()
+
+            task = asyncio.create_task(consume())
+            yield jobs
+            task.cancel()
+
+        @pytest.mark.parametrize("name", ["one", "two"])
+        async def test_it(queue, name):
+            done = asyncio.Event()
+            with allure.step("ask"):
+                await queue.put((name, done))
+                await done.wait()
+        """,
+        f"--allure-otel-context={mode}",
+        passed=2,
+    )
+    for name in ("one", "two"):
+        result = done.report[f"test_it[{name}]"]
+        assert sorted(s["name"] for s in steps(result)) == ["ask", f"job {name}"]
+        assert f"working on {name}" in logs(done.report, result)
+        assert [f for f in done.report.fixtures_of(result) if tree(f)] == []
+
+
+def test_while_two_tests_run(run):
+    """Nobody can say whose it is: it stays with the fixture, and nothing is lost."""
+    done = run(
+        """
+        import asyncio
+        import queue
+        import threading
+
+        import allure
+        import pytest
+
+        jobs, both = queue.Queue(), asyncio.Event()
+
+        @pytest.fixture(scope="session")
+        def worker():
+            def work():
+                while (job := jobs.get()) is not None:
+                    name, done = job
+                    with allure.step(f"job {name}"):
+                        pass
+                    done.set()
+
+            thread = threading.Thread(target=work)
+            thread.start()
+            yield
+            jobs.put(None)
+            thread.join()
+
+        def do(name):
+            done = threading.Event()
+            jobs.put((name, done))
+            done.wait(10)
+
+        @pytest.mark.asyncio_cooperative
+        async def test_one(worker):
+            await both.wait()
+            do("one")
+
+        @pytest.mark.asyncio_cooperative
+        async def test_two(worker):
+            both.set()
+            do("two")
+        """,
+        plugins=("asyncio-cooperative",),
+        passed=2,
+    )
+    shown = [*done.report.results, *(f for c in done.report.containers for f in c["befores"])]
+    assert sorted(s["name"] for each in shown for s in steps(each)) == ["job one", "job two"]
+
+
+def test_request_with_a_traceparent_is_where_its_client_is(run):
+    """Whatever is current where it is served, and whoever has started the server."""
+    done = run(
+        """
+        import threading
+
+        import allure
+        import pytest
+        import requests
+        from flask import Flask
+        from werkzeug.serving import make_server
+
+        @pytest.fixture(scope="session")
+        def shop():
+            app = Flask("shop")
+
+            @app.get("/items/<int:n>")
+            def item(n):
+                with allure.step(f"find {n}"):
+                    return {"n": n}
+
+            server = make_server("127.0.0.1", 0, app, threaded=True)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield f"http://127.0.0.1:{server.port}"
+            server.shutdown()
+            server.server_close()
+
+        @pytest.mark.parametrize("n", [1, 2])
+        def test_it(shop, n):
+            with allure.step("ask"):
+                assert requests.get(f"{shop}/items/{n}").json() == {"n": n}
+        """,
+        "--allure-otel-instrument=requests,flask",
+        plugins=(),
+        passed=2,
+    )
+    for n in (1, 2):
+        (ask,) = done.report[f"test_it[{n}]"]["steps"]
+        ((client, inside),) = (s for (row,) in [tree(ask)] for s in row.items())
+        assert client.startswith(f"GET /items/{n}")
+        assert inside == [{"GET /items/<int:n> → 200": [f"find {n}"]}]
+
+
+def test_request_without_a_traceparent_is_the_running_test_s(run):
+    """No client is instrumented, so the server's span is a root; it is adopted."""
+    done = run(
+        """
+        import threading
+        import urllib.request
+
+        import allure
+        import pytest
+        from flask import Flask
+        from werkzeug.serving import make_server
+
+        @pytest.fixture(scope="module")
+        def shop():
+            app = Flask("shop")
+            app.add_url_rule("/items/<int:n>", view_func=lambda n: {"n": n})
+            server = make_server("127.0.0.1", 0, app, threaded=True)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield f"http://127.0.0.1:{server.port}"
+            server.shutdown()
+            server.server_close()
+
+        @pytest.mark.parametrize("n", [1, 2])
+        def test_it(shop, n):
+            urllib.request.urlopen(f"{shop}/items/{n}", timeout=10).read()
+        """,
+        "--allure-otel-instrument=flask",
+        plugins=(),
+        passed=2,
+    )
+    for n in (1, 2):
+        assert [s["name"] for s in done.report[f"test_it[{n}]"]["steps"]] == [
+            "GET /items/<int:n> → 200"
+        ]
