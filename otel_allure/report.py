@@ -219,7 +219,13 @@ class Report:
         self._publish_all(trace, translated)
 
     def _write_results(self, trace: Trace) -> None:
-        translated = to_results(trace.spans.values(), self.presentation, trace.logs)
+        spans: Iterable[Span] = trace.spans.values()
+        if trace.is_more and not trace.has_test:
+            spans = _below_one_root(trace)
+            self.problems.add(
+                "keeping traces in memory", "what came of some very late is a result of its own"
+            )
+        translated = to_results(spans, self.presentation, trace.logs)
         self._publish_all(trace, translated)
         for key, uuid in translated.uses:
             self.note_use(key, uuid)
@@ -276,6 +282,31 @@ def _frame_of_test(record: Record) -> Record:
     if isinstance(record, Span) and record.scope == c.PYTEST_OPENTELEMETRY:
         return record._replace(attributes={c.KIND: c.PHASE})
     return record
+
+
+def _below_one_root(trace: Trace) -> list[Span]:
+    """Return the spans of a later part of a trace below a span that stands for the part before."""
+    spans = list(trace.spans.values())
+    first = spans[0]
+    root = first._replace(
+        span_id=max(trace.spans) + 1 & (1 << 64) - 1 or min(trace.spans) - 1,
+        parent_id=None,
+        parent_is_remote=False,
+        name=f"More of trace {trace.trace_id:032x}",
+        kind="internal",
+        start_ns=min(span.start_ns for span in spans),
+        end_ns=max(span.end_ns or span.start_ns for span in spans),
+        status="unset",
+        status_message="",
+        attributes={},
+        events=(),
+        links=(),
+    )
+    known = trace.spans
+    return [
+        root,
+        *(s if s.parent_id in known else s._replace(parent_id=root.span_id) for s in spans),
+    ]
 
 
 def _container_key(trace: Trace) -> _Key | None:

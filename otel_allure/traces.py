@@ -36,6 +36,11 @@ long-lived server. A trace that is held is not counted: its test ends, and is no
 apart."""
 
 
+REMEMBERED = 20_000
+"""Traces whose id is known after they were handed out and forgotten, so that what comes later is
+told as more of them, and not as traces of its own."""
+
+
 class Trace:
     """The spans of one trace, as far as they are known.
 
@@ -48,6 +53,7 @@ class Trace:
         has_test: whether one of the spans is a test.
         dirty: whether something of it has not been handed out.
         written: names of the files that were made of it last.
+        is_more: whether an earlier part of it was handed out and forgotten.
     """
 
     __slots__ = (
@@ -57,6 +63,7 @@ class Trace:
         "finished",
         "has_test",
         "held",
+        "is_more",
         "log_count",
         "logs",
         "opened",
@@ -73,6 +80,7 @@ class Trace:
         self.opened: set[int] = set()
         self.finished = self.dirty = self.held = self.has_test = False
         self.written: set[str] = set()
+        self.is_more = False
         self._size_written = 0
 
     def add(self, span: Span) -> None:
@@ -160,6 +168,7 @@ class Traces:
         self._keep_spans = keep_spans
         self._waiting = waiting
         self._traces: dict[int, Trace] = {}  # the oldest first
+        self._gone: dict[int, None] = {}  # ids of finished ones that were forgotten, oldest first
         self._traces_looked_at = 0
         self._spans_since_look = 0
 
@@ -187,7 +196,8 @@ class Traces:
                 trace.add(record)
             self._spans_since_look += 1
         ready = [trace.taken() for trace in touched.values() if trace.due]
-        return ready + self._evict() if self._should_look() else ready
+        # What is still coming in is not forgotten: it would be taken apart.
+        return ready + self._evict(touched) if self._should_look() else ready
 
     def take_logs(self, trace_id: int, span_ids: Iterable[int]) -> list[Log]:
         """Give away the log records of spans of a trace, by time: somebody else shows them."""
@@ -211,6 +221,8 @@ class Traces:
         trace = self._traces.get(trace_id)
         if trace is None:
             trace = self._traces[trace_id] = Trace(trace_id)
+            # Its root has come, and been forgotten.
+            trace.is_more = trace.finished = trace_id in self._gone
         return trace
 
     def _should_look(self) -> bool:
@@ -220,10 +232,10 @@ class Traces:
             or self._spans_since_look > min(self._waiting, self._keep_spans) // 4
         )
 
-    def _evict(self) -> list[Trace]:
+    def _evict(self, but: Container[int] = ()) -> list[Trace]:
         """Forget the oldest traces beyond what may be kept; return those with unwritten spans."""
         free = [trace for trace in self._traces.values() if not trace.held]
-        done = [trace for trace in free if not trace.waits]
+        done = [t for t in free if not t.waits and t.trace_id not in but]
         evicted = self._beyond_keep(done)
         waiting = [trace for trace in free if trace.waits]
         excess = sum(trace.size for trace in waiting) - self._waiting
@@ -234,6 +246,10 @@ class Traces:
             evicted.append(trace)
         for trace in evicted:
             del self._traces[trace.trace_id]
+            if trace.finished:
+                self._gone[trace.trace_id] = None
+        while len(self._gone) > REMEMBERED:
+            del self._gone[next(iter(self._gone))]
         self._traces_looked_at, self._spans_since_look = len(self._traces), 0
         return [trace.taken() for trace in evicted if trace.dirty]
 

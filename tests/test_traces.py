@@ -275,12 +275,14 @@ def test_nothing_is_lost_when_a_finished_trace_is_forgotten():
 
 
 def test_spans_that_come_after_their_trace_was_forgotten_are_handed_out():
-    """On their own, at the latest when everything settles."""
+    """At once, as more of a trace that is known by its id."""
     traces = Traces(keep=1)
     for i in range(1, 10):
         traces.add([root(i)])
-    traces.add([build_span("late", 2, 1, trace_id=1)])
-    assert names(traces.settle()) == [["late"]]
+    (late,) = traces.add([build_span("late", 2, 1, trace_id=1)])
+    assert names([late]) == [["late"]]
+    assert late.is_more
+    assert traces.settle() == []
 
 
 def test_what_is_open_is_not_forgotten_with_what_is_finished():
@@ -348,8 +350,9 @@ def test_finished_traces_have_a_number_of_spans_together():
             build_span("late", 5, 99, trace_id=20),
         ]
     )
-    assert sorted(len(trace.spans) for trace in late) == [6, 6]  # of 1 and 20: 2 is forgotten
-    assert [len(trace.spans) for trace in traces.settle()] == [1]
+    assert sorted(len(trace.spans) for trace in late) == [1, 6, 6]  # 2 was forgotten
+    assert [trace.is_more for trace in late if len(trace.spans) == 1] == [True]
+    assert traces.settle() == []
 
 
 # -- log records
