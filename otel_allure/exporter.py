@@ -82,7 +82,7 @@ class AllureSpanExporter(SpanExporter):
         if self._stopped:
             return SpanExportResult.FAILURE
         with self._report.problems.caught("exporting spans"):
-            self._report.add([from_sdk(span) for span in spans if self._is_ours(span)])
+            self._report.add([span for span in map(from_sdk, spans) if self._is_ours(span)])
             if self._stopped:  # `shutdown` came in between, from another thread
                 self._report.settle()
         return SpanExportResult.SUCCESS
@@ -103,12 +103,12 @@ class AllureSpanExporter(SpanExporter):
                 self._report.write_about_run({"otel-allure": __version__})
             recorders.deactivate(self._recorder)
 
-    def _is_ours(self, span: ReadableSpan) -> bool:
+    def _is_ours(self, span: spans.Span) -> bool:
         """Whether nobody else writes this span.
 
         One that was open at a fork ends in both processes: it is the parent's.
         """
-        start_ns = span.start_time or 0
+        start_ns = span.start_ns
         return start_ns >= self._process_start_ns and not recorders.belongs_to_session(start_ns)
 
     def _after_fork(self) -> None:
@@ -260,4 +260,5 @@ class AllureSpanProcessor(SpanProcessor):
 def _lead(said_ns: int | None) -> int:
     """Return how far our clock is ahead of the SDK's, which said `said_ns` a moment ago."""
     # As the SDK finds it: what fakes the clock replaces it there, or in `time`, or in both.
-    return lead_ns(getattr(sdk_trace, "time_ns", time.time_ns), said_ns or 0)
+    said_ns = said_ns if type(said_ns) is int else 0  # whoever gives a time may give anything
+    return lead_ns(getattr(sdk_trace, "time_ns", time.time_ns), said_ns)

@@ -1,21 +1,23 @@
-"""SDK span -> Span, SDK log record -> Log. Total: whatever the SDK accepted, this accepts."""
+"""SDK span -> Span, SDK log record -> Log. Total: whatever the SDK accepted, this accepts.
+
+The SDK looks at few of the values that it is given, so each field may be anything.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from otel_allure.clock import now_ns
 from otel_allure.presentation import as_text
-from otel_allure.spans import Event, Link, Log, Span
+from otel_allure.sound import KINDS, STATUSES, sound_attributes, sound_log, sound_span, sound_value
+from otel_allure.spans import NOTHING, Event, Link, Log, Span
+from otel_allure.texts import text_of
 
 if TYPE_CHECKING:
     from opentelemetry.sdk._logs import ReadableLogRecord, ReadWriteLogRecord
     from opentelemetry.sdk.trace import ReadableSpan
-
-# Keyed by the enum's value: hashing an enum member runs Python code, and this is once a span.
-_KINDS = ("internal", "server", "client", "producer", "consumer")
-_STATUSES = ("unset", "ok", "error")
-
 
 AGREED = (0, 0)
 
@@ -27,7 +29,11 @@ def from_sdk(span: ReadableSpan, leads: tuple[int, int] = AGREED) -> Span:
         span: is left as it is.
         leads: how far our clock was ahead of the SDK's when the span started and ended, in ns.
     """
-    record = _record(span)
+    try:
+        record = _record(span)
+    except Exception:
+        record = _odd_record(span)
+    record = sound_span(record)
     return record if leads == AGREED else _by_our_clock(record, *leads)
 
 
@@ -40,36 +46,82 @@ def _record(span: ReadableSpan) -> Span:
         context.span_id,
         None if parent is None else parent.span_id,
         parent is not None and parent.is_remote,
-        str(span.name),
-        _KINDS[kind.value] if kind is not None else _KINDS[0],
+        span.name,
+        KINDS[kind.value] if kind is not None else KINDS[0],
         span.start_time or 0,
         span.end_time,
-        _STATUSES[status.status_code.value],
+        STATUSES[status.status_code.value],
         status.description or "",
         span.attributes or {},
         tuple(Event(e.name, e.timestamp, e.attributes or {}) for e in span.events),
-        tuple(
-            Link(link.context.trace_id, link.context.span_id, link.attributes or {})
-            for link in span.links
-        ),
+        tuple(map(_link, span.links)),
         "" if scope is None else scope.name,
         span.resource.attributes,
     )
 
 
+def _odd_record(span: ReadableSpan) -> Span:
+    """Return what can be had of a span, field by field."""
+
+    def have(get: Callable[[Any], Any], default: Any = None) -> Any:
+        try:
+            return get(span)
+        except Exception:
+            return default
+
+    return Span(
+        have(lambda s: s.context.trace_id, 0),
+        have(lambda s: s.context.span_id, 0),
+        have(lambda s: s.parent.span_id),
+        have(lambda s: s.parent.is_remote, False),
+        have(lambda s: s.name, ""),
+        have(lambda s: KINDS[s.kind.value], ""),
+        have(lambda s: s.start_time) or 0,
+        have(lambda s: s.end_time),
+        have(lambda s: STATUSES[s.status.status_code.value], ""),
+        have(lambda s: s.status.description, ""),
+        have(lambda s: s.attributes, NOTHING),
+        have(lambda s: _each(_odd_event, s.events), ()),
+        have(lambda s: _each(_link, s.links), ()),
+        have(lambda s: s.instrumentation_scope.name, ""),
+        have(lambda s: s.resource.attributes, NOTHING),
+    )
+
+
+def _each(plain: Callable[[Any], Any], entries: Any) -> list[Any]:
+    """Return those of `entries` of which something can be had."""
+    found = []
+    for entry in entries:
+        with suppress(Exception):
+            found.append(plain(entry))
+    return found
+
+
+def _odd_event(event: Any) -> Event:
+    name, time_ns = getattr(event, "name", event), getattr(event, "timestamp", None)
+    return Event(name, time_ns, getattr(event, "attributes", None) or {})  # type: ignore[arg-type]
+
+
+def _link(link: Any) -> Link:
+    return Link(link.context.trace_id, link.context.span_id, link.attributes or {})
+
+
 def log_from_sdk(record: ReadableLogRecord | ReadWriteLogRecord) -> Log:
     """Return a log record as plain data."""
     log, scope = record.log_record, record.instrumentation_scope
-    level = log.severity_text or (log.severity_number.name if log.severity_number else "")
-    texts = [log.event_name or "", "" if log.body is None else as_text(log.body)]
-    return Log(
-        log.trace_id or 0,
-        log.span_id or 0,
-        log.timestamp or log.observed_timestamp or 0,
-        str(level),
-        "" if scope is None else scope.name,
-        " ".join(filter(None, texts)),
-        dict(log.attributes or {}),
+    number: Any = log.severity_number
+    level = log.severity_text or (getattr(number, "name", number) if number else "")
+    texts = [log.event_name or "", "" if log.body is None else as_text(sound_value(log.body))]
+    return sound_log(
+        Log(
+            log.trace_id or 0,
+            log.span_id or 0,
+            log.timestamp or log.observed_timestamp or 0,
+            level,
+            "" if scope is None else scope.name,
+            " ".join(map(text_of, filter(None, texts))),
+            sound_attributes(log.attributes),
+        )
     )
 
 

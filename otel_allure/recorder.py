@@ -261,7 +261,9 @@ class Recorder:
         with self.report.problems.caught("writing what ran outside of tests"):
             lines: list[str] = []
             for trace in self.report.others:
-                translated = to_results(trace.spans.values(), self.report.presentation, trace.logs)
+                translated = to_results(
+                    trace.spans.values(), self.report.presentation, trace.logs, self.problems.add
+                )
                 for name, body in translated.files.items():
                     self.report.publish("report_attached_data", body=body, file_name=name)
                 for result in translated.results:

@@ -392,13 +392,11 @@ class Redaction:
         for span in spans if self._on else ():
             for name, value in span.attributes.items():
                 if self.is_sensitive(name):
-                    found.update(value if isinstance(value, (list, tuple)) else (value,))
+                    found.update(_texts_in(value))
             if c.PARAMETER_VALUES in span.attributes:
                 found |= self.secrets_among(_parameters(span.attributes))
         return {
-            _unquoted(value)
-            for value in found
-            if isinstance(value, str) and MASK not in value and not _says_nothing(value)
+            _unquoted(value) for value in found if MASK not in value and not _says_nothing(value)
         }
 
     def secrets_among(self, parameters: Iterable[tuple[Any, ...]]) -> set[str]:
@@ -481,6 +479,15 @@ def _parameters(attributes: Attributes) -> Iterator[tuple[str, str, str]]:
     modes = map(str, _entries(attributes.get(c.PARAMETER_MODES)))
     for value in values:
         yield next(names, ""), value, next(modes, "")
+
+
+def _texts_in(value: Any, levels: int = 10) -> Iterator[str]:
+    """Yield the texts in a value: in what is said under the name of a secret, all are."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, tuple, Mapping)) and levels:
+        for entry in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts_in(entry, levels - 1)
 
 
 def _entries(value: Any) -> Iterable[Any]:

@@ -183,7 +183,8 @@ class Report:
             )
 
     def _write(self, trace: Trace) -> None:
-        self._note_services(trace)
+        with self.problems.caught("noting services"):
+            self._note_services(trace)
         if trace in self.others:  # what it belongs to has come since
             self.others.remove(trace)
         container = _container_key(trace)
@@ -214,7 +215,7 @@ class Report:
             return
         self._unused.pop(key, None)
         translated = to_container(
-            trace.spans.values(), sorted(users), self.presentation, trace.logs
+            trace.spans.values(), sorted(users), self.presentation, trace.logs, self.problems.add
         )
         self._publish_all(trace, translated)
 
@@ -225,7 +226,7 @@ class Report:
             self.problems.add(
                 "keeping traces in memory", "what came of some very late is a result of its own"
             )
-        translated = to_results(spans, self.presentation, trace.logs)
+        translated = to_results(spans, self.presentation, trace.logs, self.problems.add)
         self._publish_all(trace, translated)
         for key, uuid in translated.uses:
             self.note_use(key, uuid)
@@ -265,13 +266,13 @@ class Report:
 
         Other directories of ours are left out: what belongs there is written by their reports.
         """
-        with self.problems.caught(f"an Allure listener's {hook}"):
-            manager = allure_commons.plugin_manager
-            ours = [p for p in manager.get_plugins() if isinstance(p, ResultsDirectory)]
-            if self.directory not in ours:
-                getattr(self.directory, hook)(**arguments)
-            others = [directory for directory in ours if directory is not self.directory]
-            manager.subset_hook_caller(hook, others)(**arguments)
+        try:
+            with self.problems.caught(f"an Allure listener's {hook}"):
+                manager = allure_commons.plugin_manager
+                ours = [p for p in manager.get_plugins() if isinstance(p, ResultsDirectory)]
+                manager.subset_hook_caller(hook, ours)(**arguments)
+        finally:  # what listeners have made of it is written, also if one of them raises
+            getattr(self.directory, hook)(**arguments)
 
 
 def _frame_of_test(record: Record) -> Record:

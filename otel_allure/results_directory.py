@@ -25,7 +25,7 @@ from allure_commons.model2 import Globals, Label, Parameter, TestResult, TestRes
 from otel_allure import kept
 from otel_allure.about_run import may_replace
 from otel_allure.problems import Problems
-from otel_allure.texts import text_of
+from otel_allure.texts import text_of, type_name
 
 
 class ResultsDirectory:
@@ -135,13 +135,20 @@ class ResultsDirectory:
     def _write_json(self, file_name: str, item: Any) -> bool:
         with self._problems.caught(f"writing {type(item).__name__} to {self.path}"):
             encode = _indented if os.environ.get("ALLURE_INDENT_OUTPUT") else _compact
-            text = encode(plain(item))
+            text = self._json(item, encode)
             # A lone surrogate becomes its JSON escape.
             data = text.encode("utf-8", "backslashreplace")
             if self._write(file_name, data):
                 self._note_masked(file_name, data)
                 return True
         return False
+
+    def _json(self, item: Any, encode: Callable[[Any], str]) -> str:
+        try:
+            return encode(plain(item))
+        except Exception as error:  # a listener has put something odd into it
+            self._problems.add(f"writing all of a {type(item).__name__}", error)
+            return encode(_bare(item, error))
 
     def _note_masked(self, file_name: str, data: bytes) -> None:
         count = masked_in(data)
@@ -233,8 +240,8 @@ def check_regular(source: str | os.PathLike[str]) -> None:
         pass
 
 
-_compact = json.JSONEncoder(ensure_ascii=False, default=text_of).encode
-_indented = json.JSONEncoder(ensure_ascii=False, default=text_of, indent=4).encode
+_compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=text_of).encode
+_indented = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=text_of, indent=4).encode
 
 
 def _as_seen(source: str | os.PathLike[str]) -> Iterator[bytes]:
@@ -295,6 +302,38 @@ def new_uuid() -> str:
 
 
 _STRINGS_ONLY = {Label: "value", Parameter: "value"}
+_TEXTS = frozenset(
+    {
+        *("uuid", "name", "fullName", "historyId", "testCaseId", "status", "description"),
+        *("descriptionHtml", "message", "trace", "actual", "expected", "source", "type", "url"),
+    }
+)
+"""Fields that are texts, whatever a listener has made of them."""
+_BARE_TEXTS = ("uuid", "name", "fullName", "historyId", "testCaseId", "status")
+
+
+def _bare(item: Any, error: Exception) -> dict[str, Any]:
+    """Return what must not be lost of an object that cannot be written as a whole."""
+    out: dict[str, Any] = {}
+    for name in _BARE_TEXTS:
+        value = getattr(item, name, None)
+        if value is not None:
+            out[name] = text_of(value)
+    for name in ("start", "stop"):
+        if type(value := getattr(item, name, None)) is int:
+            out[name] = value
+    if type(children := getattr(item, "children", None)) is list:
+        out["children"] = list(map(text_of, children))
+    if type(labels := getattr(item, "labels", None)) is list:
+        named = [label for label in labels if isinstance(label, Label)]
+        out["labels"] = [{"name": text_of(x.name), "value": text_of(x.value)} for x in named]
+    message = getattr(getattr(item, "statusDetails", None), "message", None)
+    if message is not None:
+        out["statusDetails"] = {"message": text_of(message)}
+    if isinstance(item, TestResult):
+        note = f"all but its outcome: {type_name(error)}: {text_of(error)}"
+        out["parameters"] = [{"name": "not shown", "value": note, "excluded": True}]
+    return out
 
 
 def plain(item: Any) -> dict[str, Any]:
@@ -303,12 +342,17 @@ def plain(item: Any) -> dict[str, Any]:
     Both report tools drop labels and parameters whose value is not a string.
     """
     out: dict[str, Any] = {}
+    texts = _TEXTS
     for name, value in item.__dict__.items():
-        if value:
-            if type(value) is list and hasattr(value[0], "__attrs_attrs__"):
+        if name in texts and type(value) is not str:
+            if value is not None:
+                out[name] = text_of(value)
+        elif value:
+            if type(value) is list:
                 items = out[name] = []
                 for entry in value:  # no comprehension: it would double the recursion's depth
-                    items.append(plain(entry))  # noqa: PERF401
+                    is_item = hasattr(entry, "__attrs_attrs__")
+                    items.append(plain(entry) if is_item else text_of(entry))
             else:
                 out[name] = plain(value) if hasattr(value, "__attrs_attrs__") else value
         elif value == 0:  # False and the very first millisecond are values, None and "" are not

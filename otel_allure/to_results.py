@@ -6,6 +6,9 @@ disappear, their content stays; fixtures move into a container. Whatever the spa
 of them is shown: one without an end as unfinished, one whose parent is missing below the test,
 one that ran outside of the tests in a result of what is above them.
 
+What cannot be shown costs no more than its own place: there is a note, and whoever asked is told.
+If nothing else can be said of a test, its result says who it is and how it ended.
+
 No clock, no disk, no threads, no pytest, no SDK: attachments that are made of spans are returned
 by file name.
 """
@@ -13,7 +16,7 @@ by file name.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -34,18 +37,22 @@ from allure_commons.model2 import (
 from otel_allure import conventions as c
 from otel_allure.condense import Condensed, condense
 from otel_allure.description import with_picture
-from otel_allure.outcome import FAILED, OK, PASSED, UNKNOWN, Outcome
+from otel_allure.outcome import BROKEN, FAILED, OK, PASSED, SKIPPED, UNKNOWN, Outcome
 from otel_allure.overview import Shown, is_worth_a_picture, pictures, trace_link, whole_trace
 from otel_allure.presentation import Document, Presentation, as_text
 from otel_allure.presentation.errors import exception_of
 from otel_allure.redaction import MASK, Redaction
 from otel_allure.span_tree import SpanTree, is_container, kind_of
 from otel_allure.spans import Attributes, Event, Log, Span
+from otel_allure.texts import encodable, text_of, type_name
 from otel_allure.traces import is_test
 
 _MARK = 8  # hexadecimal digits: a thousand tests are told apart
 LEFT_OUT = "left out"
 """Parameter of what would have more steps, if there were not too many."""
+NOT_SHOWN = "not shown"
+"""Parameter of what could not be shown as a whole: what is missing, and why."""
+_STATUSES = (PASSED, FAILED, BROKEN, SKIPPED, UNKNOWN)
 UNFINISHED = "Unfinished: the span had not ended when the report was written."
 TOO_MANY = "Left out: there are more than {:,} steps (max_steps). Their places are marked."
 NO_PARENT = "Incomplete: the span that it belongs to has not come, {}."
@@ -68,32 +75,60 @@ _AS_USUAL = Presentation()
 Logs = Mapping[int, Sequence[Log]]
 """Log records by the id of the span that emitted them."""
 _NO_LOGS: Logs = {}
+OnProblem = Callable[[str, object], object]
+"""Told what was being done and what went wrong; `Problems.add` is one."""
+
+
+def _nobody(doing: str, error: object) -> None:
+    """Tell nobody."""
 
 
 def to_results(
-    spans: Iterable[Span], presentation: Presentation = _AS_USUAL, logs: Logs = _NO_LOGS
+    spans: Iterable[Span],
+    presentation: Presentation = _AS_USUAL,
+    logs: Logs = _NO_LOGS,
+    on_problem: OnProblem = _nobody,
 ) -> Translated:
-    """Translate the spans and log records of one trace."""
+    """Translate the spans and log records of one trace; there is a result whatever they are."""
+    spans = list(spans)
+    try:
+        return _to_results(spans, presentation, logs, on_problem)
+    except Exception as error:
+        on_problem("translating a trace", error)
+        roots = _bare_roots(spans)
+        results = [bare_result(root, presentation, error) for root in roots]
+        uses = [use for root in roots for use in _uses(root)]
+        return Translated(results, [], uses, {})
+
+
+def _to_results(
+    spans: list[Span], presentation: Presentation, logs: Logs, on_problem: OnProblem
+) -> Translated:
     tree = SpanTree(spans)
     presentation = presentation.knowing(tree.by_id.values())
     translated = Translated([], [], [], {})
     places = _LogPlaces(logs)
-    its = _Translation(tree, presentation, translated.files, places)
+    its = _Translation(tree, presentation, translated.files, places, on_problem)
     for root in tree.result_roots():
-        result = its.test_result(root) if is_test(root) else its.root_result(root)
+        result = its.result(root)
         container = TestResultContainer(uuid=item_uuid(root, ITS_CONTAINER), children=[result.uuid])
-        its.fill(result, root, container)
+        its.attempt(result, "all steps", its.fill, result, root, container)
         its.add_overview(result, root)
         translated.results.append(result)
         if container.befores or container.afters:
             translated.containers.append(container)
-        translated.uses.extend(
-            ((link.trace_id, link.span_id), result.uuid)
-            for link in root.links
-            if link.attributes.get(c.KIND) == c.CONTAINER
-        )
-    places.attach(tree, presentation, translated.files)
+        translated.uses.extend(_uses(root))
+    if translated.results:
+        last = translated.results[-1]
+        its.attempt(last, "all logs", places.attach, tree, presentation, translated.files)
     return translated
+
+
+def _uses(test: Span) -> Iterator[tuple[tuple[int, int], str]]:
+    """Yield which containers' spans a test has used, and its uuid."""
+    for link in test.links:
+        if link.attributes.get(c.KIND) == c.CONTAINER:
+            yield (link.trace_id, link.span_id), item_uuid(test)
 
 
 def to_container(
@@ -101,8 +136,25 @@ def to_container(
     children: Sequence[str],
     presentation: Presentation = _AS_USUAL,
     logs: Logs = _NO_LOGS,
+    on_problem: OnProblem = _nobody,
 ) -> Translated:
     """Translate a fixture's own trace; `children` are the uuids of the tests that used it."""
+    spans = list(spans)
+    try:
+        return _to_container(spans, children, presentation, logs, on_problem)
+    except Exception as error:
+        on_problem("translating a fixture", error)
+        containers = [_bare_container(spans, children, presentation, error)]
+        return Translated([], [each for each in containers if each is not None], [], {})
+
+
+def _to_container(
+    spans: list[Span],
+    children: Sequence[str],
+    presentation: Presentation,
+    logs: Logs,
+    on_problem: OnProblem,
+) -> Translated:
     tree = SpanTree(spans)
     translated = Translated([], [], [], {})
     root = next((span for span in tree.roots if is_container(span)), None)
@@ -111,7 +163,7 @@ def to_container(
     presentation = presentation.knowing(tree.by_id.values())
     masked = presentation.redaction.text
     places = _LogPlaces(logs)
-    its = _Translation(tree, presentation, translated.files, places)
+    its = _Translation(tree, presentation, translated.files, places, on_problem)
     start, stop = tree.milliseconds(root)
     container = TestResultContainer(
         uuid=item_uuid(root),
@@ -123,10 +175,10 @@ def to_container(
     # A container has no steps of its own: what is in none of its fixtures becomes one.
     rest = TestBeforeResult(name=container.name, start=start, stop=stop)
     its.describe(rest, root)
-    its.fill(rest, root, container)
-    places.attach(tree, presentation, translated.files)
-    its.add_what_is_left_out(rest, root)
-    if rest.steps or rest.attachments:
+    its.attempt(rest, "all steps", its.fill, rest, root, container)
+    its.attempt(rest, "all logs", places.attach, tree, presentation, translated.files)
+    its.attempt(rest, "what is left out", its.add_what_is_left_out, rest, root)
+    if rest.steps or rest.attachments or any(p.name == NOT_SHOWN for p in rest.parameters):
         container.befores.append(rest)
     translated.containers.append(container)
     return translated
@@ -143,6 +195,7 @@ class _Translation:
         presentation: how spans from instrumentation are shown.
         files: where bodies of attachments are put, by file name.
         logs: told which step, fixture or result shows what a span has logged.
+        on_problem: told what could not be shown.
     """
 
     def __init__(
@@ -151,24 +204,37 @@ class _Translation:
         presentation: Presentation,
         files: dict[str, str],
         logs: _LogPlaces,
+        on_problem: OnProblem,
     ) -> None:
         self.tree = tree
         self.presentation = presentation
         self._masked = presentation.redaction.text
         self.files = files
         self._logs = logs
+        self._on_problem = on_problem
         self._condensed = Condensed(tree.children, {}, {})
         self._shown: list[Shown] = []
         self._documents = 0
         self._whole_trace: Attachment | None = None
         self._may_be_drawn = is_worth_a_picture(tree)
 
+    def attempt(
+        self, item: ExecutableItem, what: str, add: Callable[..., object], *arguments: Any
+    ) -> None:
+        """Add a part to `item`; where it cannot be shown there is a note in its place."""
+        try:
+            add(*arguments)
+        except Exception as error:
+            self._on_problem(f"showing {what}", error)
+            item.parameters.append(_note(what, error, self.presentation))
+
     # -- steps and fixtures
 
     def fill(self, item: ExecutableItem, root: Span, container: TestResultContainer) -> None:
         """Put everything below `root` into `item`, fixtures into `container`."""
         max_depth = self.presentation.settings.max_depth
-        self._condensed = condense(root, self.tree, self.presentation)
+        self._condensed = Condensed(self.tree.children, {}, {})
+        self.attempt(item, "a shorter tree", self._condense, root)
         children_of = self._condensed.children
         shown = self._shown = []
         steps: list[TestStepResult] = []
@@ -182,7 +248,7 @@ class _Translation:
                 continue  # a result of its own
             if kind in _TRANSPARENT:
                 below = holder
-                self._collect_attachments(span, holder)
+                self.attempt(holder, "all attachments", self._collect_attachments, span, holder)
             elif kind == c.FIXTURE:
                 below, depth = self._fixture(span, container), 1
                 shown.append(Shown(span, below, 0))
@@ -206,10 +272,18 @@ class _Translation:
         self._logs.note_homes(self._condensed.homes)
         _tell_twins_apart(steps)
 
+    def _condense(self, root: Span) -> None:
+        self._condensed = condense(root, self.tree, self.presentation)
+
     def _step(self, span: Span) -> TestStepResult:
         start, stop = self.tree.milliseconds(span)
-        title = self.presentation.title(span, self.tree.by_id.get(span.parent_id or 0))
-        step = TestStepResult(name=title, start=start, stop=stop)
+        step = TestStepResult(start=start, stop=stop)
+        try:
+            step.name = self.presentation.title(span, self.tree.by_id.get(span.parent_id or 0))
+        except Exception as error:
+            self._on_problem("showing a title", error)
+            step.name = _bare(span.name, self.presentation)
+            step.parameters.append(_note("its title", error, self.presentation))
         self.describe(step, span)
         return step
 
@@ -227,26 +301,39 @@ class _Translation:
 
     def describe(self, item: ExecutableItem, span: Span) -> None:
         """Set what steps, fixtures and tests have in common."""
+        item.status = _bare_status(span)
+        self.attempt(item, "its outcome", self._add_outcome, item, span)
         if c.KIND not in span.attributes:
-            span = self._logs.with_exception(span)
-        status, message, trace = self._outcome(span)
-        item.status = status
-        if message or trace:
-            item.statusDetails = StatusDetails(message=message or None, trace=trace)
-        if c.KIND not in span.attributes:
-            item.parameters = [
-                Parameter(name=name, value=value)
-                for name, value in self.presentation.parameters(span)
-            ]
-            for document in self.presentation.documents(span):
-                item.attachments.append(self._attachment(span, document))
+            self.attempt(item, "all parameters", self._add_told, item, span)
+            self.attempt(item, "all attachments", self._add_documents, item, span)
         if c.PARAMETER_NAMES in span.attributes:
-            identity = item.historyId if isinstance(item, TestResult) else ""
-            item.parameters += _parameters(span, self.presentation.redaction, identity)
+            self.attempt(item, "all parameters", self._add_parameters, item, span)
+        if c.ATTACHMENT_SOURCES in span.attributes:
+            self.attempt(item, "all attachments", self._collect_attachments, span, item)
         if span.span_id in self._condensed.capped:
             count = f"{self._condensed.capped[span.span_id]:,} steps"
             item.parameters.append(Parameter(name=LEFT_OUT, value=count, excluded=True))
-        self._collect_attachments(span, item)
+
+    def _add_outcome(self, item: ExecutableItem, span: Span) -> None:
+        if c.KIND not in span.attributes:
+            span = self._logs.with_exception(span)
+        item.status, message, trace = self._outcome(span)
+        if message or trace:
+            item.statusDetails = StatusDetails(message=message or None, trace=trace)
+
+    def _add_told(self, item: ExecutableItem, span: Span) -> None:
+        span = self._logs.with_exception(span)
+        for name, value in self.presentation.parameters(span):
+            item.parameters.append(Parameter(name=name, value=value))
+
+    def _add_documents(self, item: ExecutableItem, span: Span) -> None:
+        span = self._logs.with_exception(span)
+        for document in self.presentation.documents(span):
+            item.attachments.append(self._attachment(span, document))
+
+    def _add_parameters(self, item: ExecutableItem, span: Span) -> None:
+        identity = item.historyId if isinstance(item, TestResult) else ""
+        item.parameters += _parameters(span, self.presentation.redaction, identity)
 
     def _collect_attachments(self, span: Span, item: ExecutableItem) -> None:
         if c.ATTACHMENT_SOURCES in span.attributes:
@@ -268,9 +355,9 @@ class _Translation:
 
     def add_overview(self, result: TestResult, root: Span) -> None:
         """Add what shows the trace as a whole."""
-        self._add_pictures(result, root)
-        self.add_what_is_left_out(result, root)
-        self._add_links(result, root)
+        self.attempt(result, "a picture", self._add_pictures, result, root)
+        self.attempt(result, "what is left out", self.add_what_is_left_out, result, root)
+        self.attempt(result, "all links", self._add_links, result, root)
 
     def _add_pictures(self, result: TestResult, root: Span) -> None:
         wanted = self.presentation.settings.waterfall
@@ -323,7 +410,8 @@ class _Translation:
         if c.KIND in a or c.STATUS in a:
             if c.STATUS not in a and c.MESSAGE not in a:
                 return OK
-            status = _text(a, c.STATUS) or PASSED
+            status = (_text(a, c.STATUS) or PASSED).lower()
+            status = status if status in _STATUSES else UNKNOWN
             return Outcome(status, self._text(a, c.MESSAGE), self._text(a, c.TRACE))
         return self.presentation.outcome(span)
 
@@ -334,6 +422,14 @@ class _Translation:
 
     # -- results
 
+    def result(self, root: Span) -> TestResult:
+        """Make the result of a test, or of another root."""
+        try:
+            return self.test_result(root) if is_test(root) else self.root_result(root)
+        except Exception as error:
+            self._on_problem("translating a test", error)
+            return bare_result(root, self.presentation, error)
+
     def test_result(self, span: Span) -> TestResult:
         """Make the result of a test."""
         a = span.attributes
@@ -343,7 +439,7 @@ class _Translation:
         )
         result = TestResult(
             uuid=item_uuid(span),
-            name=self._masked(name),
+            name=self._masked(name) or self._masked(full_name),
             fullName=self._masked(full_name),
             titlePath=[self._masked(text) for text in _texts(a, c.TITLE_PATH) if text],
             testCaseId=_text(a, c.TEST_CASE_ID) or _md5(full_name),
@@ -518,6 +614,102 @@ def _cut(name: str, value: str, redaction: Redaction) -> str:
     if max(len(value), len(shown)) <= _LONGEST_PARAMETER or shown == MASK:
         return shown
     return f"{shown[:_LONGEST_PARAMETER]} … cut here: {len(value):,} characters in all"
+
+
+# -- the last resort: who it is and how it ended, from as little as possible
+
+
+def bare_result(span: Span, presentation: Presentation, error: Exception) -> TestResult:
+    """Return the result of a test, or of another root, that could not be translated."""
+    a = span.attributes
+    name = span.name if c.KIND in a else _safely(_text, a, c.TEST_CASE_NAME) or span.name
+    own = _safely(_text, a, c.FULL_NAME) or _safely(_text, a, c.PYTEST_NODE_ID)
+    full_name = own or f"{_safely(_service, span)}#{name}"
+    known_by = full_name if is_test(span) else f"{full_name}#{span.trace_id}#{span.span_id}"
+    start = span.start_ns // 1_000_000
+    labels = _safely(lambda: list(_rows(span, c.LABEL_NAMES, c.LABEL_VALUES))) or []
+    result = TestResult(
+        uuid=item_uuid(span),
+        name=_bare(name, presentation) or _bare(full_name, presentation),
+        fullName=_bare(full_name, presentation),
+        testCaseId=_safely(_text, a, c.TEST_CASE_ID) or _md5(full_name),
+        historyId=_safely(_text, a, c.HISTORY_ID) or _md5(known_by),
+        status=_bare_status(span),
+        start=start,
+        stop=max(start, (span.end_ns or 0) // 1_000_000),
+        labels=[
+            Label(name=label or "", value=_bare(value or "", presentation))
+            for label, value in labels or [("framework", "opentelemetry")]
+        ],
+        parameters=[_note("all but its outcome", error, presentation)],
+    )
+    told = _safely(_text, a, c.MESSAGE) or span.status_message
+    message = _safely(presentation.redaction.text, told) if told else None
+    if message:
+        result.statusDetails = StatusDetails(message=message)
+    return result
+
+
+def _bare_roots(spans: list[Span]) -> list[Span]:
+    """Return what becomes a result: the tests, else what has no parent here, else anything."""
+    ids = {span.span_id for span in spans}
+    return (
+        [span for span in spans if span.attributes.get(c.KIND) != c.STEP and is_test(span)]
+        or [span for span in spans if span.parent_id not in ids]
+        or spans[:1]
+    )
+
+
+def _bare_container(
+    spans: list[Span], children: Sequence[str], presentation: Presentation, error: Exception
+) -> TestResultContainer | None:
+    root = next((span for span in spans if is_container(span)), None)
+    if root is None:
+        return None
+    name, start = _bare(root.name, presentation), root.start_ns // 1_000_000
+    stop = max(start, (root.end_ns or 0) // 1_000_000)
+    fixture = TestBeforeResult(name=name, start=start, stop=stop, status=_bare_status(root))
+    fixture.parameters = [_note("all but its outcome", error, presentation)]
+    return TestResultContainer(
+        uuid=item_uuid(root),
+        name=name,
+        children=list(children),
+        start=start,
+        stop=stop,
+        befores=[fixture],
+    )
+
+
+def _bare_status(span: Span) -> str:
+    a = span.attributes
+    if span.end_ns is None:
+        return UNKNOWN
+    told = a.get(c.STATUS)
+    if told is not None:
+        return told if told in _STATUSES else UNKNOWN
+    if a.get(c.TEST_CASE_RESULT_STATUS) == "fail":
+        return FAILED
+    return BROKEN if c.KIND not in a and span.status == "error" else PASSED
+
+
+def _bare(text: str, presentation: Presentation) -> str:
+    """Return a name without secrets. If those cannot be looked for, it is without its values."""
+    masked = _safely(presentation.redaction.text, text)
+    return encodable(text).partition("[")[0] if masked is None else str(masked)
+
+
+def _note(what: str, error: Exception, presentation: Presentation) -> Parameter:
+    told = _safely(presentation.redaction.text, text_of(error))
+    value = ": ".join(filter(None, (what, type_name(error), told)))
+    return Parameter(name=NOT_SHOWN, value=value, excluded=True)
+
+
+def _safely(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what `function` does, None if it raises."""
+    try:
+        return function(*arguments)
+    except Exception:
+        return None
 
 
 # -- attributes; those of other producers may be of any type

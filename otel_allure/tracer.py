@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from opentelemetry import trace
@@ -23,7 +23,8 @@ from otel_allure import conventions as c
 from otel_allure.clock import now_ns
 from otel_allure.contexts import ISOLATED, SPAN
 from otel_allure.scope import scope_in
-from otel_allure.texts import text_of
+from otel_allure.sound import sound_span
+from otel_allure.texts import attempt, text_of
 
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
@@ -104,7 +105,7 @@ class RecordingSpan(trace.Span):
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Set attributes; after the end, nothing happens."""
         if self.end_ns is None:
-            self.attributes.update(attributes)
+            self.attributes.update(_pairs(attributes))
 
     def set_attribute(self, key: str, value: Any) -> None:
         """Set an attribute; after the end, nothing happens."""
@@ -114,13 +115,13 @@ class RecordingSpan(trace.Span):
     def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:
         """Add an event at `timestamp`, in ns, by default now."""
         if self.end_ns is None:
-            event = spans.Event(name, timestamp or now_ns(), dict(attributes or {}))
+            event = spans.Event(name, timestamp or now_ns(), _pairs(attributes))
             self.events = [*(self.events or ()), event]
 
     def add_link(self, context: SpanContext, attributes: Any = None) -> None:
         """Link to another span."""
         if self.end_ns is None:
-            self.links = [*(self.links or ()), Link(context, dict(attributes or {}))]
+            self.links = [*(self.links or ()), Link(context, _pairs(attributes))]
 
     def update_name(self, name: str) -> None:
         """Rename it."""
@@ -146,42 +147,60 @@ class RecordingSpan(trace.Span):
         described = {
             "exception.type": f"{module}{kind.__qualname__}",
             "exception.message": text_of(exception),
-            "exception.stacktrace": "".join(traceback.format_exception(exception)),
-            **(attributes or {}),
+            "exception.stacktrace": attempt(_formatted, exception, "traceback"),
+            **_pairs(attributes),
         }
         self.add_event("exception", described, timestamp)
 
     def end(self, end_time: int | None = None) -> None:
         """End it, at `end_time` in ns, by default now. A second call does nothing."""
         if self.end_ns is None:
-            self.end_ns = end_time or now_ns()
+            self.end_ns = end_time if type(end_time) is int and end_time > 0 else now_ns()
             self._tracer.ended(self)
 
     def record(self) -> spans.Span:
-        """Return it as plain data."""
+        """Return it as plain data, whatever it was told."""
         status = self.status
-        return spans.Span(
-            self.home,
-            self.span_id,
-            self.parent_id,
-            self.parent_is_remote and self.home == self.trace_id,
-            self.name,
-            "internal" if self.kind is SpanKind.INTERNAL else self.kind.name.lower(),
-            self.start_ns,
-            self.end_ns,
-            "unset" if status is None else status.status_code.name.lower(),
-            "" if status is None else status.description or "",
-            self.attributes,
-            self.events or (),
-            self._linked() if self.links else (),
-            c.SCOPE_NAME,
+        code = getattr(getattr(status, "status_code", None), "name", "unset")
+        kind = "internal" if self.kind is SpanKind.INTERNAL else getattr(self.kind, "name", "")
+        return sound_span(
+            spans.Span(
+                self.home,
+                self.span_id,
+                self.parent_id,
+                self.parent_is_remote and self.home == self.trace_id,
+                self.name,
+                text_of(kind).lower(),
+                self.start_ns,
+                self.end_ns,
+                text_of(code).lower(),
+                getattr(status, "description", None) or "",
+                self.attributes,
+                self.events or (),
+                self._linked() if self.links else (),
+                c.SCOPE_NAME,
+            )
         )
 
     def _linked(self) -> list[spans.Link]:
-        return [
-            spans.Link(link.context.trace_id, link.context.span_id, link.attributes or {})
-            for link in self.links or ()
-        ]
+        linked = []
+        for link in self.links or ():
+            with suppress(AttributeError):  # what is no link cannot be shown as one
+                context = link.context
+                linked.append(spans.Link(context.trace_id, context.span_id, link.attributes or {}))
+        return linked
+
+
+def _pairs(attributes: Any) -> Mapping[Any, Any]:
+    """Return attributes as a map. The API's own spans take anything, so nothing is raised."""
+    try:
+        return dict(attributes or {})
+    except Exception:
+        return {"attributes": text_of(attributes)}
+
+
+def _formatted(exception: BaseException) -> str:
+    return "".join(traceback.format_exception(exception))
 
 
 class RecordingTracer(trace.Tracer):
@@ -219,12 +238,13 @@ class RecordingTracer(trace.Tracer):
         parent: Any = contexts.held(context, SPAN)
         if type(parent) is trace.NonRecordingSpan:
             parent = recorded_parent(parent, context)
-        span = RecordingSpan(self, name, parent, start_time or now_ns())
+        start_ns = start_time if type(start_time) is int and start_time > 0 else now_ns()
+        span = RecordingSpan(self, name, parent, start_ns)
         span.is_isolated = ISOLATED in context
         if kind is not SpanKind.INTERNAL:
             span.kind = kind
-        if attributes:
-            span.attributes.update(attributes)
+        if attributes is not None:
+            span.attributes.update(_pairs(attributes))
         if links:
             span.links = list(links)
         self._open[span.span_id] = span

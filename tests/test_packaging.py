@@ -25,6 +25,7 @@ PATH = [
     "outcome",
     "settings",
     "spans",
+    "sound",
     "otlp",
     "redaction",
     "presentation",

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from otel_allure.outcome import BROKEN, FAILED, PASSED, SKIPPED, Outcome, status_of
+from otel_allure.texts import attempt
 
 _PHASES = ("setup", "call", "teardown", "???")  # the last is how a process that died is reported
 _PASSED = Outcome(PASSED)
@@ -64,8 +65,9 @@ class Verdict:
         for when, excinfo in self.raised.items():
             if when not in self._said:
                 status = FAILED if status_of(excinfo.value) == FAILED else BROKEN
-                trace = str(item.repr_failure(excinfo))
-                self._said[when] = Outcome(status, excinfo.exconly(), trace)
+                trace = attempt(lambda raised: str(item.repr_failure(raised)), excinfo)
+                message = attempt(lambda raised: raised.exconly(), excinfo)
+                self._said[when] = Outcome(status, message, trace)
         self.raised.clear()  # the frames need not be kept
 
 

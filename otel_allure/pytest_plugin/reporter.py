@@ -34,6 +34,7 @@ from otel_allure import conventions as c
 from otel_allure.clock import now_ns
 from otel_allure.contexts import attached
 from otel_allure.outcome import OK, PASSED, Outcome
+from otel_allure.problems import Problems
 from otel_allure.pytest_plugin.fixtures import uuid_of
 from otel_allure.recorder import Recorder
 from otel_allure.scope import Scope, TestScope, scope_in
@@ -211,8 +212,9 @@ class _Lent:
 class _LentTest(_Lent):
     """A test that was lent; its outcome and identity are told to the attempt."""
 
-    def __init__(self, running: RunningTest) -> None:
+    def __init__(self, running: RunningTest, problems: Problems) -> None:
         super().__init__(running.scope, _Test(uuid=uuid_of(running.scope)))
+        self.problems = problems
         self.running = running
 
     def fill(self) -> None:
@@ -220,7 +222,7 @@ class _LentTest(_Lent):
         running, item = self.running, self.item
         test = running.scope
         if test.phase is not None and test.phase.title == "teardown":
-            running.label()  # from there on allure-pytest shows all of them
+            running.label(self.problems)  # from there on allure-pytest shows all of them
         super().fill()
         item.description, item.descriptionHtml = test.description, test.description_html
         attributes = {**running.identity(), **running.told}
@@ -500,7 +502,7 @@ class Reporter(AllureReporter):
     def _new(self, owner: Scope) -> _Lent | None:
         if isinstance(owner, TestScope):
             running = next((r for r in self._running.values() if r.scope is owner), None)
-            return None if running is None else _LentTest(running)
+            return None if running is None else _LentTest(running, self._recorder.problems)
         if owner.kind == c.FIXTURE:
             phase = (owner.attributes or {}).get(c.PHASE_NAME)
             return _Lent(owner, _Before() if phase == "before" else _After())

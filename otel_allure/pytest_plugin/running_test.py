@@ -123,14 +123,15 @@ class RunningTest:
             c.HISTORY_ID: metadata.history_id(shown_name, self.scope.parameters, originals),
         }
 
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self, problems: Problems) -> dict[str, Any]:
         """Return what its span says of it beside what its scope was told."""
-        return {
-            **self.identity(),
-            c.TEST_CASE_NAME: self.item.nodeid,
-            **code_attributes(self.item),
-            **self.told,
-        }
+        nodeid = self.item.nodeid
+        its: dict[str, Any] = {c.FULL_NAME: nodeid, c.TEST_CASE_NAME: nodeid}
+        # One by one: what cannot be found out costs nothing else.
+        for find_out in (self.identity, lambda: code_attributes(self.item), lambda: self.told):
+            with problems.caught("finding out what a test is known by"):
+                its.update(find_out())
+        return its
 
     def snapshot(self, problems: Problems) -> Span:
         """Return its span as it would be if the test ended now; nothing of the test is changed."""
@@ -140,19 +141,21 @@ class RunningTest:
         scope.labels, scope.links = list(scope.labels), list(scope.links)
         if not copied.identified:
             copied.identify(problems)
-        copied.label()
-        scope.attributes = copied.attributes()
+        copied.label(problems)
+        scope.attributes = copied.attributes(problems)
         span: Span = self.scope.span.record()  # type: ignore[attr-defined]
         return span._replace(name=scope.title, attributes={**span.attributes, **scope.described()})
 
-    def label(self) -> None:
+    def label(self, problems: Problems) -> None:
         """Add the labels and links that marks and the item's place give, once."""
         if self._is_labelled:
             return
         self._is_labelled = True
         test = self.scope
-        test.labels += list(metadata.labels(self.item, test.labels))
-        test.links += metadata.links(self.item)
+        with problems.caught("taking a test's labels"):
+            test.labels += list(metadata.labels(self.item, test.labels))
+        with problems.caught("taking a test's links"):
+            test.links += metadata.links(self.item)
 
 
 def code_attributes(item: pytest.Item) -> dict[str, Any]:

@@ -52,6 +52,7 @@ from otel_allure.redaction import Redaction
 from otel_allure.report import Report
 from otel_allure.scope import Scope, TestScope
 from otel_allure.spool import Spool
+from otel_allure.texts import text_of
 from otel_allure.threads import hand_over_contexts
 from otel_allure.tracer import RecordingSpan, RecordingTracer
 
@@ -435,13 +436,12 @@ class AllureListener(stand_in.AllureListener):
         self.running.pop(running.nodeid, None)
         self.recorder.running.pop(test.span.get_span_context().trace_id, None)
         self._take_from_children()
-        with self.problems.caught("finishing a test"):
-            if not running.identified:
-                running.identify(self.problems)
-            if self.allure_logger.is_used:
-                self.allure_logger.take_back()
-            test.attributes = running.attributes()
-            running.label()
+        if not running.identified:
+            running.identify(self.problems)
+        if self.allure_logger.is_used:
+            self.allure_logger.take_back()
+        its = test.attributes = running.attributes(self.problems)
+        running.label(self.problems)
         with self.problems.caught("taking a test's outcome"):
             running.verdict.take_unreported(item)
             if running.is_set_up and not running.is_captured:
@@ -449,15 +449,15 @@ class AllureListener(stand_in.AllureListener):
         with self.problems.caught("finishing a test"):
             test.outcome = running.outcome or Outcome(SKIPPED)
             if test.outcome.status in _RESULT_STATUS:
-                assert test.attributes is not None
-                test.attributes[c.TEST_CASE_RESULT_STATUS] = _RESULT_STATUS[test.outcome.status]
+                its[c.TEST_CASE_RESULT_STATUS] = _RESULT_STATUS[test.outcome.status]
             if type(item).__name__ in _NO_TESTS:
                 test.kind = c.PHASE
             test.span.update_name(test.title)
             if test.phase is not None:
                 test.phase.end()
+        with self.problems.caught("finishing a test"):
             test.end()
-            running.release_fixtures()
+        running.release_fixtures()
         self._output.forget(test)
         if not self.running:
             self._logs.rest()
@@ -504,7 +504,7 @@ class AllureListener(stand_in.AllureListener):
         report: pytest.TestReport,
         excinfo: pytest.ExceptionInfo[BaseException] | None,
     ) -> None:
-        outcome = outcome_of_report(report, excinfo)
+        outcome = self._outcome_of(report, excinfo)
         if running.subtest is not None:
             running.subtest.outcome, running.subtest.reported = outcome, report.outcome
             return
@@ -514,6 +514,15 @@ class AllureListener(stand_in.AllureListener):
             outcome = subtests.contains_failed(failed)
         if running.verdict.take(report, outcome):
             self._take_comparison(running, None if excinfo is None else excinfo.value)
+
+    def _outcome_of(
+        self, report: pytest.TestReport, excinfo: pytest.ExceptionInfo[BaseException] | None
+    ) -> Outcome:
+        try:
+            return outcome_of_report(report, excinfo)
+        except Exception as error:  # what was raised cannot be shown, but it was
+            self.problems.add("taking a test's outcome", error)
+            return Outcome(report.outcome, text_of(report.longrepr))
 
     def _take_last_word(self, running: RunningTest, report: pytest.TestReport) -> None:
         subtest = running.subtest
