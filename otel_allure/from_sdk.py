@@ -76,7 +76,7 @@ def _odd_record(span: ReadableSpan) -> Span:
         have(lambda s: s.parent.is_remote, False),
         have(lambda s: s.name, ""),
         have(lambda s: KINDS[s.kind.value], ""),
-        have(lambda s: s.start_time) or 0,
+        have(lambda s: s.start_time, 0),
         have(lambda s: s.end_time),
         have(lambda s: STATUSES[s.status.status_code.value], ""),
         have(lambda s: s.status.description, ""),

@@ -18,7 +18,7 @@ STATUSES = ("unset", "ok", "error")
 DEEPEST = 32
 """Levels of lists and maps in a value; what is deeper is left out, with a mark."""
 
-MOST = 100_000
+MOST = 10_000
 """Values in a list or map of odd ones, those below it included; more are left out, with a mark."""
 
 _LEFT_OUT = "…"
@@ -144,6 +144,7 @@ class _Values:
 
     def __init__(self) -> None:
         self._left = MOST
+        self._around: set[int] = set()  # ids of the lists and maps that the value is in
 
     def sound(self, value: Any, levels: int) -> Any:
         kind = type(value)
@@ -162,9 +163,16 @@ class _Values:
         is_list, is_map = issubclass(kind, (list, tuple)), issubclass(kind, Mapping)
         if not (is_list or is_map):
             return text_of(value)
-        if levels == 0:
+        if levels == 0 or id(value) in self._around:
             return _LEFT_OUT
-        if is_map:
+        self._around.add(id(value))
+        try:
+            return self._entries(kind, value, levels)
+        finally:
+            self._around.discard(id(value))
+
+    def _entries(self, kind: type, value: Any, levels: int) -> Any:
+        if issubclass(kind, Mapping):
             entries = self._some(dict(value).items(), (_LEFT_OUT, _LEFT_OUT))
             return {text_of(name): self.sound(entry, levels - 1) for name, entry in entries}
         some = [self.sound(entry, levels - 1) for entry in self._some(value, _LEFT_OUT)]

@@ -247,7 +247,7 @@ def step(title: Any) -> Any:
     The step fails as the block it is around does: AssertionError and `pytest.fail` make it
     failed, `pytest.skip` skipped, any other exception broken.
     """
-    if callable(title) or isinstance(title, tuple(_DESCRIPTORS)):
+    if callable(title) or issubclass(type(title), tuple(_DESCRIPTORS)):
         return decorated(_name_of(title), title)
     return Step(title)
 
