@@ -477,3 +477,46 @@ def test_async_tests_and_fixtures(run, backend):
     (before,) = [f for f in done.report.fixtures_of(result) if f["name"] == "resource"]
     assert tree(before) == ["open"]
     assert [tree(f) for f in done.report.fixtures_of(result, "afters") if tree(f)] == [["close"]]
+
+
+HINT = "*look* at OpenTelemetry's own state*--allure-otel-context=isolated*"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "assert trace.get_current_span() is trace.INVALID_SPAN",
+        "helper()",
+        "assert get_current() == {}",
+    ],
+    ids=["module", "in a helper", "function"],
+)
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
+def test_hint(run, body, workers):
+    """A failing test that looks at what a current span changes is told of isolation."""
+    source = f"""
+        from opentelemetry import trace
+        from opentelemetry.context import get_current
+
+        def helper():
+            assert trace.get_current_span() is trace.INVALID_SPAN
+
+        def test_it():
+            {body}
+    """
+    plugins = ("xdist",) if workers else ()
+    run(source, *workers, plugins=plugins, failed=1).outcome.stdout.fnmatch_lines([HINT])
+    run(source, *workers, ISOLATED, plugins=plugins, passed=1).outcome.stdout.no_fnmatch_line(HINT)
+
+
+@pytest.mark.parametrize("body", ["assert 1 == 2", "assert trace"], ids=["other", "passes"])
+def test_no_hint(run, body):
+    done = run(
+        f"""
+        from opentelemetry import trace
+
+        def test_it():
+            {body}
+        """
+    )
+    done.outcome.stdout.no_fnmatch_line(HINT)

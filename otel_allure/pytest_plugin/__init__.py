@@ -85,7 +85,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
     """Leave out the tests that the options or a test plan leave out, and check marks of ours."""
     selection.select(items, config)
-    for item in items:
+    for item in items if _listener in config.stash else ():
         metadata.otel_context(item, "")
 
 
@@ -105,6 +105,10 @@ def pytest_terminal_summary(
     if masked := listener.report.masked:
         values = "value is" if masked == 1 else "values are"
         terminalreporter.write_line(f"otel-allure: {masked} {values} masked in the report")
+    if listener.looks:
+        from otel_allure.pytest_plugin.isolation_hint import hint
+
+        terminalreporter.write_line(f"otel-allure: {hint(listener.looks)}")
     for note in listener.problems.notes:
         terminalreporter.write_line(f"otel-allure: {note}")
     if lines := listener.problems.lines():
@@ -142,6 +146,7 @@ def pytest_testnodedown(node: Any) -> None:
             listener.problems.add(doing, detail)
         listener.report.services |= output.get("otel_allure_services", {})
         listener.report.masked_elsewhere += output.get("otel_allure_masked", 0)
+        listener.looks += output.get("otel_allure_looks", ())
 
 
 # -- starting and stopping

@@ -31,7 +31,7 @@ from otel_allure import __version__, allure_api
 from otel_allure import conventions as c
 from otel_allure import recorder as recorders
 from otel_allure.clock import catch_up, now_ns
-from otel_allure.contexts import attached, root_context
+from otel_allure.contexts import ISOLATED, attached, root_context
 from otel_allure.exporter import AllureSpanProcessor
 from otel_allure.greenlets import Greenlets
 from otel_allure.lookalike import original
@@ -44,6 +44,7 @@ from otel_allure.pytest_plugin.comparisons import comparison
 from otel_allure.pytest_plugin.coroutines import Place, in_place, is_async
 from otel_allure.pytest_plugin.crashes import Journal
 from otel_allure.pytest_plugin.fixtures import Fixtures
+from otel_allure.pytest_plugin.isolation_hint import looks_at_opentelemetry
 from otel_allure.pytest_plugin.outcomes import excinfo_of, outcome_of_report
 from otel_allure.pytest_plugin.reporter import Cache, Reporter
 from otel_allure.pytest_plugin.running_test import RunningTest
@@ -90,6 +91,8 @@ class AllureListener(stand_in.AllureListener):
         self._greenlets = Greenlets(recorders.context_to_hand_over, self.problems)
         self.recorder.spool = self._spool
         self.running: dict[str, RunningTest] = {}
+        self.looks: list[str] = []
+        """Failed tests that look at OpenTelemetry's own state, and were not isolated."""
         self.worker_output: dict[str, Any] = {}
         """What an xdist worker tells its controller at the end."""
         self._adopted: list[RunningTest] = []
@@ -237,6 +240,7 @@ class AllureListener(stand_in.AllureListener):
             self.worker_output["otel_allure_problems"] = list(self.problems.first.items())
             self.worker_output["otel_allure_services"] = self.report.services
             self.worker_output["otel_allure_masked"] = self.report.masked
+            self.worker_output["otel_allure_looks"] = self.looks
             if not hasattr(self.config, "workerinput") and not self.config.option.collectonly:
                 versions = {"pytest": pytest.__version__, "otel-allure": __version__}
                 self.report.write_about_run(versions)
@@ -512,8 +516,16 @@ class AllureListener(stand_in.AllureListener):
         has_raised = excinfo is not None and outcome.status in (FAILED, BROKEN)
         if failed and report.when == "call" and not has_raised:
             outcome = subtests.contains_failed(failed)
+        error = None if excinfo is None else excinfo.value
         if running.verdict.take(report, outcome):
-            self._take_comparison(running, None if excinfo is None else excinfo.value)
+            self._take_comparison(running, error)
+        if report.failed and ISOLATED not in running.scope.context:
+            self._note_looks(running, error)
+
+    def _note_looks(self, running: RunningTest, error: BaseException | None) -> None:
+        function = getattr(running.item, "obj", None)
+        if running.nodeid not in self.looks and looks_at_opentelemetry(function, error):
+            self.looks.append(running.nodeid)
 
     def _outcome_of(
         self, report: pytest.TestReport, excinfo: pytest.ExceptionInfo[BaseException] | None
