@@ -14,7 +14,10 @@ pip = $(if $(UV),$(UV) pip install --quiet --python $(1)/bin/python,$\
 	$(1)/bin/python -m pip install --quiet --disable-pip-version-check)
 ALLURE ?= $(shell command -v allure || { command -v npx >/dev/null && echo npx --yes allure@3; })
 
-.PHONY: demo test matrix lint bench clean
+# Which suites of other projects `make suites` runs; all if none is named.
+SUITES ?=
+
+.PHONY: demo test matrix lint bench suites clean
 .SECONDARY:  # keep what pattern rules make on the way
 
 demo: $(VENV)/.demo  ## run the example and look at what it reports
@@ -50,6 +53,10 @@ lint: $(VENV)/.lint
 bench: ARGS =
 bench: $(VENV)/.bench  ## cost beside allure-pytest, as ratios
 	$(VENV)/bench/bin/python tools/bench.py $(ARGS)
+
+suites: ARGS =
+suites: | $(VENV)/bin/pip  ## other projects' test suites, plain and with a report
+	$(BIN)/python tools/real_suites.py $(SUITES) $(ARGS)
 
 # What pip cannot do before 25.1 is --group.
 %/bin/pip:
