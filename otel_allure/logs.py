@@ -243,18 +243,13 @@ _captures: list[LogCapture] = []
 """The innermost is the last: a test may run pytest itself."""
 
 
-def _take_and_handle(
-    handle: Callable[[logging.Logger, logging.LogRecord], None],
-    logger: logging.Logger,
-    record: logging.LogRecord,
-) -> None:
+def _take(logger: logging.Logger, record: logging.LogRecord) -> None:
     """Take a record that a logger is about to give to its handlers, in whatever thread that is."""
     if _captures:
         _captures[-1].take(record)
-    handle(logger, record)
 
 
-_handled = Redirection(logging.Logger.callHandlers, _take_and_handle)
+_handled = Redirection(logging.Logger.callHandlers, _take, is_told=True)
 
 # -- loguru
 

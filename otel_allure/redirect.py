@@ -8,13 +8,16 @@ code is exchanged. That can be undone at any time, whatever others have put arou
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import Any
 
-_HOOK = "otel-allure"
+# What the new code does, with what it calls among its constants: the names in it are those of the
+# function's own module.
+_HOOK, _PLAIN = "otel-allure", "otel-allure-plain"
+_ASKED = f"return {_HOOK!r}.__call__({_PLAIN!r}, ARGUMENTS)"
+_TOLD = f"{_HOOK!r}.__call__(ARGUMENTS); return {_PLAIN!r}.__call__(ARGUMENTS)"
 
 
 class Redirection:
@@ -23,18 +26,22 @@ class Redirection:
     Args:
         function: a plain function of Python's, or a method as its class has it.
         hook: given what does what the function did, and the arguments.
+        is_told: the hook is only told the arguments before. While the function runs no frame of
+            ours is on the stack, which others walk to find who has called them: from a handler of
+            logging through what is of logging, for example.
 
     Attributes:
         is_possible: whether it is such a function, and no closure. Else nothing happens.
     """
 
-    def __init__(self, function: Any, hook: Callable[..., Any]) -> None:
+    def __init__(self, function: Any, hook: Callable[..., Any], *, is_told: bool = False) -> None:
         self.is_possible = inspect.isfunction(function) and not function.__closure__
         self._function = function
         self._users = 0
         if self.is_possible:
             self._plain = function.__code__
-            self._code = _calling(functools.partial(hook, _copy(function)), function)
+            called = {_HOOK: hook, _PLAIN: _copy(function)}
+            self._code = _code(function, _TOLD if is_told else _ASKED, called)
 
     def begin(self) -> Callable[[], None]:
         """Begin, and return what ends it; the second call of that does nothing."""
@@ -61,8 +68,8 @@ def _copy(function: FunctionType) -> FunctionType:
     return copied
 
 
-def _calling(hook: Callable[..., Any], function: FunctionType) -> CodeType:
-    """Return code with the parameters of `function` that calls `hook` with its arguments."""
+def _code(function: FunctionType, body: str, called: dict[str, Any]) -> CodeType:
+    """Return code with the parameters of `function` and a body that hands them on."""
     code = function.__code__
     names = list(code.co_varnames)
     positional = names[: code.co_argcount]
@@ -81,12 +88,13 @@ def _calling(hook: Callable[..., Any], function: FunctionType) -> CodeType:
     if code.co_flags & inspect.CO_VARKEYWORDS:
         takes.append(f"**{others[0]}")
         gives.append(f"**{others[0]}")
-    text = f"def call({', '.join(takes)}): return {_HOOK!r}.__call__({', '.join(gives)})"
+    text = f"def call({', '.join(takes)}): {body.replace('ARGUMENTS', ', '.join(gives))}"
     made: dict[str, Any] = {}
     exec(text, made)  # noqa: S102 -- nothing but names of parameters is in it
     new: CodeType = made["call"].__code__
     return new.replace(
-        co_consts=tuple(hook if value == _HOOK else value for value in new.co_consts),
+        co_consts=tuple(called.get(value, value) for value in new.co_consts),
         co_name=code.co_name,
-        co_filename="<otel-allure>",
+        co_filename=code.co_filename,
+        co_firstlineno=code.co_firstlineno,
     )

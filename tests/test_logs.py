@@ -716,6 +716,47 @@ def test_others_are_told_the_same(run):
     assert len(done.report.results) == 1
 
 
+WALKS = {
+    "a handler": "handler.emit = lambda record: seen.append(callers())",
+    "a formatter": "handler.format = lambda record: seen.append(callers()) or ''",
+    "a filter of a handler": "handler.filter = lambda record: seen.append(callers()) or True",
+}
+
+
+@pytest.mark.parametrize("walk", WALKS.values(), ids=WALKS)
+def test_who_has_logged_is_found_on_the_stack(run, walk):
+    """From a handler outwards there are frames of logging, and then the one that has logged.
+
+    structlog and loguru's recipes look for it: by the module's name, or by its file.
+    """
+    run(
+        f"""
+        import logging
+        import sys
+
+        handler = logging.StreamHandler()
+        seen = []
+
+        def callers():
+            frame = sys._getframe(2)
+            while frame.f_code.co_filename == logging.__file__:
+                assert frame.f_globals["__name__"] == "logging"
+                frame = frame.f_back
+            return frame.f_code.co_name
+
+        def test_it():
+            {walk}
+            log = logging.getLogger("app")
+            log.addHandler(handler)
+            log.warning("here")
+            log.removeHandler(handler)
+            assert seen == ["test_it"]
+        """,
+        plugins=(),
+        passed=1,
+    )
+
+
 def test_everything_is_put_back(pytester, monkeypatch):
     import logging
 
