@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from otel_allure import conventions as c
 from otel_allure.otlp import to_otlp
 from otel_allure.presentation import Document, Presentation
 from otel_allure.span_tree import SpanTree
-from otel_allure.spans import Span, service_of
+from otel_allure.spans import NOTHING, Span, service_of
 from otel_allure.waterfall import Bar, pages, worth_drawing
 
 TRACE_LINK = "trace"
@@ -66,11 +66,71 @@ def _bar(shown: Shown, own_service: str) -> Bar:
     )
 
 
-def whole_trace(spans: Iterable[Span], presentation: Presentation) -> Document:
-    """Return all of a trace as OTLP/JSON, which Jaeger and others open."""
-    masked = map(presentation.redaction.span, spans)
-    body = json.dumps(to_otlp(masked), ensure_ascii=False, separators=(",", ":"))
-    return Document("trace.json", "application/json", "json", body)
+def whole_trace(tree: SpanTree, presentation: Presentation) -> Document:
+    """Return all of a trace as OTLP/JSON, which Jaeger and others open.
+
+    Of one that is too large, the most important spans; the name then says how many.
+    """
+    spans = [presentation.redaction.span(span) for span in tree.by_id.values()]
+    body, name = _json(to_otlp(spans)), "trace.json"
+    limit = presentation.settings.max_trace_mb * 1_000_000
+    if limit and _size(body) > limit:
+        kept = _most_important(spans, tree, limit)
+        name = f"{name} ({len(kept):,} of {len(spans):,} spans: max_trace_mb)"
+        body = _json(to_otlp(kept))
+    return Document(name, "application/json", "json", body)
+
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _size(text: str) -> int:
+    """Return how large a text is in a file."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "backslashreplace"))
+
+
+def _most_important(spans: list[Span], tree: SpanTree, limit: float) -> list[Span]:
+    """Return the spans that are kept if no more than `limit` bytes are.
+
+    First what failed, what is the author's, and all that is above these; then what is not deep;
+    then what is early. A span that is too large by itself keeps no others out.
+    """
+    depths, above = _depths(tree)
+    important: set[int] = set()
+    for span in spans:
+        if span.status == "error" or c.KIND in span.attributes:
+            span_id: int | None = span.span_id
+            while span_id is not None and span_id not in important:
+                important.add(span_id)
+                span_id = above.get(span_id)
+    ranked = sorted(spans, key=lambda s: (s.span_id not in important, depths.get(s.span_id, 0)))
+    kept: set[int] = set()
+    resources: set[int] = set()
+    for span in ranked:
+        # Spans of one process share their resource, which is written once.
+        resource = id(tree.by_id[span.span_id].resource)
+        is_new = resource not in resources
+        alone = to_otlp([span if is_new else span._replace(resource=NOTHING)])
+        size = _size(_json(alone))
+        if size <= limit:
+            limit -= size
+            kept.add(span.span_id)
+            resources.add(resource)
+    return [span for span in spans if span.span_id in kept]
+
+
+def _depths(tree: SpanTree) -> tuple[dict[int, int], dict[int, int]]:
+    """Return how deep each span is, and which is above it, by their ids."""
+    depths = {root.span_id: 0 for root in tree.roots}
+    above: dict[int, int] = {}
+    todo = list(depths)
+    while todo:
+        span_id = todo.pop()
+        for child in tree.children.get(span_id, ()):
+            depths[child.span_id] = depths[span_id] + 1
+            above[child.span_id] = span_id
+            todo.append(child.span_id)
+    return depths, above
 
 
 def trace_link(trace_id: int, name: str, presentation: Presentation) -> Link | None:

@@ -29,6 +29,9 @@ from otel_allure.spans import Log, Record, Span, service_of, span_key
 from otel_allure.to_results import Translated, to_container, to_results
 from otel_allure.traces import WAITING, Trace, Traces
 
+MOST_ORPHANS = 50
+"""Spans of one trace that belong below others which have not come are each shown as a result, with
+a note. If there are more than this, all of them are one result."""
 _Key = tuple[int, int]
 """Trace id and span id."""
 
@@ -222,10 +225,12 @@ class Report:
     def _write_results(self, trace: Trace) -> None:
         spans: Iterable[Span] = trace.spans.values()
         if trace.is_more and not trace.has_test:
-            spans = _below_one_root(trace)
+            spans = _below_one_root(trace, "More", lambda span: True)
             self.problems.add(
                 "keeping traces in memory", "what came of some very late is a result of its own"
             )
+        elif not trace.has_test and sum(_is_orphan(span, trace) for span in spans) > MOST_ORPHANS:
+            spans = _below_one_root(trace, "Part", lambda span: _is_orphan(span, trace))
         translated = to_results(spans, self.presentation, trace.logs, self.problems.add)
         self._publish_all(trace, translated)
         for key, uuid in translated.uses:
@@ -285,15 +290,20 @@ def _frame_of_test(record: Record) -> Record:
     return record
 
 
-def _below_one_root(trace: Trace) -> list[Span]:
-    """Return the spans of a later part of a trace below a span that stands for the part before."""
+def _is_orphan(span: Span, trace: Trace) -> bool:
+    """Whether the span belongs below one of this process that is not there."""
+    return not (span.parent_id is None or span.parent_is_remote or span.parent_id in trace.spans)
+
+
+def _below_one_root(trace: Trace, what: str, is_below: Callable[[Span], bool]) -> list[Span]:
+    """Return the spans of a trace, some of which below a span that stands for what is missing."""
     spans = list(trace.spans.values())
     first = spans[0]
     root = first._replace(
         span_id=max(trace.spans) + 1 & (1 << 64) - 1 or min(trace.spans) - 1,
         parent_id=None,
         parent_is_remote=False,
-        name=f"More of trace {trace.trace_id:032x}",
+        name=f"{what} of trace {trace.trace_id:032x}",
         kind="internal",
         start_ns=min(span.start_ns for span in spans),
         end_ns=max(span.end_ns or span.start_ns for span in spans),
@@ -306,7 +316,10 @@ def _below_one_root(trace: Trace) -> list[Span]:
     known = trace.spans
     return [
         root,
-        *(s if s.parent_id in known else s._replace(parent_id=root.span_id) for s in spans),
+        *(
+            s if s.parent_id in known or not is_below(s) else s._replace(parent_id=root.span_id)
+            for s in spans
+        ),
     ]
 
 

@@ -120,6 +120,9 @@ class Settings:
     attach_trace: bool = _set(
         True, _switch, "Attach the whole trace, as OTLP/JSON, where something of it is left out"
     )
+    max_trace_mb: float = _set(
+        32.0, _number(float, 0), "So many megabytes a trace that is attached; 0: no limit"
+    )
     waterfall: str = _set(
         "on",
         _choice("on", "attachment", "off"),

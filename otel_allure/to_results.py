@@ -375,7 +375,7 @@ class _Translation:
             item.steps.append(self._more(root))
         if self._condensed.homes and self.presentation.settings.attach_trace:
             if self._whole_trace is None:  # large, so all results of the trace share it
-                document = whole_trace(self.tree.by_id.values(), self.presentation)
+                document = whole_trace(self.tree, self.presentation)
                 self._whole_trace = self._attachment(root, document)
             item.attachments.append(self._whole_trace)
 

@@ -7,7 +7,8 @@ traces, other services report later. So a trace is handed out when a local root 
 and again, whole, when more of it has come: whoever writes it replaces what was written.
 
 To rewrite a result for every late span would cost the square of their number. Late spans are
-handed out when they have become an eighth of the trace, the rest when everything settles.
+handed out when they have become an eighth of the trace, of a large one when it has doubled; the
+rest when everything settles.
 
 Memory follows what is in flight: of what is finished the last few traces are kept, and what waits
 for a root that does not come is bounded too. Nothing is dropped: what is forgotten was handed out.
@@ -29,12 +30,16 @@ KEEP_SPANS = 5_000
 """Spans and log records of such traces, together. More would cost more than memory: the garbage
 collector looks at all of them again and again."""
 
-WAITING = 50_000
+WAITING = 200_000
 """Spans and log records that may wait for the root of their trace. Beyond that the oldest of them
 are handed out as they are: a root that never ends, or never comes, must not fill the memory of a
 long-lived server. A trace that is held is not counted: its test ends, and is not to be taken
 apart."""
 
+REWRITES = 32
+"""So many times its size a trace may be written in all for the roots and tests that end in it;
+then those wait as other late spans do. Else a session of many tests that is one trace would cost
+the square of their number."""
 
 REMEMBERED = 20_000
 """Traces whose id is known after they were handed out and forgotten, so that what comes later is
@@ -59,6 +64,8 @@ class Trace:
     __slots__ = (
         "__weakref__",
         "_size_written",
+        "_urgent",
+        "_work",
         "dirty",
         "finished",
         "has_test",
@@ -81,7 +88,8 @@ class Trace:
         self.finished = self.dirty = self.held = self.has_test = False
         self.written: set[str] = set()
         self.is_more = False
-        self._size_written = 0
+        self._size_written = self._work = 0
+        self._urgent = False
 
     def add(self, span: Span) -> None:
         """Take a span in; the same span again (exported twice) changes nothing."""
@@ -115,7 +123,7 @@ class Trace:
         if span.end_ns is not None:
             self.finished = True
             self.held = self.held and not (span.parent_id is None or is_test(span))
-            self._size_written = 0  # it must be written now, however large it is already
+            self._urgent = True  # it is to be written now, however large it is already
 
     def _is_remote_root(self, span: Span) -> bool:
         return (
@@ -128,8 +136,13 @@ class Trace:
     @property
     def due(self) -> bool:
         """Whether it is time to write it."""
-        late = len(self.spans) + self.log_count - self._size_written
-        return self.dirty and self.finished and late * 8 >= self._size_written
+        if not (self.dirty and self.finished):
+            return False
+        known = len(self.spans) + self.log_count
+        written = self._size_written
+        share = 8 if written <= KEEP_SPANS else 1
+        enough = (known - written) * share >= written
+        return enough or (self._urgent and self._work < REWRITES * known)
 
     @property
     def waits(self) -> bool:
@@ -145,6 +158,8 @@ class Trace:
         """Note that it is being written."""
         self.dirty = False
         self._size_written = len(self.spans) + self.log_count
+        self._work += self._size_written
+        self._urgent = False
         return self
 
 
@@ -168,7 +183,7 @@ class Traces:
         self._keep_spans = keep_spans
         self._waiting = waiting
         self._traces: dict[int, Trace] = {}  # the oldest first
-        self._gone: dict[int, None] = {}  # ids of finished ones that were forgotten, oldest first
+        self._gone: dict[int, bool] = {}  # which were forgotten, oldest first: if they had finished
         self._traces_looked_at = 0
         self._spans_since_look = 0
 
@@ -196,7 +211,7 @@ class Traces:
                 trace.add(record)
             self._spans_since_look += 1
         ready = [trace.taken() for trace in touched.values() if trace.due]
-        # What is still coming in is not forgotten: it would be taken apart.
+        # What is still coming in is not forgotten, while it can be kept: it would be taken apart.
         return ready + self._evict(touched) if self._should_look() else ready
 
     def take_logs(self, trace_id: int, span_ids: Iterable[int]) -> list[Log]:
@@ -221,8 +236,9 @@ class Traces:
         trace = self._traces.get(trace_id)
         if trace is None:
             trace = self._traces[trace_id] = Trace(trace_id)
-            # Its root has come, and been forgotten.
-            trace.is_more = trace.finished = trace_id in self._gone
+            # What was there of it was handed out, and forgotten.
+            trace.is_more = trace_id in self._gone
+            trace.finished = self._gone.get(trace_id, False)
         return trace
 
     def _should_look(self) -> bool:
@@ -232,10 +248,12 @@ class Traces:
             or self._spans_since_look > min(self._waiting, self._keep_spans) // 4
         )
 
-    def _evict(self, but: Container[int] = ()) -> list[Trace]:
+    def _evict(self, but: Iterable[int] = ()) -> list[Trace]:
         """Forget the oldest traces beyond what may be kept; return those with unwritten spans."""
         free = [trace for trace in self._traces.values() if not trace.held]
-        done = [t for t in free if not t.waits and t.trace_id not in but]
+        done = [
+            t for t in free if not t.waits and (t.trace_id not in but or t.size > self._waiting)
+        ]
         evicted = self._beyond_keep(done)
         waiting = [trace for trace in free if trace.waits]
         excess = sum(trace.size for trace in waiting) - self._waiting
@@ -246,8 +264,8 @@ class Traces:
             evicted.append(trace)
         for trace in evicted:
             del self._traces[trace.trace_id]
-            if trace.finished:
-                self._gone[trace.trace_id] = None
+            if trace.spans:
+                self._gone[trace.trace_id] = trace.finished
         while len(self._gone) > REMEMBERED:
             del self._gone[next(iter(self._gone))]
         self._traces_looked_at, self._spans_since_look = len(self._traces), 0

@@ -118,7 +118,7 @@ def test_what_waits_too_long_is_written_with_a_word(report, monkeypatch):
     assert before_settling >= 85
     assert len(written(report).results) + len(report.others) == 100
     (line,) = report.problems.lines()
-    assert line.startswith("waiting for the roots of traces: more than 50000 spans have none")
+    assert line.startswith("waiting for the roots of traces: more than 200000 spans have none")
 
 
 def test_a_trace_that_cannot_be_translated(report, monkeypatch):
