@@ -138,7 +138,7 @@ def test_a_trace_that_is_too_large_to_wait():
 
 def test_a_finished_trace_that_does_not_stop():
     """It is let go when it is too large, though more of it comes all the time."""
-    traces = Traces(waiting=1_000)
+    traces = Traces(waiting=1_000, keep_spans=500)
     traces.add([span(1, 1, None)])
     for number in range(100):
         traces.add(batch(2 + number * 100, 100))
