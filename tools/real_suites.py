@@ -83,13 +83,25 @@ SUITES: dict[str, Suite] = {
     "structlog": Suite(
         version="26.1.0", needs="greenlet pytest-asyncio rich simplejson time-machine twisted"
     ),
-    "janus": Suite(version="2.0.0", needs="pytest-asyncio", drop="janus"),
+    "janus": Suite(
+        version="2.0.0",
+        needs="pytest-asyncio",
+        options="-o addopts=",  # its own are of pytest-cov
+        drop="janus",
+    ),
     "stamina": Suite(
         version="26.1.0", needs="anyio dirty-equals prometheus-client pytest-asyncio structlog"
     ),
-    "aiosqlite": Suite(version="0.22.1", tests="--pyargs aiosqlite.tests"),
+    "aiosqlite": Suite(
+        version="0.22.1",
+        # Their names are no pattern of pytest's.
+        tests="--pyargs aiosqlite.tests.smoke aiosqlite.tests.perf",
+    ),
     "blockbuster": Suite(
-        version="1.5.29", needs="aiofile pytest-asyncio requests", drop="blockbuster"
+        version="1.5.29",
+        needs="aiofile pytest-asyncio requests",
+        options="--deselect=tests/test_blockbuster.py::test_ssl_socket",  # asks a public server
+        drop="blockbuster",
     ),
     "tenacity": Suite(version="9.2.1", needs="tornado trio", drop="tenacity"),
     "pytest-trio": Suite(
