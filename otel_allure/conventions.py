@@ -28,6 +28,9 @@ STEP: Final = "step"
 PHASE_NAME: Final = "allure.phase"
 """`setup`, `call` or `teardown` on a phase; `before` or `after` on a fixture."""
 
+CONTAINER_ID: Final = "allure.container_id"
+"""On a fixture of a test: uuid of the container that has it to itself; empty: it is not shown."""
+
 STATUS: Final = "allure.status"
 """`passed`, `failed`, `broken`, `skipped` or `unknown`."""
 

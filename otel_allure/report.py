@@ -12,6 +12,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 import allure_commons
+from allure_commons.model2 import TestResultContainer
 
 from otel_allure import about_run
 from otel_allure import conventions as c
@@ -77,6 +78,8 @@ class Report:
         """Number of values that are masked in what other processes have written."""
         self.services: dict[str, str] = {}
         """Versions of the services that the spans came from, by name; empty where not known."""
+        self.as_lent: Callable[[Trace, TestResultContainer], TestResultContainer] | None = None
+        """Returns a container as somebody who was lent it has changed it."""
         self._reentrant = threading.RLock()  # a listener of ours may end a span while we write
         self._start_empty()
 
@@ -113,6 +116,16 @@ class Report:
 
     def _taken(self, records: Iterable[Record]) -> list[Record]:
         return list(map(_frame_of_test, records) if self.only_tests else records)
+
+    def amend(self, span: Span) -> None:
+        """Take a span that has been changed after it was handed over; what waits is written so."""
+        with self._reentrant:
+            self._traces.amend(span)
+
+    def users_of(self, key: _Key) -> list[str]:
+        """Return the uuids of the finished tests that have used a fixture's trace."""
+        with self._reentrant:
+            return sorted(self._users.get(key, ()))
 
     def take_logs(self, trace_id: int, span_ids: Iterable[int]) -> list[Log]:
         """Give away the log records of spans, by time: somebody else shows them."""
@@ -242,7 +255,8 @@ class Report:
         for result in translated.results:
             self.publish("report_result", result=result)
         for container in translated.containers:
-            self.publish("report_container", container=container)
+            as_lent = container if self.as_lent is None else self.as_lent(trace, container)
+            self.publish("report_container", container=as_lent)
         self._supersede(
             trace,
             {

@@ -16,6 +16,7 @@ by file name.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
@@ -47,6 +48,7 @@ from otel_allure.spans import Attributes, Event, Log, Span
 from otel_allure.texts import encodable, text_of, type_name
 from otel_allure.traces import is_test
 
+_NO_FILE_OR_UUID = re.compile(r"|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MARK = 8  # hexadecimal digits: a thousand tests are told apart
 LEFT_OUT = "left out"
 """Parameter of what would have more steps, if there were not too many."""
@@ -117,6 +119,7 @@ def _to_results(
         translated.results.append(result)
         if container.befores or container.afters:
             translated.containers.append(container)
+        translated.containers.extend(its.containers_apart(result.uuid))
         translated.uses.extend(_uses(root))
     if translated.results:
         last = translated.results[-1]
@@ -215,6 +218,7 @@ class _Translation:
         self._condensed = Condensed(tree.children, {}, {})
         self._shown: list[Shown] = []
         self._documents = 0
+        self._apart: dict[str, TestResultContainer] = {}
         self._whole_trace: Attachment | None = None
         self._may_be_drawn = is_worth_a_picture(tree)
 
@@ -293,11 +297,21 @@ class _Translation:
         kind = TestBeforeResult if before else TestAfterResult
         fixture: ExecutableItem = kind(name=self._masked(span.name), start=start, stop=stop)
         self.describe(fixture, span)
+        uuid = span.attributes.get(c.CONTAINER_ID)
+        if isinstance(uuid, str) and _NO_FILE_OR_UUID.fullmatch(uuid):
+            container = self._apart.setdefault(uuid, TestResultContainer(uuid=uuid))
         (container.befores if before else container.afters).append(fixture)
         if container.start is None or start < container.start:
             container.start = start
         container.stop = max(stop, container.stop or 0)
         return fixture
+
+    def containers_apart(self, child: str) -> list[TestResultContainer]:
+        """Return the containers that fixtures of the test `child` have to themselves."""
+        apart, self._apart = self._apart, {}
+        for container in apart.values():
+            container.children = [child]
+        return [container for uuid, container in apart.items() if uuid]
 
     def describe(self, item: ExecutableItem, span: Span) -> None:
         """Set what steps, fixtures and tests have in common."""

@@ -103,6 +103,12 @@ class Trace:
         if not is_inner_step or span.attributes.get(c.KIND) != c.STEP:
             self._add_other_than_step(span)
 
+    def amend(self, span: Span) -> None:
+        """Put a span that has been changed in the place of what is known of it."""
+        if span.span_id in self.spans:
+            self.spans[span.span_id] = span
+            self.dirty = True
+
     def add_log(self, log: Log) -> None:
         """Take a log record in. Nothing tells one that comes twice from two that are equal."""
         self.logs.setdefault(log.span_id, []).append(log)
@@ -213,6 +219,12 @@ class Traces:
         ready = [trace.taken() for trace in touched.values() if trace.due]
         # What is still coming in is not forgotten, while it can be kept: it would be taken apart.
         return ready + self._evict(touched) if self._should_look() else ready
+
+    def amend(self, span: Span) -> None:
+        """Put a span that has been changed in the place of what is known of it."""
+        trace = self._traces.get(span.trace_id)
+        if trace is not None:
+            trace.amend(span)
 
     def take_logs(self, trace_id: int, span_ids: Iterable[int]) -> list[Log]:
         """Give away the log records of spans of a trace, by time: somebody else shows them."""

@@ -791,3 +791,227 @@ def test_a_step_that_somebody_else_stops(run):
         assert (pay["status"], pay["statusDetails"]["message"]) == ("failed", "no")
         assert [step["name"] for step in pay["steps"]] == ["inside"]
         assert after["status"] == "passed"
+
+
+# -- containers of fixtures
+
+FIXTURES = """
+    import allure
+    import pytest
+
+    @pytest.fixture(scope="module")
+    def wide():
+        with allure.step("in wide"):
+            pass
+        yield
+
+    @pytest.fixture
+    async def narrow(wide):
+        with allure.step("in narrow"):
+            pass
+        yield
+        allure.attach("body", "attached")
+
+    @pytest.fixture
+    def plain():
+        pass
+
+    async def test_one(narrow, plain):
+        pass
+
+    async def test_two(narrow):
+        pass
+"""
+
+
+def fixtures_by_container(report):
+    names = {result["uuid"]: result["name"] for result in report.results}
+    return sorted(
+        (
+            sorted(names[uuid] for uuid in container["children"]),
+            [before["name"] for before in container.get("befores", ())],
+            [after["name"] for after in container.get("afters", ())],
+        )
+        for container in report.containers
+    )
+
+
+def test_each_fixture_has_a_container_when_somebody_asks(run, pytester):
+    """With its parts, which can be changed when they are over, and those who use it."""
+    conftest(
+        pytester,
+        """
+seen = []
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_post_finalizer(fixturedef, request):
+    listener = request.config.pluginmanager.get_plugin("allure_listener")
+    uuid = listener._cache.get(fixturedef)
+    if uuid is None or fixturedef.argname not in ("wide", "narrow"):
+        return
+    container = listener.allure_logger.get_item(uuid)
+    assert isinstance(container, TestResultContainer)
+    assert container.uuid == uuid
+    assert listener.allure_logger._items.get(uuid) is container
+    seen.append((fixturedef.argname, len(container.children), request.node.nodeid))
+    (before,) = container.befores
+    (after,) = container.afters
+    before.name, after.name = f"set up {fixturedef.argname}", f"tear down {fixturedef.argname}"
+    before.parameters.append(Parameter("number", "1"))
+    before.attachments.append(Attachment("by others", "of-others.txt", "text/plain"))
+    after.status, after.statusDetails = "broken", StatusDetails(message="not clean")
+    container.description = "described"
+
+def pytest_unconfigure():
+    assert [(name, count) for name, count, _ in seen] == [
+        ("narrow", 1), ("narrow", 1), ("wide", 2)
+    ]
+""",
+    )
+    report = run(FIXTURES, passed=2).report
+    ours = [
+        row
+        for row in fixtures_by_container(report)
+        if set(row[1]) & {"set up wide", "set up narrow", "plain"}
+    ]
+    narrow = (["set up narrow"], ["tear down narrow"])
+    assert ours == [
+        (["test_one"], ["plain"], []) if "plain" in ours[0][1] else (["test_one"], *narrow),
+        (["test_one"], *narrow),
+        (["test_one", "test_two"], ["set up wide"], ["tear down wide"]),
+        (["test_two"], *narrow),
+    ]
+    changed = [c for c in report.containers if c["befores"][0]["name"].startswith("set up")]
+    assert len(changed) == 3
+    for container in changed:
+        before, after = container["befores"][0], container["afters"][0]
+        assert [step["name"] for step in before["steps"]] == [f"in {before['name'][7:]}"]
+        assert before["parameters"] == [{"name": "number", "value": "1"}]
+        assert [a["name"] for a in before["attachments"]] == ["by others"]
+        assert (after["status"], after["statusDetails"]["message"]) == ("broken", "not clean")
+        assert container["description"] == "described"
+
+
+def test_nobody_pays_who_does_not_ask(run):
+    """Fixtures of function scope share one file with those of their test."""
+    report = run(FIXTURES, passed=2).report
+    assert [c for c in report.containers if len(c.get("befores", ())) > 1]
+
+
+@pytest.mark.parametrize("fixture", ["narrow", "wide"])
+def test_fixtures_can_be_added_and_taken_out(run, pytester, fixture):
+    conftest(
+        pytester,
+        f"""
+def container(config, fixturedef):
+    listener = config.pluginmanager.get_plugin("allure_listener")
+    return listener.allure_logger.get_item(listener._cache.get(fixturedef))
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_fixture_setup(fixturedef, request):
+    try:
+        return (yield)
+    finally:
+        if fixturedef.argname == "{fixture}":
+            found = container(request.config, fixturedef)
+            steps = [TestStepResult(name="a step", status="passed")]
+            found.befores.append(
+                TestBeforeResult(name="prepare", status="failed", start=1, stop=2, steps=steps)
+            )
+            found.children.append("of-others")
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_post_finalizer(fixturedef, request):
+    if fixturedef.argname == "{fixture}" and fixturedef.cached_result is not None:
+        found = container(request.config, fixturedef)
+        assert {{before.name for before in found.befores}} == {{"prepare", "{fixture}"}}
+        assert "of-others" in found.children
+        found.afters.clear()
+""",
+    )
+    report = run(FIXTURES, "-k", "test_one", passed=1).report
+    (container,) = [c for c in report.containers if "of-others" in c["children"]]
+    assert len(container["children"]) == 2
+    added, own = container["befores"]
+    assert (added["name"], added["status"], added["start"]) == ("prepare", "failed", 1)
+    assert [step["name"] for step in added["steps"]] == ["a step"]
+    assert own["name"] == fixture
+    assert "afters" not in container
+
+
+def test_a_container_can_be_made_another_class_and_changed_when_it_is_written(run, pytester):
+    """With fields of its own: what is written is what was lent, not another object."""
+    conftest(
+        pytester,
+        """
+import allure_commons
+import attr
+
+@attr.s
+class Container(TestResultContainer):
+    scope = attr.ib(default=None)
+    kept = attr.ib(default=None)
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_post_finalizer(fixturedef, request):
+    listener = request.config.pluginmanager.get_plugin("allure_listener")
+    container = listener.allure_logger.get_item(listener._cache.get(fixturedef))
+    if container is not None:
+        container.scope = fixturedef.scope
+
+class Listener:
+    @allure_commons.hookimpl(tryfirst=True, hookwrapper=True)
+    def report_container(self, container):
+        if hasattr(container, "scope"):
+            for before in container.befores:
+                before.name = f"[{container.scope}] {before.name}"
+            container.afters.clear()
+            container.__class__ = Container
+        yield
+
+listener = Listener()
+
+def pytest_configure():
+    allure_commons.plugin_manager.register(listener)
+
+def pytest_unconfigure():
+    allure_commons.plugin_manager.unregister(listener)
+""",
+    )
+    report = run(FIXTURES, "-k", "test_two", passed=1).report
+    names = {name for row in fixtures_by_container(report) for name in row[1]}
+    assert {"[module] wide", "[function] narrow"} <= names
+    assert not [after for row in fixtures_by_container(report) for after in row[2]]
+    assert {container["scope"] for container in report.containers} >= {"module", "function"}
+
+
+def test_containers_of_others(run):
+    """Started, filled and stopped by uuid; written when they are stopped."""
+    report = run(
+        """
+        from allure_commons.model2 import TestAfterResult, TestBeforeResult, TestResultContainer
+
+        def test_one(request):
+            listener = request.config.pluginmanager.get_plugin("allure_listener")
+            logger, key = listener.allure_logger, object()
+            uuid = listener._cache.push(key)
+            assert listener._cache.get(key) == uuid
+            test = listener._cache.get(request.node.nodeid)
+            logger.start_group(uuid, TestResultContainer(uuid=uuid, name="ours"))
+            logger.update_group(uuid, children=test)
+            logger.start_before_fixture(uuid, "b", TestBeforeResult(name="before"))
+            logger.stop_before_fixture("b", status="passed")
+            logger.start_after_fixture(uuid, "a", TestAfterResult(name="after"))
+            logger.stop_after_fixture("a", status="broken")
+            logger.stop_group(uuid, stop=1)
+            assert listener._cache.pop(key) == uuid
+            assert listener._cache.get(key) is None
+            assert logger.get_item(uuid) is None
+        """,
+        plugins=(),
+        passed=1,
+    ).report
+    (container,) = [c for c in report.containers if c.get("name") == "ours"]
+    assert container["children"] == [report["test_one"]["uuid"]]
+    assert container["befores"] == [{"name": "before", "status": "passed"}]
+    assert container["afters"][0]["status"] == "broken"

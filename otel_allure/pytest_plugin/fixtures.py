@@ -42,6 +42,8 @@ class FixtureLife:
     Attributes:
         container: the span of its life; None for a fixture of function scope.
         failed: whether its set-up did.
+        parts: its set-up, and those of its finalizers that have run.
+        apart: the uuid of the container that it has been given, see `own_container`.
         context: what is current for the fixture's own code.
 
     A container says which tests used it, so its span ends when those have, with the time of the
@@ -56,6 +58,8 @@ class FixtureLife:
         self.context = Context()
         self._recorder = recorder
         self._test = test
+        self.parts: list[Scope] = []
+        self.apart: str | None = None
         self.failed = self._in_part = False
         self._users = 0
         self._torn_down_ns: int | None = None
@@ -92,7 +96,8 @@ class FixtureLife:
         span = self._recorder.tracer.start_span(name, parent, start_time=now_ns())
         scope = Scope(c.FIXTURE, name, span, parent)
         scope.test = scope.test or self._test
-        scope.attributes = {c.PHASE_NAME: phase}
+        scope.attributes = self.attributes(phase)
+        self.parts.append(scope)
         self.context, self._in_part = scope.context, True
         scope.enter()
         try:
@@ -133,11 +138,30 @@ class FixtureLife:
             return self.container.context
         return Context() if self._test is None else self._test.live.context
 
-    def _container_uuid(self) -> str:
-        """Return the uuid of the container in whose file it is."""
+    def attributes(self, phase: str) -> dict[str, Any]:
+        """Return what a part of it says: what it is, and where it is shown."""
+        apart = {} if self.apart is None else {c.CONTAINER_ID: self.apart}
+        return {c.PHASE_NAME: phase, **apart}
+
+    def own_container(self) -> str:
+        """Return the uuid of its container.
+
+        Fixtures of function scope share the container of their test, until somebody asks for one.
+        """
         if self.container is not None:
             return uuid_of(self.container)
-        return "" if self._test is None else uuid_of(self._test, ITS_CONTAINER)
+        if self.apart is None:
+            self.apart = uuid_of(self.parts[0], ITS_CONTAINER)
+            for scope in self.parts:
+                scope.attributes = {**(scope.attributes or {}), c.CONTAINER_ID: self.apart}
+                if scope.ended:
+                    scope.span.attributes[c.CONTAINER_ID] = self.apart  # type: ignore[attr-defined]
+        return self.apart
+
+    @property
+    def test(self) -> TestScope | None:
+        """The test that it was set up for; of one of function scope, its only user."""
+        return self._test
 
     def finalizer(self, finalizer: Callable[[], object], index: int) -> Callable[[], object]:
         """Return the finalizer as one that is recorded; the one of a `yield` has no name."""
@@ -148,7 +172,7 @@ class FixtureLife:
             with self.part("after", name):
                 if not allure_api.has_fixture_listeners():
                     return finalizer(*args, **kwargs)
-                with allure_api.finalizer_told(self._container_uuid(), name):
+                with allure_api.finalizer_told(self.own_container(), name):
                     return finalizer(*args, **kwargs)
 
         recorded_finalizer: Callable[[], object] = looking_like(finalizer, recorded)
@@ -173,6 +197,19 @@ class Fixtures:
         self.on_set_up: Callable[[Scope], None] | None = None
         """Told the container of a wider fixture that has been set up."""
         self._lives: dict[pytest.FixtureDef[Any], FixtureLife] = {}
+
+    def life_of(self, fixturedef: Any) -> FixtureLife | None:
+        """Return the life of a fixture that is set up now."""
+        return next((life for known, life in self._lives.items() if known is fixturedef), None)
+
+    def life_in(self, container_uuid: str) -> FixtureLife | None:
+        """Return the life whose own container has that uuid."""
+        for life in list(self._lives.values()):
+            if life.container is None and life.apart is None:
+                continue  # nobody has asked for it
+            if life.own_container() == container_uuid:
+                return life
+        return None
 
     def set_up(
         self, fixturedef: pytest.FixtureDef[Any], test: TestScope | None

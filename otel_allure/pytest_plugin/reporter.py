@@ -12,7 +12,9 @@ asked for, or else when its test is finished. Nothing is done for tests that nob
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import copy
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from allure_commons.model2 import (
@@ -25,9 +27,11 @@ from allure_commons.model2 import (
     TestAfterResult,
     TestBeforeResult,
     TestResult,
+    TestResultContainer,
     TestStepResult,
 )
 from allure_commons.reporter import AllureReporter
+from allure_commons.utils import uuid4
 
 from otel_allure import allure_api, scope
 from otel_allure import conventions as c
@@ -35,11 +39,12 @@ from otel_allure.clock import now_ns
 from otel_allure.contexts import attached
 from otel_allure.outcome import OK, PASSED, Outcome
 from otel_allure.problems import Problems
-from otel_allure.pytest_plugin.fixtures import uuid_of
+from otel_allure.pytest_plugin.fixtures import FixtureLife, Fixtures, uuid_of
 from otel_allure.recorder import Recorder
 from otel_allure.scope import Scope, TestScope, scope_in
 from otel_allure.steps import RunningStep, start_step
 from otel_allure.texts import text_of
+from otel_allure.traces import Trace
 
 if TYPE_CHECKING:
     from otel_allure.pytest_plugin.running_test import RunningTest
@@ -165,6 +170,7 @@ class _Lent:
         self.owner = owner
         self.item = item
         self.then: dict[str, Any] = {}
+        self.on_late_change: Callable[[Scope], None] = lambda scope: None
 
     def fill(self) -> None:
         """Fill in what the scope knows."""
@@ -186,6 +192,7 @@ class _Lent:
             self.then = now
             if self.owner.ended:
                 _describe_again(self.owner)
+                self.on_late_change(self.owner)
 
     def new_steps(self) -> list[Any]:
         """Return the steps that somebody has put into the object."""
@@ -207,6 +214,66 @@ class _Lent:
 
     def _set_outcome(self, outcome: Outcome) -> None:
         self.owner.outcome = outcome
+
+
+class _LentContainer:
+    """A fixture's container that was lent, with its set-up and tear-downs."""
+
+    def __init__(self, life: FixtureLife) -> None:
+        self.life = life
+        name = None if life.container is None else life.container.title
+        self.item = TestResultContainer(uuid=life.own_container(), name=name)
+        self._then = {**vars(self.item), "children": [], "links": []}
+        self._parts: dict[int, Scope] = {}
+
+    def fill(self, children: list[str], lend: Callable[[Scope], Any]) -> None:
+        """Fill in what is known of the fixture."""
+        item = self.item
+        shown = [owner for owner in self.life.parts if _said(owner, c.CONTAINER_ID) != ""]
+        parts = [(owner, lend(owner)) for owner in shown]
+        self._parts = {id(part): owner for owner, part in parts}
+        item.befores[:] = [part for owner, part in parts if _said(owner, c.PHASE_NAME) == "before"]
+        item.afters[:] = [part for owner, part in parts if _said(owner, c.PHASE_NAME) == "after"]
+        item.children[:] = _merged(item.children, self._then["children"], children)
+        self._then["children"] = children
+
+    def take_back(self) -> list[tuple[str, Any]]:
+        """Hide the fixtures that somebody has taken out; return phase and object of new ones."""
+        parts = [("before", part) for part in self.item.befores]
+        parts += [("after", part) for part in self.item.afters]
+        there = {id(part) for _, part in parts}
+        for key in self._parts.keys() - there:
+            owner = self._parts.pop(key)
+            owner.attributes = {**(owner.attributes or {}), c.CONTAINER_ID: ""}
+            if owner.ended:
+                _describe_again(owner)
+        return [(phase, part) for phase, part in parts if id(part) not in self._parts]
+
+    def take(self, part: Any, owner: Scope) -> None:
+        """Take a fixture in that has been recorded."""
+        self._parts[id(part)] = owner
+        self.life.parts.append(owner)
+
+    def published(
+        self, container: TestResultContainer, masked: Callable[[str], str]
+    ) -> TestResultContainer:
+        """Return what is to be written: what is known by now, and what somebody has changed.
+
+        It is a copy each time, as those who listen change it again.
+        """
+        item = copy.copy(self.item)
+        for name, value in vars(container).items():
+            mine, then = getattr(item, name), self._then[name]
+            if name == "children":
+                value = _merged(mine, then, value)
+            elif mine != then and name not in ("befores", "afters"):
+                value = masked(mine) if isinstance(mine, str) else mine
+            setattr(item, name, value)
+        return item
+
+
+def _said(owner: Scope, attribute: str) -> Any:
+    return (owner.attributes or {}).get(attribute)
 
 
 class _LentTest(_Lent):
@@ -288,12 +355,14 @@ class Reporter(AllureReporter):
     `start_step` and `stop_step`, and reading and changing of what these give: name, status,
     statusDetails (with known, flaky, muted, actual and expected), parameters and attachments, of
     tests also descriptions, labels, links, fullName, historyId, testCaseId and titlePath.
+    Containers of fixtures have befores, afters and children: these can be changed too, more can be
+    put there, and some taken away.
 
     An object that is kept shows what was known when it was asked for; changes count until its test
-    is finished. Its `steps` are those of the test's own spans, not of instrumentations'; more can
-    be put there, none taken away. Times and uuids cannot be changed. A result of somebody's own, of
-    no test of pytest's, is written by `schedule_test` and `close_test`. Groups and fixtures cannot
-    be started or stopped from outside, since pytest's hooks do that.
+    is finished. Its `steps` are those of the test's own spans, not of instrumentations', as long as
+    their test runs; more can be put there, none taken away. Times and uuids of what is not
+    somebody's own cannot be changed. What is, a result, a group or a fixture of no hook of
+    pytest's, is kept under its uuid, and written when it is closed or stopped.
 
     It is an `AllureReporter` to those who look for one; of its engine nothing is started.
     """
@@ -302,36 +371,46 @@ class Reporter(AllureReporter):
         self,
         recorder: Recorder,
         running: dict[str, RunningTest],
+        fixtures: Fixtures,
         spans: Callable[[], Iterable[Any]],
     ) -> None:
         self._recorder = recorder
         self._running = running
+        self._fixtures = fixtures
         self._spans = spans
         self._lent: dict[Scope, _Lent] = {}
-        self._started: dict[str, tuple[RunningStep, _Lent]] = {}
-        self._scheduled: dict[str, TestResult] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(
-            f"otel-allure's allure_logger has no {name!r}: pytest's hooks start and stop tests and"
-            " fixtures, and what is not about them is done by allure_commons"
+        self._containers: dict[str, _LentContainer] = {}
+        self._finished: weakref.WeakKeyDictionary[Trace, dict[str, _LentContainer]] = (
+            weakref.WeakKeyDictionary()
         )
+        self._started: dict[str, tuple[RunningStep, _Lent]] = {}
+        self._items: Any = _Items(self._find)
+        self._orphan_items: list[str] = []
 
-    # -- results of others
-
-    def schedule_test(self, uuid: str, test_case: TestResult) -> None:
-        """Take a result that somebody makes on their own."""
-        self._scheduled[uuid] = test_case
+    # -- what others make on their own: kept under its uuid by the methods that are inherited
 
     def close_test(self, uuid: str) -> None:
-        """Write such a result; those of pytest's tests are written when they are finished."""
-        result = self._scheduled.pop(uuid, None)
+        """Write a result of others; those of pytest's tests are written when they are finished."""
+        result = self._items.own.pop(uuid, None)
         if result is not None:
             self._recorder.report.publish("report_result", result=result)
 
-    def drop_test(self, uuid: str) -> None:
-        """Drop such a result."""
-        self._scheduled.pop(uuid, None)
+    def stop_group(self, uuid: str, **changes: Any) -> None:
+        """Write a container of others; those of fixtures are written when they are finished."""
+        if uuid in self._items:
+            self._update_item(uuid, **changes)
+        container = self._items.own.pop(uuid, None)
+        if container is not None:
+            self._recorder.report.publish("report_container", container=container)
+
+    def _update_item(self, uuid: str | None, **changes: Any) -> None:
+        item = self.get_item(uuid) if uuid else self.get_last_item()
+        for name, value in changes.items():
+            known = getattr(item, name, None)
+            if isinstance(known, list):
+                known.append(value)
+            elif item is not None:
+                setattr(item, name, value)
 
     # -- what runs
 
@@ -340,14 +419,46 @@ class Reporter(AllureReporter):
         if uuid is None:
             test = self._recorder.test()
             return None if test is None else cast("TestResult", self._lend(test))
-        for running in list(self._running.values()):
-            if uuid_of(running.scope) == uuid:
-                return cast("TestResult", self._lend(running.scope))
-        return self._scheduled.get(uuid) or cast("TestResult | None", self._of_step(uuid))
+        return cast("TestResult | None", self.get_item(uuid))
 
     def get_item(self, uuid: str | None) -> Any:
-        """Return the test or step of that uuid; None if there is none."""
-        return self.get_test(uuid) if uuid is not None else None
+        """Return the test, step or container of that uuid; None if there is none."""
+        return None if uuid is None else self._items.get(uuid)
+
+    def _find(self, uuid: str) -> Any:
+        for running in list(self._running.values()):
+            if uuid_of(running.scope) == uuid:
+                return self._lend(running.scope)
+        step = self._of_step(uuid)
+        return self._container(uuid) if step is None else step
+
+    def _container(self, uuid: str) -> Any:
+        lent = self._containers.get(uuid)
+        if lent is None:
+            life = self._fixtures.life_in(uuid)
+            if life is None:
+                return None
+            lent = self._containers[uuid] = _LentContainer(life)
+        else:
+            self._take_parts(lent)
+        lent.fill(self._users_of(lent.life), self._lend)
+        return lent.item
+
+    def _users_of(self, life: FixtureLife) -> list[str]:
+        if life.container is None:
+            return [] if life.test is None else [uuid_of(life.test)]
+        running = [uuid_of(r.scope) for r in list(self._running.values()) if r.uses(life)]
+        return [*self._recorder.report.users_of(life.key), *running]
+
+    def as_lent(self, trace: Trace, container: TestResultContainer) -> TestResultContainer:
+        """Return a container that is being written as those who were lent it have left it."""
+        lent = self._containers.pop(container.uuid, None)
+        if lent is not None:  # it may be written again, as long as the trace is remembered
+            self._finished.setdefault(trace, {})[container.uuid] = lent
+        elif trace in self._finished:
+            lent = self._finished[trace].get(container.uuid)
+        masked = self._recorder.report.presentation.redaction.text
+        return container if lent is None else lent.published(container, masked)
 
     def get_last_item(self, item_type: type | None = None) -> Any:
         """Return the innermost step, fixture or test that runs here, if of that type."""
@@ -465,6 +576,15 @@ class Reporter(AllureReporter):
         """Put what others have changed in what they were lent into its place."""
         for lent in list(self._lent.values()):
             self._take_back(lent)
+        for container in list(self._containers.values()):
+            self._take_parts(container)
+
+    def _take_parts(self, container: _LentContainer) -> None:
+        with self._recorder.problems.caught("taking changes to a container"):
+            life = container.life
+            below: Any = life.container or life.test
+            for phase, part in container.take_back():
+                container.take(part, self._record(part, below, c.FIXTURE, life.attributes(phase)))
 
     def _take_back(self, lent: _Lent) -> None:
         with self._recorder.problems.caught("taking changes to a result"):
@@ -474,13 +594,15 @@ class Reporter(AllureReporter):
 
     def forget_ended(self) -> None:
         """Forget what has been written."""
+        containers = self._containers.values()
         for owner in [owner for owner in self._lent if owner.ended]:
-            del self._lent[owner]
+            if not any(owner in container.life.parts for container in containers):
+                del self._lent[owner]
 
     @property
     def is_used(self) -> bool:
         """Whether something is lent."""
-        return bool(self._lent)
+        return bool(self._lent or self._containers)
 
     def _owner(self, uuid: str | None) -> Scope | None:
         item = self.get_item(uuid)
@@ -493,6 +615,7 @@ class Reporter(AllureReporter):
             if lent is None:
                 return None
             self._lent[owner] = lent
+            lent.on_late_change = self._amend
             lent.item.find_steps = lambda: self._steps_of(owner)
         else:
             self._take_back(lent)
@@ -517,25 +640,82 @@ class Reporter(AllureReporter):
         below = [s for s in spans if s.parent_id in ids and s.owner.kind == c.STEP]
         return [self._lend(span.owner) for span in sorted(below, key=lambda s: s.start_ns)]
 
-    def _record(self, step: Any, parent: Scope) -> None:
+    def _amend(self, owner: Scope) -> None:
+        span: Any = owner.span
+        self._recorder.report.amend(span.record())
+
+    def _record(
+        self, step: Any, parent: Scope, kind: str = c.STEP, attributes: Any = None
+    ) -> Scope:
         start_ns = now_ns() if step.start is None else step.start * 1_000_000
         span = self._recorder.tracer.start_span(str(step.name), parent.context, start_time=start_ns)
-        owner = Scope(c.STEP, str(step.name), span, parent.context)
+        owner = Scope(kind, str(step.name), span, parent.context)
+        owner.attributes = attributes
         lent = self._lent[owner] = _Lent(owner, step)
         lent.then = {name: [] if name in _LISTS else None for name in _known(step)}
         lent.take_back()
         owner.end(start_ns if step.stop is None else max(start_ns, step.stop * 1_000_000))
         for below in step.steps:
             self._record(below, owner)
+        return owner
+
+
+class _Items:
+    """What is found by its uuid: what others have made, and what runs."""
+
+    def __init__(self, find: Callable[[str], Any]) -> None:
+        self.own: dict[str, Any] = {}
+        self._find = find
+
+    def get(self, uuid: Any) -> Any:
+        return self.own.get(uuid) or self._find(uuid)
+
+    def __getitem__(self, uuid: Any) -> Any:
+        item = self.get(uuid)
+        if item is None:
+            raise KeyError(uuid)
+        return item
+
+    def __contains__(self, uuid: Any) -> bool:
+        return self.get(uuid) is not None
+
+    def __setitem__(self, uuid: Any, item: Any) -> None:
+        self.own[uuid] = item
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.own)
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self.own)
+
+    def pop(self, uuid: Any) -> Any:
+        """Return an item; of those that run, none is taken away."""
+        return self.own.pop(uuid, None) or self._find(uuid)
 
 
 class Cache:
-    """Knows the uuids of the tests that run, as `_cache` of allure-pytest's listener does."""
+    """Knows the uuids of tests that run, and of fixtures' containers, as allure-pytest's does.
 
-    def __init__(self, running: dict[str, RunningTest]) -> None:
+    Keys are a test's node id, or a fixture's definition.
+    """
+
+    def __init__(self, running: dict[str, RunningTest], fixtures: Fixtures) -> None:
         self._running = running
+        self._fixtures = fixtures
+        self._others: dict[int, str] = {}
 
-    def get(self, nodeid: Any) -> str | None:
-        """Return the uuid of the test, None if it does not run."""
-        running = self._running.get(nodeid) if isinstance(nodeid, str) else None
-        return None if running is None else uuid_of(running.scope)
+    def get(self, key: Any) -> str | None:
+        """Return the uuid of a test or fixture, None if it does not run, or is not set up."""
+        if isinstance(key, str):
+            running = self._running.get(key)
+            return self._others.get(id(key)) if running is None else uuid_of(running.scope)
+        life = self._fixtures.life_of(key)
+        return self._others.get(id(key)) if life is None else life.own_container()
+
+    def push(self, key: Any) -> str:
+        """Return the uuid of an object, which may be one of somebody's own."""
+        return self.get(key) or self._others.setdefault(id(key), uuid4())
+
+    def pop(self, key: Any) -> str | None:
+        """Return its uuid; what somebody has pushed is forgotten."""
+        return self._others.pop(id(key), None) or self.get(key)

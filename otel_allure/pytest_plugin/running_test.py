@@ -75,6 +75,10 @@ class RunningTest:
         self.scope.span.add_link(life.container.span.get_span_context(), {c.KIND: c.CONTAINER})
         return True
 
+    def uses(self, life: FixtureLife) -> bool:
+        """Whether the test uses a wider fixture."""
+        return life in self._used
+
     def release_fixtures(self) -> None:
         """Note that the test has finished."""
         for life in self._used:

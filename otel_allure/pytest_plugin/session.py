@@ -102,8 +102,9 @@ class AllureListener(stand_in.AllureListener):
         self._fixtures = Fixtures(self.recorder, self._session_links, isolated=isolated)
         self._logs = Logs(config, self.recorder)
         self._output = Output(config)
-        self.allure_logger = Reporter(self.recorder, self.running, self._unwritten)
-        self._cache = Cache(self.running)
+        self.allure_logger = Reporter(self.recorder, self.running, self._fixtures, self._unwritten)
+        self.report.as_lent = self.allure_logger.as_lent
+        self._cache = Cache(self.running, self._fixtures)
 
     # -- the session
 
