@@ -154,8 +154,10 @@ class Step:
     @property
     def uuid(self) -> str:
         """What allure_commons' own class has, for whoever reads it."""
-        uuid: str = self.__dict__.setdefault("_uuid", new_uuid())
-        for running in list(self.__dict__.get("_running", ())):
+        entries = list(self.__dict__.get("_running", ()))
+        told = next((running.uuid for running in reversed(entries) if running.uuid), None)
+        uuid: str = self.__dict__.setdefault("_uuid", told or new_uuid())
+        for running in entries:
             running.uuid = running.uuid or uuid
         return uuid
 

@@ -782,9 +782,22 @@ def test_a_step_that_somebody_else_stops(run):
             allure_commons.plugin_manager.unregister(listener)
             with allure.step("after"):
                 pass
+
+        def test_by_the_step_that_a_listener_knows_too(stop):
+            listener = Listener()
+            allure_commons.plugin_manager.register(listener)
+            step = allure.step("pay")
+            with step:
+                assert step.uuid == listener.uuids["pay"]
+                with allure.step("inside"):
+                    pass
+                stop(step.uuid, status="failed", statusDetails=StatusDetails(message="no"))
+            allure_commons.plugin_manager.unregister(listener)
+            with allure.step("after"):
+                pass
         """,
         plugins=(),
-        passed=2,
+        passed=3,
     ).report
     for result in report.results:
         pay, after = result["steps"]
