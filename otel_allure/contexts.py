@@ -31,6 +31,7 @@ class _Hidden(NamedTuple):
     """A context that is current in isolation.
 
     Attributes:
+        context: the context.
         seen: the span that was OpenTelemetry's current one when this became current. Another one
             was made current later, so it is inside.
     """
@@ -39,24 +40,32 @@ class _Hidden(NamedTuple):
     seen: object
 
 
-_NOTHING = _Hidden(Context(), None)
-_hidden: contextvars.ContextVar[_Hidden] = contextvars.ContextVar("otel-allure", default=_NOTHING)
+# Of a context that is OpenTelemetry's current one we keep a note, as users put others in its place:
+# the one that they make of the headers of a request knows nothing of the test.
+_ours: contextvars.ContextVar[_Hidden | Context | None] = contextvars.ContextVar(
+    "otel-allure", default=None
+)
 
 Tokens = tuple[Any, Any]
-"""What puts back the hidden context and OpenTelemetry's; None for one that was left alone."""
+"""What puts back the context that is ours and OpenTelemetry's; None for one left alone."""
 
 
 def current() -> Context:
     """Return the context in which the caller runs."""
-    return _hidden.get().context or _shared.get_current()
+    ours = _ours.get()
+    if type(ours) is _Hidden:
+        return ours.context
+    context: Context = _shared.get_current()
+    if ours and SCOPE not in context and SCOPE in ours:
+        return Context({**context, SCOPE: ours[SCOPE]})  # type: ignore[call-overload]
+    return context
 
 
 def attach(context: Context) -> Tokens:
     """Make a context the current one, of whichever kind it is; return what `detach` needs."""
     if ISOLATED in context:
-        return _hidden.set(_Hidden(context, _shared.get_current().get(SPAN))), None
-    covered = _hidden.set(_NOTHING) if _hidden.get().context else None
-    return covered, _shared.attach(context)
+        return _ours.set(_Hidden(context, _shared.get_current().get(SPAN))), None
+    return _ours.set(context), _shared.attach(context)
 
 
 def detach(tokens: Tokens) -> None:
@@ -66,11 +75,10 @@ def detach(tokens: Tokens) -> None:
         ValueError: in another task or thread.
         RuntimeError: the second time.
     """
-    hidden, shared = tokens
+    ours, shared = tokens
+    _ours.reset(ours)
     if shared is not None:
         _shared.detach(shared)
-    if hidden is not None:
-        _hidden.reset(hidden)
 
 
 @contextmanager
@@ -84,17 +92,22 @@ def attached(context: Context) -> Iterator[None]:
             detach(tokens)
 
 
+def _hidden() -> _Hidden | None:
+    ours = _ours.get()
+    return ours if type(ours) is _Hidden else None
+
+
 def span_inside() -> Any:
     """Return the span that users' code has made current inside of a hidden context, else None."""
-    context, seen = _hidden.get()
-    span = _shared.get_current().get(SPAN) if context else None
-    return None if span is seen else span
+    hidden = _hidden()
+    span = None if hidden is None else _shared.get_current().get(SPAN)
+    return None if hidden is None or span is hidden.seen else span
 
 
 def is_innermost(span: Any) -> bool:
     """Whether a hidden context was made current in a span of users' that still is current."""
-    context, seen = _hidden.get()
-    return bool(context) and seen is not None and seen is span
+    hidden = _hidden()
+    return hidden is not None and hidden.seen is not None and hidden.seen is span
 
 
 def is_isolated(*, by_default: bool) -> bool:
@@ -103,7 +116,8 @@ def is_isolated(*, by_default: bool) -> bool:
     Args:
         by_default: whether that is so where nothing of ours has been made current.
     """
-    return bool(_hidden.get().context) or (by_default and SCOPE not in _shared.get_current())
+    ours = _ours.get()
+    return by_default if ours is None else type(ours) is _Hidden
 
 
 def root_context(*, isolated: bool) -> Context:
@@ -118,8 +132,9 @@ def held(context: Context, key: str) -> Any:
 
 def contexts_in(variables: contextvars.Context) -> Iterator[Context]:
     """Yield the contexts that are current where these context variables are."""
-    if _hidden in variables:
-        yield variables[_hidden].context
+    ours = variables.get(_ours)
+    if type(ours) is _Hidden:
+        yield ours.context
     variable = getattr(_shared, "_current_context", None)
     if variable is not None and variable in variables:
         yield variables[variable]

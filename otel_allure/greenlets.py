@@ -82,8 +82,8 @@ class Greenlets:
             return timer, thread
 
         ends = [
-            Redirection(greenthread.GreenThread.__init__, made).begin(),
-            Redirection(greenthread._spawn_n, spawned).begin(),
+            Redirection(greenthread.GreenThread, "__init__", made).begin(),
+            Redirection(greenthread, "_spawn_n", spawned).begin(),
         ]
 
         def undo() -> None:

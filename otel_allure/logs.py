@@ -249,7 +249,7 @@ def _take(logger: logging.Logger, record: logging.LogRecord) -> None:
         _captures[-1].take(record)
 
 
-_handled = Redirection(logging.Logger.callHandlers, _take, is_told=True)
+_handled = Redirection(logging.Logger, "callHandlers", _take, is_told=True)
 
 # -- loguru
 

@@ -16,7 +16,6 @@ the time on when they start their first worker: what is submitted before has tha
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import sys
@@ -204,14 +203,14 @@ class _Followed:
 
     def __init__(self) -> None:
         self.users = 0
-        self._ends: dict[str, Callable[[], None]] = {}
+        self._ends: dict[tuple[type, str], Callable[[], None]] = {}
 
     def begin(self) -> Callable[[], None]:
         """Begin, or go on; return what ends it."""
         from multiprocessing.process import BaseProcess
 
         self.users += 1
-        self._follow("BaseProcess.start", BaseProcess.start, _start)
+        self._follow(BaseProcess, "start", _start)
         self.look()
 
         def undo() -> None:
@@ -225,14 +224,14 @@ class _Followed:
         """Follow what hands work to processes and has been imported by now."""
         executors = sys.modules.get("concurrent.futures.process")
         if executors is not None:
-            self._follow("submit", executors.ProcessPoolExecutor.submit, _give)
+            self._follow(executors.ProcessPoolExecutor, "submit", _give)
         pools = sys.modules.get("multiprocessing.pool")
         for name in _METHODS_OF_POOLS if pools is not None else ():
-            self._follow(name, getattr(pools.Pool, name, None), _give)  # type: ignore[union-attr]
+            self._follow(pools.Pool, name, _give)  # type: ignore[union-attr]
 
-    def _follow(self, name: str, function: Any, hook: Callable[..., Any]) -> None:
-        if name not in self._ends and inspect.isfunction(function):
-            self._ends[name] = Redirection(function, hook).begin()
+    def _follow(self, owner: type, name: str, hook: Callable[..., Any]) -> None:
+        if (owner, name) not in self._ends:
+            self._ends[owner, name] = Redirection(owner, name, hook).begin()
 
 
 # `map`, `starmap` and `apply` go through these.

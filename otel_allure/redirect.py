@@ -24,21 +24,25 @@ class Redirection:
     """A function that calls `hook` in its place, from `begin` until `end` as often.
 
     Args:
-        function: a plain function of Python's, or a method as its class has it.
+        owner: the class or module that has it. If others have wrapped it, what is inside is meant.
+        name: its name there.
         hook: given what does what the function did, and the arguments.
         is_told: the hook is only told the arguments before. While the function runs no frame of
             ours is on the stack, which others walk to find who has called them: from a handler of
             logging through what is of logging, for example.
 
     Attributes:
-        is_possible: whether it is such a function, and no closure. Else nothing happens.
+        is_possible: whether there is such a function, written in Python. Else nothing happens.
     """
 
-    def __init__(self, function: Any, hook: Callable[..., Any], *, is_told: bool = False) -> None:
-        self.is_possible = inspect.isfunction(function) and not function.__closure__
-        self._function = function
+    def __init__(
+        self, owner: Any, name: str, hook: Callable[..., Any], *, is_told: bool = False
+    ) -> None:
+        function = _innermost(getattr(owner, name, None), name)
+        self.is_possible = function is not None
         self._users = 0
-        if self.is_possible:
+        if function is not None:
+            self._function = function
             self._plain = function.__code__
             called = {_HOOK: hook, _PLAIN: _copy(function)}
             self._code = _code(function, _TOLD if is_told else _ASKED, called)
@@ -58,6 +62,17 @@ class Redirection:
         # If somebody has done as we do since, they have kept our code, and will put it back.
         if not self._users and self._function.__code__ is self._code:
             self._function.__code__ = self._plain
+
+
+def _innermost(function: Any, name: str) -> FunctionType | None:
+    """Return the function of that name that `function` is, or wraps."""
+    while function is not None:
+        if inspect.isfunction(function) and not function.__closure__:
+            return function
+        inside = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
+        named = (each for each in inside if getattr(each, "__name__", None) == name)
+        function = getattr(function, "__wrapped__", None) or next(named, None)
+    return None
 
 
 def _copy(function: FunctionType) -> FunctionType:

@@ -267,22 +267,24 @@ def scope_in(context: Context) -> Scope | None:
     return scope  # type: ignore[no-any-return]
 
 
-def live_context(knows: Callable[[Any], bool] = lambda span: True) -> Context:
+def live_context(knows: Callable[[Any], bool] | None = None) -> Context:
     """Return the current context, with what is stale about it put right.
 
     Args:
         knows: whether a span that users have made current is in the report. It is then the place
-            where the caller is, and knows it better than any rule of ours.
+            where the caller is, and knows it better than any rule of ours. Default: all are.
     """
     context = contexts.current()
     inside = contexts.span_inside()
-    if inside is not None and knows(inside):
+    if inside is not None and (knows is None or knows(inside)):
         return Context({**context, SPAN: inside})
     scope: Any = held(context, SCOPE)
     while scope is not None:
         span = held(context, SPAN)
         if span is not scope.span:
-            return context if span is None or knows(span) else _without(span, context)
+            if knows is None or (span is not None and knows(span)):
+                return context
+            context = Context({**context, SPAN: scope.span})
         if scope.left:
             context = scope.before
             scope = held(context, SCOPE)
@@ -292,9 +294,3 @@ def live_context(knows: Callable[[Any], bool] = lambda span: True) -> Context:
         else:
             break
     return context
-
-
-def _without(span: Any, context: Context) -> Context:
-    """Return `context` with the span of its scope in place of `span`, which is in no report."""
-    scope: Any = scope_in(context)
-    return context if scope is None else Context({**context, SPAN: scope.span})

@@ -74,8 +74,8 @@ def _in_context(context: Context, function: Callable[..., Any]) -> Callable[...,
     return run_in_context
 
 
-_STARTED = Redirection(threading.Thread.start, _start)
-_SUBMITTED = Redirection(ThreadPoolExecutor.submit, _submit)
+_STARTED = Redirection(threading.Thread, "start", _start)
+_SUBMITTED = Redirection(ThreadPoolExecutor, "submit", _submit)
 
 
 def hand_over_contexts() -> Callable[[], None]:

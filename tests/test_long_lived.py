@@ -259,6 +259,62 @@ def test_request_with_a_traceparent_is_where_its_client_is(run):
         assert inside == [{"GET /items/<int:n> → 200": [f"find {n}"]}]
 
 
+@MODES
+def test_server_that_the_test_itself_has_started(run, mode):
+    """A span of ours is current in its threads; a request is where its client is all the same."""
+    done = run(
+        """
+        import threading
+
+        import allure
+        import requests
+        from flask import Flask
+        from opentelemetry import trace
+        from opentelemetry.sdk.trace import TracerProvider
+        from werkzeug.serving import make_server
+
+        trace.set_tracer_provider(TracerProvider())
+
+        def test_it():
+            app = Flask("shop")
+            app.add_url_rule("/items/<int:n>", view_func=lambda n: {"n": n})
+            with allure.step("start"):
+                server = make_server("127.0.0.1", 0, app, threaded=True)
+                threading.Thread(target=server.serve_forever, daemon=True).start()
+                with allure.step("ask at once"):
+                    requests.get(f"http://127.0.0.1:{server.port}/items/1")
+            with allure.step("ask"):
+                requests.get(f"http://127.0.0.1:{server.port}/items/2")
+            server.shutdown()
+            server.server_close()
+
+        def test_in_this_thread():
+            app = Flask("shop")
+            app.add_url_rule("/", view_func=lambda: {})
+            seen = []
+            app.before_request(lambda: seen.append(trace.get_current_span()))
+            headers = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+            with allure.step("ask"):
+                before = trace.get_current_span()
+                app.test_client().get("/", headers=headers)
+                assert trace.get_current_span() is before
+            assert seen[0].context.trace_id == 0x0af7651916cd43dd8448eb211c80319c
+        """,
+        "--allure-otel-instrument=requests,flask",
+        f"--allure-otel-context={mode}",
+        plugins=(),
+        passed=2,
+    )
+    result = done.report["test_it"]
+    found = {s["name"]: s for s in steps(result)}
+    served = "GET /items/<int:n> → 200"
+    for step, n in (("ask at once", 1), ("ask", 2)):
+        (client,) = found[step]["steps"]
+        assert client["name"].startswith(f"GET /items/{n}")
+        assert [s["name"] for s in client["steps"]] == [served]
+    assert tree(done.report["test_in_this_thread"]) == [{"ask": ["GET / → 200"]}]
+
+
 def test_request_without_a_traceparent_is_the_running_test_s(run):
     """No client is instrumented, so the server's span is a root; it is adopted."""
     done = run(

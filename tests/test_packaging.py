@@ -48,6 +48,7 @@ PATH = [
     "tracer",
     "adoption",
     "greenlets",
+    "server_spans",
     "recorder",
     "threads",
     "steps",

@@ -52,6 +52,7 @@ from otel_allure.pytest_plugin.tracebacks import hidden
 from otel_allure.redaction import Redaction
 from otel_allure.report import Report
 from otel_allure.scope import Scope, TestScope
+from otel_allure.server_spans import ServerSpans
 from otel_allure.spool import Spool
 from otel_allure.texts import text_of
 from otel_allure.threads import hand_over_contexts
@@ -89,6 +90,7 @@ class AllureListener(stand_in.AllureListener):
         self.recorder = recorders.Recorder(self.report, self.provider.tracer, is_session=True)
         self._tracer.home = self.recorder.adoptions.home
         self._greenlets = Greenlets(recorders.context_to_hand_over, self.problems)
+        self._server_spans = ServerSpans()
         self.recorder.spool = self._spool
         self.running: dict[str, RunningTest] = {}
         self.looks: list[str] = []
@@ -125,6 +127,7 @@ class AllureListener(stand_in.AllureListener):
         self.recorder.spool = None
         self.settle()
         self._greenlets.stop()
+        self._server_spans.stop()
         if self._journal is not None:
             self._journal.close()
             self._journal = None
@@ -287,6 +290,7 @@ class AllureListener(stand_in.AllureListener):
             running = RunningTest(item, TestScope(item.name, span, root))
             self._logs.look()
             self._greenlets.look()
+            self._server_spans.look()
             self._note_overlap(running)
             item.stash[_RUNNING] = self.running[item.nodeid] = running
             self.recorder.running[span.trace_id] = running.scope
