@@ -37,7 +37,7 @@ from otel_allure.recorder import Recorder
 from otel_allure.redirect import Redirection
 from otel_allure.scope import scope_in
 from otel_allure.spans import NOTHING, Attributes, Log
-from otel_allure.texts import text_of
+from otel_allure.texts import represented, text_of
 
 _REMEMBERED = 1000
 """Records that are remembered at least, to know them again when they come by another way."""
@@ -169,7 +169,8 @@ class LogCapture:
         try:
             return self._formatter().format(shown)
         except Exception:  # the user's own, a wrong number of arguments for example
-            return f"{record.levelname:<8} {record.name} {record.msg} (arguments: {record.args!r})"
+            message = f"{text_of(record.msg)} (arguments: {represented(record.args)})"
+            return f"{record.levelname:<8} {record.name} {message}"
 
     # -- the same record again
 

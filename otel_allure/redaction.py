@@ -20,7 +20,9 @@ from urllib.parse import quote, quote_plus
 
 from otel_allure import conventions as c
 from otel_allure.settings import DEFAULTS, Settings
+from otel_allure.sound import sound_value
 from otel_allure.spans import Attributes, Event, Link, Span
+from otel_allure.texts import text_of
 
 MASK = "****"
 
@@ -391,8 +393,8 @@ class Redaction:
         found: set[str] = set()
         for span in spans if self._on else ():
             for name, value in span.attributes.items():
-                if self.is_sensitive(name):
-                    found.update(_texts_in(value))
+                if type(name) is str and self.is_sensitive(name):
+                    found.update(_texts_in(sound_value(value)))
             if c.PARAMETER_VALUES in span.attributes:
                 found |= self.secrets_among(_parameters(span.attributes))
         return {
@@ -474,9 +476,9 @@ def _has_pattern(name: str, patterns: tuple[str, ...]) -> bool:
 
 def _parameters(attributes: Attributes) -> Iterator[tuple[str, str, str]]:
     """Yield name, value and mode of each parameter of a span."""
-    values = map(str, _entries(attributes[c.PARAMETER_VALUES]))
-    names = map(str, _entries(attributes.get(c.PARAMETER_NAMES)))
-    modes = map(str, _entries(attributes.get(c.PARAMETER_MODES)))
+    values = map(text_of, _entries(attributes[c.PARAMETER_VALUES]))
+    names = map(text_of, _entries(attributes.get(c.PARAMETER_NAMES)))
+    modes = map(text_of, _entries(attributes.get(c.PARAMETER_MODES)))
     for value in values:
         yield next(names, ""), value, next(modes, "")
 
@@ -491,7 +493,9 @@ def _texts_in(value: Any, levels: int = 10) -> Iterator[str]:
 
 
 def _entries(value: Any) -> Iterable[Any]:
-    return value if isinstance(value, (list, tuple)) else () if value is None else (value,)
+    if issubclass(type(value), (list, tuple)):
+        return value  # type: ignore[no-any-return]
+    return () if value is None else (value,)
 
 
 def _unquoted(value: str) -> str:

@@ -301,7 +301,8 @@ def new_uuid() -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-_STRINGS_ONLY = {Label: "value", Parameter: "value"}
+_STRINGS_ONLY = (Label, Parameter)
+"""Of these both report tools want name and value as strings, empty ones too."""
 _TEXTS = frozenset(
     {
         *("uuid", "name", "fullName", "historyId", "testCaseId", "status", "description"),
@@ -357,7 +358,7 @@ def plain(item: Any) -> dict[str, Any]:
                 out[name] = plain(value) if hasattr(value, "__attrs_attrs__") else value
         elif value == 0:  # False and the very first millisecond are values, None and "" are not
             out[name] = value
-    only_string = _STRINGS_ONLY.get(type(item))
-    if only_string is not None:
-        out[only_string] = text_of(getattr(item, only_string))
+    if type(item) in _STRINGS_ONLY:
+        out["name"] = "" if item.name is None else text_of(item.name)
+        out["value"] = text_of(item.value)
     return out

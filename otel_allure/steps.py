@@ -30,7 +30,7 @@ from otel_allure.outcome import Outcome, outcome_of
 from otel_allure.redaction import MASK
 from otel_allure.results_directory import new_uuid
 from otel_allure.scope import Parameter, Scope, live_context
-from otel_allure.texts import text_of
+from otel_allure.texts import is_true, text_of
 
 if TYPE_CHECKING:
     from allure_commons.types import ParameterMode
@@ -73,12 +73,15 @@ class RunningStep(Scope):
         Raises:
             ValueError: for a mode that Allure does not know: the value might be a secret.
         """
-        kept: Any = getattr(mode, "value", mode) or ""
-        if kept not in get_args(Mode):
-            raise ValueError(f"mode {mode!r} is none of masked, hidden")
-        shown = text_of(value) if isinstance(value, str) else represented(value)
+        given: Any = mode
+        kept: Any = given.value if issubclass(type(given), enum.Enum) else given
+        if kept is None:
+            kept = ""
+        if type(kept) is not str or kept not in get_args(Mode):
+            raise ValueError(f"mode {texts.represented(mode)} is none of masked, hidden")
+        shown = text_of(value) if issubclass(type(value), str) else represented(value)
         name = text_of(name)
-        self.parameters.append(Parameter(name, MASK if kept else shown, kept, excluded))
+        self.parameters.append(Parameter(name, MASK if kept else shown, kept, is_true(excluded)))
 
     def attach(
         self,
@@ -103,8 +106,9 @@ class RunningStep(Scope):
         Raises:
             ValueError: for a status that Allure does not know.
         """
-        if status not in get_args(Status):
-            raise ValueError(f"status {status!r} is none of {', '.join(get_args(Status))}")
+        if not issubclass(type(status), str) or status not in get_args(Status):
+            known = ", ".join(get_args(Status))
+            raise ValueError(f"status {texts.represented(status)} is none of {known}")
         self.outcome = Outcome(status, None if message is None else text_of(message))
 
     def finish(self, exception: BaseException | None, tb: TracebackType | None) -> None:
@@ -115,7 +119,8 @@ class RunningStep(Scope):
                 if self.outcome.trace is not None and self.span.is_recording():
                     self.span.record_exception(exception)
             title = text_of(self.title)
-            if title != getattr(self.span, "name", title):
+            name = getattr(self.span, "name", title)
+            if type(name) is not str or name != title:
                 self.span.update_name(title)
         finally:
             self.end()

@@ -45,7 +45,7 @@ from otel_allure.presentation.errors import exception_of
 from otel_allure.redaction import MASK, Redaction
 from otel_allure.span_tree import SpanTree, is_container, kind_of
 from otel_allure.spans import Attributes, Event, Log, Span
-from otel_allure.texts import encodable, text_of, type_name
+from otel_allure.texts import attempt, encodable, text_of, type_name
 from otel_allure.traces import is_test
 
 _NO_FILE_OR_UUID = re.compile(r"|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -123,7 +123,7 @@ def _to_results(
         translated.uses.extend(_uses(root))
     if translated.results:
         last = translated.results[-1]
-        its.attempt(last, "all logs", places.attach, tree, presentation, translated.files)
+        its.attempt(last, "all logs", its.add_logs)
     return translated
 
 
@@ -179,7 +179,7 @@ def _to_container(
     rest = TestBeforeResult(name=container.name, start=start, stop=stop)
     its.describe(rest, root)
     its.attempt(rest, "all steps", its.fill, rest, root, container)
-    its.attempt(rest, "all logs", places.attach, tree, presentation, translated.files)
+    its.attempt(rest, "all logs", its.add_logs)
     its.attempt(rest, "what is left out", its.add_what_is_left_out, rest, root)
     if rest.steps or rest.attachments or any(p.name == NOT_SHOWN for p in rest.parameters):
         container.befores.append(rest)
@@ -352,10 +352,13 @@ class _Translation:
     def _collect_attachments(self, span: Span, item: ExecutableItem) -> None:
         if c.ATTACHMENT_SOURCES in span.attributes:
             names = (c.ATTACHMENT_NAMES, c.ATTACHMENT_SOURCES, c.ATTACHMENT_TYPES)
-            item.attachments += [
-                Attachment(name=self._masked(name or ""), source=source, type=kind or None)
-                for name, source, kind in _rows(span, *names)
-            ]
+            for name, source, kind in _rows(span, *names):
+                name = self._masked(name or source or "")
+                if source:  # Allure 2 cannot read a result that has one without
+                    item.attachments.append(Attachment(name, source, kind or None))
+                else:
+                    note = f"the attachment {name}: it has no file"
+                    item.parameters.append(Parameter(name=NOT_SHOWN, value=note, excluded=True))
 
     def _attachment(self, span: Span, document: Document) -> Attachment:
         """Return an attachment that is made of `span`; its body goes to the files."""
@@ -364,6 +367,16 @@ class _Translation:
         source = f"{uuid}-attachment.{document.extension}"
         self.files[source] = document.body
         return Attachment(name=document.name, source=source, type=document.type)
+
+    def add_logs(self) -> None:
+        """Attach the log records; one that cannot be shown costs its own lines."""
+        self._logs.attach(self.tree, self._log_lines, self.files)
+
+    def _log_lines(self, log: Log) -> str:
+        def tell(error: BaseException) -> None:
+            self._on_problem("showing a log record", error)
+
+        return attempt(self.presentation.log_lines, log, "text", tell)
 
     # -- the trace as a whole
 
@@ -539,7 +552,7 @@ class _LogPlaces:
         if self._logs:
             self._items.update((span_id, self._items[home]) for span_id, home in homes.items())
 
-    def attach(self, tree: SpanTree, presentation: Presentation, files: dict[str, str]) -> None:
+    def attach(self, tree: SpanTree, lines: Callable[[Log], str], files: dict[str, str]) -> None:
         """Give each item one attachment with its log records, by time."""
         if not self._items:
             return
@@ -550,7 +563,7 @@ class _LogPlaces:
         for key, (item, found) in shown.items():
             source = f"{item_uuid(self._spans[key], _ITS_LOG)}-attachment.txt"
             found.sort(key=lambda log: log.time_ns)
-            files[source] = "\n".join(map(presentation.log_lines, found))
+            files[source] = "\n".join(map(lines, found))
             item.attachments.append(Attachment(name="log", source=source, type="text/plain"))
 
     def _place(self, span_id: int | None, tree: SpanTree) -> ExecutableItem:

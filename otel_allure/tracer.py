@@ -115,7 +115,8 @@ class RecordingSpan(trace.Span):
     def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:
         """Add an event at `timestamp`, in ns, by default now."""
         if self.end_ns is None:
-            event = spans.Event(name, timestamp or now_ns(), _pairs(attributes))
+            time_ns = now_ns() if timestamp is None else timestamp
+            event = spans.Event(name, time_ns, _pairs(attributes))
             self.events = [*(self.events or ()), event]
 
     def add_link(self, context: SpanContext, attributes: Any = None) -> None:
@@ -131,7 +132,7 @@ class RecordingSpan(trace.Span):
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
         """Set the status."""
         if self.end_ns is None:
-            is_code = isinstance(status, StatusCode)
+            is_code = type(status) is StatusCode
             self.status = Status(status, description) if is_code else status  # type: ignore[arg-type, assignment]
 
     def record_exception(
@@ -194,7 +195,7 @@ class RecordingSpan(trace.Span):
 def _pairs(attributes: Any) -> Mapping[Any, Any]:
     """Return attributes as a map. The API's own spans take anything, so nothing is raised."""
     try:
-        return dict(attributes or {})
+        return {} if attributes is None else dict(attributes)
     except Exception:
         return {"attributes": text_of(attributes)}
 

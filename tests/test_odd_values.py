@@ -241,3 +241,83 @@ def test_attachments_with_odd_arguments(run):
         assert attachment["name"]
         assert done.report.body(attachment)
     assert "not complete" not in done.outcome.stdout.str()
+
+
+def test_log_records_that_cannot_be_shown(run):
+    done = run(
+        """
+        import logging, allure
+
+        class Broken:
+            def __str__(self):
+                raise RuntimeError("no text")
+            __repr__ = __str__
+
+        def test_it(monkeypatch):
+            root = logging.getLogger()
+            monkeypatch.setattr(root, "handlers", [])  # those of pytest raise
+            monkeypatch.setattr(logging, "lastResort", logging.NullHandler())
+            with allure.step("step"):
+                logging.getLogger("odd").error("first")
+                logging.getLogger("odd").error("a %s b", Broken())
+                logging.getLogger("odd").error("last")
+        """,
+        passed=1,
+    )
+    (result,) = done.report.results
+    (step,) = steps(result)
+    lines = done.report.body(step["attachments"][0]).splitlines()
+    assert "a %s b (arguments: <tuple: its repr raised RuntimeError('no text')>)" in lines[1]
+    assert len(lines) == 3
+    assert "not complete" not in done.outcome.stdout.str()
+
+
+def test_names_that_are_empty(run):
+    done = run(
+        """
+        import allure, otel_allure
+
+        def test_it():
+            allure.dynamic.title("")
+            allure.dynamic.parameter("", "")
+            allure.dynamic.label("", "")
+            with otel_allure.step("step") as s:
+                s.parameter("", "value")
+        """,
+        passed=1,
+    )
+    (result,) = done.report.results
+    assert_complete([result])
+    assert {"name": "", "value": "''"} in result["parameters"]
+    assert {"name": "", "value": ""} in result["labels"]
+    assert next(steps(result))["parameters"] == [{"name": "", "value": "value"}]
+
+
+def test_modes_and_statuses_that_are_none(run):
+    """They are a mistake of the caller, which is told like any other."""
+    run(
+        """
+        import otel_allure, pytest
+
+        class Raises:
+            def __repr__(self):
+                raise RuntimeError("no text")
+            __bool__ = __eq__ = __repr__
+            __hash__ = None
+            value = property(__repr__)
+
+        class Liar:
+            __class__ = property(lambda self: 1 / 0)
+
+        @pytest.mark.parametrize("number", range(6))
+        def test_it(number):
+            odd = [Raises(), Liar(), 5, None, [], "secret"][number]
+            with otel_allure.step("step") as s:
+                if odd is not None:
+                    with pytest.raises(ValueError, match="is none of masked, hidden"):
+                        s.parameter("name", "value", mode=odd)
+                with pytest.raises(ValueError, match="is none of passed, failed"):
+                    s.set_status(odd)
+        """,
+        passed=6,
+    )
