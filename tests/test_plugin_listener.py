@@ -1028,3 +1028,124 @@ def test_containers_of_others(run):
     assert container["children"] == [report["test_one"]["uuid"]]
     assert container["befores"] == [{"name": "before", "status": "passed"}]
     assert container["afters"][0]["status"] == "broken"
+
+
+# -- listeners of others that are allure-pytest's by class
+
+SUBCLASS = """
+import allure_commons
+from allure_pytest.listener import AllureListener
+
+class Listener(AllureListener):
+    def __init__(self, config):
+        super().__init__(config)
+        self.calls = []
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item, nextitem):
+        self.calls.append("protocol")
+        yield from super().pytest_runtest_protocol(item, nextitem)
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_setup(self, item):
+        yield from super().pytest_runtest_setup(item)
+        self.calls.append("setup")
+        test = self.allure_logger.get_test(self._cache.get(item.nodeid))
+        test.name = "renamed"
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_fixture_setup(self, fixturedef, request):
+        yield from super().pytest_fixture_setup(fixturedef, request)
+        if fixturedef.argname == "fixture":
+            container = self.allure_logger.get_item(self._cache.get(fixturedef))
+            container.befores[0].name = "renamed, too"
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item, call):
+        yield from super().pytest_runtest_makereport(item, call)
+        self.calls.append(call.when)
+
+    @allure_commons.hookimpl
+    def attach_data(self, body, name, attachment_type, extension):
+        self.calls.append("attach")
+        super().attach_data(body, name, attachment_type, extension)
+
+    @allure_commons.hookimpl
+    def start_step(self, uuid, title, params):
+        self.calls.append(title)
+        super().start_step(uuid, title, params)
+"""
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "beside",
+        "in its place",
+        "before it is taken out",
+        "not registered",
+    ],
+)
+def test_a_listener_of_the_same_class(run, pytester, monkeypatch, how):
+    """It hears what there is, may call what is above it, and nothing is lost or doubled."""
+    hide_allure_pytest(pytester, monkeypatch)
+    conftest(
+        pytester,
+        SUBCLASS
+        + f"""
+how = {how!r}
+
+def pytest_configure(config):
+    ours = config.pluginmanager.get_plugin("allure_listener")
+    managers = config.pluginmanager, allure_commons.plugin_manager
+    global listener
+    listener = Listener(config)
+    if how == "in its place":
+        for manager in managers:
+            manager.unregister(ours)
+    if how != "not registered":
+        for manager in managers:
+            manager.register(listener, "allure_listener" if how == "in its place" else "own")
+    if how == "before it is taken out":
+        for manager in managers:
+            manager.unregister(ours)
+
+def pytest_unconfigure():
+    expected = ["protocol", "setup", "setup", "step", "attach", "call", "teardown"]
+    assert [call for call in listener.calls if call != "more"] == (
+        ["attach"] if how == "not registered" else expected
+    )
+    if allure_commons.plugin_manager.is_registered(listener):
+        allure_commons.plugin_manager.unregister(listener)
+
+@pytest.fixture
+def more():
+    if how == "not registered":
+        return listener.attach_data
+    return lambda *args: None
+""",
+    )
+    report = run(
+        """
+        import allure
+        import pytest
+
+        @pytest.fixture
+        def fixture():
+            yield
+
+        def test_one(fixture, more):
+            with allure.step("step"):
+                allure.attach("body", "attached")
+            more("body", "more", None, None)
+        """,
+        plugins=(),
+        passed=1,
+    ).report
+    (result,) = report.results
+    more = ["[more]"] if how == "not registered" else []
+    assert tree(result) == [{"step": ["[attached]"]}, *more]
+    assert result["name"] == ("test_one" if how == "not registered" else "renamed")
+    befores = [f["name"] for f in report.fixtures_of(result)]
+    assert ("renamed, too" in befores) is (how != "not registered")
+    assert {label["name"] for label in result["labels"]} >= {"suite", "framework"}

@@ -181,6 +181,7 @@ def _start(config: pytest.Config, *, parsed: bool = True) -> None:
     from otel_allure.pytest_plugin.session import AllureListener
 
     listener = config.stash[_listener] = AllureListener(config, results_dir)
+    config.stash[stand_in.LISTENER] = listener
     listener.start()
     directory = listener.report.directory
     config.pluginmanager.register(listener, _LISTENER)
@@ -189,8 +190,8 @@ def _start(config: pytest.Config, *, parsed: bool = True) -> None:
     undo = config.stash[_undo] = [
         listener.stop,
         lambda: allure_commons.plugin_manager.unregister(directory),
-        lambda: allure_commons.plugin_manager.unregister(listener),
-        lambda: config.pluginmanager.unregister(listener),
+        lambda: _unregister(allure_commons.plugin_manager, listener),
+        lambda: _unregister(config.pluginmanager, listener),
     ]
     config.add_cleanup(lambda: _run_all(undo))
     listener.provider.add_exporters_from_environment()
@@ -200,6 +201,12 @@ def _start(config: pytest.Config, *, parsed: bool = True) -> None:
     except instrumentation.UnknownInstrumentationError as error:
         raise pytest.UsageError(f"{options.INSTRUMENT}: {error}") from None
     undo.insert(0, cooperative.follow(listener))
+
+
+def _unregister(manager: Any, plugin: object) -> None:
+    """Unregister a plugin, unless others have done it."""
+    if manager.is_registered(plugin):
+        manager.unregister(plugin)
 
 
 def _prepare_directory(config: pytest.Config, listener: AllureListener) -> None:

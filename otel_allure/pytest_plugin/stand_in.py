@@ -19,6 +19,8 @@ import pytest
 PACKAGE = "allure_pytest"
 _NAMES = (PACKAGE, f"{PACKAGE}.plugin", "otel_allure", "otel_allure.pytest_plugin")
 """By which it, and we, may be loaded: the entry point's, the module's."""
+LISTENER = pytest.StashKey[Any]()
+"""The listener of the run, whatever others do with its name."""
 _FOLDER = str(Path(__file__).with_name(PACKAGE))
 
 
