@@ -318,6 +318,21 @@ DIFFERENCES = [
         check=lambda theirs, ours: "****" in ours,
     ),
     Difference(
+        title="Parameters of more than 2,000 characters",
+        theirs="Written as they are, whatever their size",
+        ours="Cut, with a note of how long they are; the `historyId` is of the whole value",
+        why="One value of 10 MB makes a result that nothing can open",
+        where={"main": ("test_long_parameter.* /parameters/long/value$",)},
+        check=lambda theirs, ours: len(ours) < 2_100 < len(theirs) and "cut here" in ours,
+    ),
+    Difference(
+        title="Subtests",
+        theirs="Only what is in them is shown",
+        ours="Each is a step, with its parameters; equal names are told apart by them",
+        why="One sees which of them has failed",
+        where={"main": ("test_subtests /steps/",)},
+    ),
+    Difference(
         title="Exception groups",
         theirs="Only the group's own line, and broken",
         ours="The exceptions in it too; failed if all of them are failed checks",

@@ -198,3 +198,8 @@ class TestOuter:
 
 def test_ünïcödé():
     pass
+
+
+@pytest.mark.parametrize("long", ["x" * 5_000], ids=["long"])
+def test_long_parameter(long):
+    pass

@@ -56,6 +56,15 @@ class Cases(Base):
         pass
 
 
+class SubTests(unittest.TestCase):
+    def test_subtests(self):
+        for number in range(2):
+            with self.subTest(number=number), allure.step("inside"):
+                pass
+        with self.subTest("checks"):
+            pass
+
+
 class BrokenSetUp(unittest.TestCase):
     def setUp(self):
         raise ValueError("in setUp")
