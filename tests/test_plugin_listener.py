@@ -6,7 +6,7 @@ import importlib.util
 
 import pytest
 
-from otel_allure.testing import tree
+from otel_allure.testing import Results, tree
 
 NEEDS_ALLURE_PYTEST = pytest.mark.skipif(
     importlib.util.find_spec("allure_pytest") is None, reason="allure-pytest is not installed"
@@ -1149,3 +1149,122 @@ def more():
     befores = [f["name"] for f in report.fixtures_of(result)]
     assert ("renamed, too" in befores) is (how != "not registered")
     assert {label["name"] for label in result["labels"]} >= {"suite", "framework"}
+
+
+# -- results that others make of items, with the class's own functions
+
+BY_HAND = """
+import allure_commons.utils
+import allure_pytest.listener
+import allure_pytest.utils as utils
+from allure_commons.logger import AllureFileLogger
+from allure_pytest.listener import AllureListener, ItemCache
+
+def pytest_collection_finish(session):
+    cache, logger = ItemCache(), AllureFileLogger("by hand")
+    for item in session.items:
+        result = TestResult(uuid=cache.push(item.nodeid), status=Status.UNKNOWN)
+        assert cache.get(item.nodeid) == result.uuid
+        params = AllureListener._AllureListener__get_pytest_params(item)
+        param_id = AllureListener._AllureListener__get_pytest_param_id(item)
+        result.name = utils.allure_name(item, params, param_id)
+        result.fullName = utils.allure_full_name(item)
+        result.titlePath = list(utils.allure_title_path(item))
+        result.testCaseId = allure_commons.utils.md5(result.fullName)
+        result.description = utils.allure_description(item)
+        result.parameters = [
+            Parameter(name=name, value=allure_commons.utils.represent(value))
+            for name, value in params.items()
+        ]
+        result.historyId = utils.get_history_id(
+            result.fullName, result.parameters, original_values=params
+        )
+        result.labels = [Label(name=n, value=v) for n, v in utils.allure_labels(item)]
+        result.labels += [Label(name="tag", value=v) for v in utils.pytest_markers(item)]
+        AllureListener._AllureListener__apply_default_suites(None, item, result)
+        result.labels.append(Label(name="package", value=utils.allure_package(item)))
+        result.links = [Link(*link) for link in utils.allure_links(item)]
+        logger.report_result(result)
+"""
+
+
+def test_results_that_others_make_of_items(run, pytester, monkeypatch):
+    """Are known by the same as ours, so that one history has both."""
+    hide_allure_pytest(pytester, monkeypatch)
+    conftest(pytester, BY_HAND)
+    report = run(
+        """
+        import allure
+        import pytest
+
+        @allure.epic("epic")
+        @allure.suite("a suite")
+        @allure.link("https://example.test", name="a link")
+        @allure.title("with {value}")
+        @pytest.mark.parametrize("value", [1, "two", None])
+        def test_one(value):
+            '''Docstring.'''
+
+        class TestClass:
+            def test_two(self):
+                pass
+        """,
+        plugins=(),
+        passed=4,
+    ).report
+    by_hand = {r["fullName"] + r["name"]: r for r in Results(pytester.path / "by hand").results}
+    assert len(by_hand) == 4
+    for result in report.results:
+        other = by_hand[result["fullName"] + result["name"]]
+        for name in ("titlePath", "testCaseId", "historyId", "description", "parameters", "links"):
+            assert result.get(name) == other.get(name), name
+        assert all(labels(result)[name] == values for name, values in labels(other).items())
+        assert other["status"] == "unknown"
+
+
+def test_steps_in_the_hands_of_others(run, pytester):
+    """A wrapper of theirs in the place of `allure.step` enters and leaves what it was."""
+    pytester.makeconftest(
+        """
+        import allure
+        import allure_commons
+
+        step_of_allure = allure.step
+
+        class Step:
+            def __init__(self, title):
+                self.inner = step_of_allure(title)
+
+            def __enter__(self):
+                return self.inner.__enter__()
+
+            def __exit__(self, *raised):
+                error = AssertionError("softly") if raised[0] else None
+                self.inner.__exit__(type(error) if error else None, error, None)
+                return True
+
+        def pytest_configure():
+            allure.step = Step
+
+        def pytest_unconfigure():
+            allure.step = step_of_allure
+        """
+    )
+    report = run(
+        """
+        import allure
+
+        def test_one():
+            with allure.step("outer"):
+                with allure.step("inner"):
+                    raise ValueError
+                with allure.step("after"):
+                    pass
+        """,
+        plugins=(),
+        passed=1,
+    ).report
+    result = report["test_one"]
+    assert tree(result) == [{"outer": ["failed: inner", "after"]}]
+    inner = result["steps"][0]["steps"][0]
+    assert inner["statusDetails"]["message"] == "AssertionError: softly\n"
