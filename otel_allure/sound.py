@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from otel_allure.spans import Attributes, Event, Link, Log, Span
+from otel_allure.spans import NOTHING, Attributes, Event, Link, Log, Span
 from otel_allure.texts import md5, text_of
 
 KINDS = ("internal", "server", "client", "producer", "consumer")
@@ -88,23 +88,23 @@ def sound_value(value: Any) -> Any:
 
 
 def _is_sound(span: Span) -> bool:
-    end_ns = span.end_ns
+    trace_id, span_id, parent_id, is_remote, name, kind, start_ns, end_ns, *others = span
+    status, message, attributes, events, links, scope, resource = others
     return (
-        type(span.name) is type(span.kind) is type(span.status) is str
-        and type(span.start_ns) is int
+        type(trace_id) is type(span_id) is type(start_ns) is int
+        and type(name) is type(kind) is type(status) is type(message) is type(scope) is str
+        and (parent_id is None or (type(parent_id) is int and parent_id > 0))
+        and type(is_remote) is bool
+        and 0 <= start_ns <= _LAST_NS
         and (end_ns is None or (type(end_ns) is int and end_ns <= _LAST_NS))
-        and 0 <= span.start_ns <= _LAST_NS
-        and span.kind in KINDS
-        and span.status in STATUSES
-        and type(span.status_message) is str
-        and type(span.scope) is str
-        and type(span.trace_id) is type(span.span_id) is int
-        and (span.parent_id is None or (type(span.parent_id) is int and span.parent_id > 0))
-        and type(span.parent_is_remote) is bool
-        and _has_sound_values(span.attributes)
-        and _has_sound_values(span.resource)
-        and all(map(_is_sound_event, span.events))
-        and all(map(_is_sound_link, span.links))
+        and kind in KINDS
+        and status in STATUSES
+        and _has_sound_values(attributes)
+        and _has_sound_values(resource)
+        and (type(events) is tuple or type(events) is list)
+        and (type(links) is tuple or type(links) is list)
+        and not (events and not all(map(_is_sound_event, events)))
+        and not (links and not all(map(_is_sound_link, links)))
     )
 
 
@@ -122,13 +122,15 @@ def _is_sound_link(link: Link) -> bool:
 
 
 def _has_sound_values(attributes: Any) -> bool:
+    if attributes is NOTHING:
+        return True
     try:
         for name, value in attributes.items():
             if type(name) is not str:
                 return False
             kind = type(value)
             if kind not in _SCALARS and not (
-                kind in (tuple, list) and all(type(entry) in _SCALARS for entry in value)
+                (kind is tuple or kind is list) and _SCALARS.issuperset(map(type, value))
             ):
                 return False
     except Exception:

@@ -161,9 +161,12 @@ class RecordingSpan(trace.Span):
 
     def record(self) -> spans.Span:
         """Return it as plain data, whatever it was told."""
-        status = self.status
-        code = getattr(getattr(status, "status_code", None), "name", "unset")
-        kind = "internal" if self.kind is SpanKind.INTERNAL else getattr(self.kind, "name", "")
+        kind = "internal" if self.kind is SpanKind.INTERNAL else _lower_name(self.kind)
+        status, code = self.status, "unset"
+        description: Any = ""
+        if status is not None:
+            code = _lower_name(_asked(status, "status_code"))
+            description = _asked(status, "description")
         return sound_span(
             spans.Span(
                 self.home,
@@ -171,11 +174,11 @@ class RecordingSpan(trace.Span):
                 self.parent_id,
                 self.parent_is_remote and self.home == self.trace_id,
                 self.name,
-                text_of(kind).lower(),
+                kind,
                 self.start_ns,
                 self.end_ns,
-                text_of(code).lower(),
-                getattr(status, "description", None) or "",
+                code,
+                description,
                 self.attributes,
                 self.events or (),
                 self._linked() if self.links else (),
@@ -186,10 +189,21 @@ class RecordingSpan(trace.Span):
     def _linked(self) -> list[spans.Link]:
         linked = []
         for link in self.links or ():
-            with suppress(AttributeError):  # what is no link cannot be shown as one
+            with suppress(Exception):  # what is no link cannot be shown as one
                 context = link.context
                 linked.append(spans.Link(context.trace_id, context.span_id, link.attributes or {}))
         return linked
+
+
+def _asked(value: Any, name: str) -> Any:
+    try:
+        return getattr(value, name, None)
+    except Exception:  # what is no status, or no kind, may raise anything
+        return None
+
+
+def _lower_name(member: Any) -> str:
+    return text_of(_asked(member, "name")).lower()
 
 
 def _pairs(attributes: Any) -> Mapping[Any, Any]:

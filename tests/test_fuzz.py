@@ -111,8 +111,8 @@ exec(ODD, _names)
 VALUES: list[object] = _names["ODD"]  # type: ignore[assignment]
 
 CALLS = """
-import contextlib
-import allure, otel_allure, pytest
+import contextlib, types
+import allure, otel_allure, otel_allure.recorder, pytest
 from opentelemetry import trace
 from odd import ODD, Raises
 
@@ -232,6 +232,11 @@ def own_span(odd, other):
         s.add_link(odd, attributes=other)
         s.set_status(odd, other)
         s.update_name(odd)
+        tracer = otel_allure.recorder.active().tracer
+        below = tracer.start_span(odd, kind=odd, attributes=odd, links=[odd], start_time=odd)
+        below.set_status(types.SimpleNamespace(status_code=odd, description=odd))
+        below.add_link(types.SimpleNamespace(trace_id=odd, span_id=odd), odd)
+        below.end(odd)
 
 
 CALLS = [step, decorated, handle, log_step, attach, file, texts, labels, links, parameters, mark, raised,
