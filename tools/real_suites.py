@@ -59,8 +59,8 @@ LOOP_SCOPE = "-o asyncio_default_fixture_loop_scope=function"
 PINNED = """
 a2wsgi==1.10.10 aiofile==3.12.3 allure-pytest==2.16.2 anthropic==2.14.0 astor==0.8.1
 async_generator==1.10 beartype==0.23.1 boto3==1.44.8 celery==5.7.0 cffi==2.1.1
-chardet==7.7.0 cloudpickle==3.1.3 cryptography==50.0.2 dirty-equals==0.11 distro==1.9.0
-django==5.2.19 elasticsearch==9.5.1 ephemeral-port-reserve==1.1.4
+chardet==7.7.0 cloudpickle==3.1.3 coverage==7.17.5 cryptography==50.0.2 dirty-equals==0.11
+distro==1.9.0 django==5.2.19 elasticsearch==9.5.1 ephemeral-port-reserve==1.1.4
 eval-type-backport==0.4.0 fastapi==0.165.0 flaky==3.8.1 freezegun==1.5.5 greenlet==3.5.6
 httpx2==2.16.2 hypothesis==6.170.17 inline-snapshot==0.36.1 isal==1.9.1 jedi==0.20.1
 jinja2==3.1.6 logfire-api==5.6.0 loguru==0.7.3 mock==5.2.0 mysql-connector-python==26.10.0
@@ -128,10 +128,11 @@ SUITES: dict[str, Suite] = {
     ),
     "aiohttp": Suite(
         version="3.14.5",
-        needs="aiohttp[speedups] blockbuster freezegun isal pkgconfig proxy.py pytest-codspeed "
-        "pytest-mock pytest-timeout pytest-xdist re-assert trustme uvloop zlib_ng",
-        # Its own options ask for coverage and all cores.
-        options="-o addopts=--strict-markers -m 'not dev_mode and not autobahn and not internal'",
+        needs="aiohttp[speedups] blockbuster coverage freezegun isal pkgconfig proxy.py "
+        "pytest-codspeed pytest-mock pytest-timeout pytest-xdist re-assert trustme uvloop zlib_ng",
+        # Its own options ask for coverage and all cores; benchmarks are half of the time.
+        options="-o addopts=--strict-markers -m 'not dev_mode and not autobahn and not internal' "
+        "--ignore-glob=tests/test_benchmarks_*",
         drop="aiohttp",
     ),
     "httpx": Suite(
@@ -317,7 +318,10 @@ class Place:
 
     def prepare(self, requirements: list[str]) -> None:
         """Bring what is not there yet."""
-        needs = [*map(pinned, ["pytest", *self.suite.needs.split()]), *requirements]
+        needs = ["pytest", *self.suite.needs.split()]
+        # With a checkout, of whatever version, goes what pip finds to fit it.
+        needs = [need.split("==")[0] if self.checkout else pinned(need) for need in needs]
+        needs += requirements
         wanted = repr((self.suite.version, self.suite.drop, needs, self.checkout, sys.version))
         mark = self.folder / "prepared"
         if mark.exists() and mark.read_text() == wanted:
