@@ -385,7 +385,6 @@ class Reporter(AllureReporter):
         )
         self._started: dict[str, tuple[RunningStep, _Lent]] = {}
         self._items: Any = _Items(self._find)
-        self._orphan_items: list[str] = []
 
     # -- what others make on their own: kept under its uuid by the methods that are inherited
 
