@@ -23,9 +23,10 @@ from otel_allure import recorder as recorders
 from otel_allure.recorder import Recorder
 from otel_allure.redaction import Redaction
 from otel_allure.results_directory import attachment_file_name, check_regular, new_uuid
-from otel_allure.scope import Attachment, Parameter, TestScope
+from otel_allure.scope import Attachment, Parameter, Scope, TestScope
 from otel_allure.steps import RunningStep, Step, represented, start_step
 from otel_allure.texts import attempt, is_true, text_of
+from otel_allure.to_results import NOT_SHOWN
 
 _METHODS = ("__init__", "uuid", "__enter__", "__exit__", "__aenter__", "__aexit__", "__call__")
 _own_methods: dict[str, Any] = {}
@@ -177,7 +178,28 @@ def _attach(place: Any, write: Any, content: Any, name: Any, kind: Any, extensio
     recorder = recorders.active()
     if recorder is not None:
         with recorder.problems.caught("attaching"):
-            place(recorder, write(recorder, content, name, kind, extension))
+            try:
+                attachment = write(recorder, content, name, kind, extension)
+            except Exception as error:
+                lost = note_of_lost(name or (write is written_file and Path(content).name), error)
+                if place is Recorder.attach:
+                    recorder.log_step(lost)
+                else:
+                    recorder.add_global_error(lost, None)
+                raise
+            place(recorder, attachment)
+
+
+def note_of_lost(name: Any, error: Exception) -> str:
+    """Return what stands in the place of an attachment that could not be written."""
+    why = (isinstance(error, OSError) and error.strerror) or text_of(error)
+    return f"{_name(name) or 'attachment'} (lost: {why})"
+
+
+def note_lost(scope: Scope, name: Any, error: Exception) -> None:
+    """Note in a test, fixture or step that an attachment of it could not be written."""
+    note = note_of_lost(name, error)
+    scope.parameters.append(Parameter(NOT_SHOWN, note, excluded=True))
 
 
 def _check_readable(source: Any) -> None:
@@ -244,7 +266,7 @@ def _check_written(recorder: Recorder, file_name: str) -> None:
     """Raise if a file is lost: nothing may refer to it then."""
     why = recorder.report.directory.lost.pop(file_name, None)
     if why is not None:
-        raise OSError(f"an attachment is lost: {why}")
+        raise OSError(why)
 
 
 _TEXTS = re.compile(r"text/|application/(?:.*[+.])?(?:json|xml|yaml|x-yaml|javascript)\b")

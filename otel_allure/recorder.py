@@ -237,6 +237,13 @@ class Recorder:
         scope.attachments.append(attachment)
         scope.end(start_ns)
 
+    def log_step(self, name: str) -> None:
+        """Note a point in time where the caller runs, by a step that takes none."""
+        start_ns = now_ns()
+        context = self.base_context()
+        span = self.tracer.start_span(name, context, start_time=start_ns)
+        Scope(c.STEP, name, span, context).end(start_ns)
+
     # -- what belongs to the run
 
     def attach_global(self, attachment: Attachment) -> None:
@@ -264,8 +271,7 @@ class Recorder:
                 translated = to_results(
                     trace.spans.values(), self.report.presentation, trace.logs, self.problems.add
                 )
-                for name, body in translated.files.items():
-                    self.report.publish("report_attached_data", body=body, file_name=name)
+                self.report.publish_files(translated)
                 for result in translated.results:
                     self.outside.append(str(result.name))
                     lines += tree_lines(plain(result))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 import allure_commons
-from allure_commons.model2 import TestResultContainer
+from allure_commons.model2 import ExecutableItem, Parameter, TestResultContainer
 
 from otel_allure import about_run
 from otel_allure import conventions as c
@@ -27,8 +27,9 @@ from otel_allure.results_directory import (
 from otel_allure.settings import DEFAULTS, Settings
 from otel_allure.span_tree import is_container, is_session
 from otel_allure.spans import Log, Record, Span, service_of, span_key
-from otel_allure.to_results import Translated, to_container, to_results
+from otel_allure.to_results import NOT_SHOWN, Translated, to_container, to_results
 from otel_allure.traces import WAITING, Trace, Traces
+from otel_allure.tree import all_steps
 
 MOST_ORPHANS = 50
 """Spans of one trace that belong below others which have not come are each shown as a result, with
@@ -250,8 +251,7 @@ class Report:
             self.note_use(key, uuid)
 
     def _publish_all(self, trace: Trace, translated: Translated) -> None:
-        for name, body in translated.files.items():
-            self.publish("report_attached_data", body=body, file_name=name)
+        self.publish_files(translated)
         for result in translated.results:
             self.publish("report_result", result=result)
         for container in translated.containers:
@@ -265,6 +265,23 @@ class Report:
                 *(container_file_name(container.uuid) for container in translated.containers),
             },
         )
+
+    def publish_files(self, translated: Translated) -> None:
+        """Write what was made of spans; where a file is lost, a note stands in its place."""
+        for name, body in translated.files.items():
+            self.publish("report_attached_data", body=body, file_name=name)
+        lost = self.directory.lost.keys() & translated.files.keys()
+        if lost:
+            fixtures = (f for each in translated.containers for f in each.befores + each.afters)
+            for item in (*translated.results, *fixtures):
+                for step in all_steps(item):
+                    self._without(lost, step)
+
+    def _without(self, lost: Container[str], item: ExecutableItem) -> None:
+        for attachment in [a for a in item.attachments if a.source in lost]:
+            item.attachments.remove(attachment)
+            note = f"{attachment.name} (lost: {self.directory.lost[attachment.source]})"
+            item.parameters.append(Parameter(name=NOT_SHOWN, value=note, excluded=True))
 
     def note_use(self, key: _Key, uuid: str) -> None:
         """Note that the test of that uuid uses the fixture whose container's span it is."""

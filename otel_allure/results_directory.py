@@ -107,9 +107,13 @@ class ResultsDirectory:
     @hookimpl
     def report_attached_file(self, source: str | os.PathLike[str], file_name: str) -> None:
         """Copy a file as an attachment's body."""
-        with self._problems.caught(f"copying {source} into {self.path}"):
+
+        def content() -> Iterable[bytes]:
             check_regular(source)
-            self._put(file_name, lambda: _as_seen(source))
+            return _as_seen(source)
+
+        with self._problems.caught(f"copying {source} into {self.path}"):
+            self._put(file_name, content)
 
     def amend(self, uuid: str, status: str, message: str | None) -> bool:
         """Give a result that is written another status; return whether there is one."""
@@ -178,7 +182,7 @@ class ResultsDirectory:
                 kept.write_whole(path, temporary, content())
             self.lost.pop(file_name, None)
         except BaseException as error:
-            self.lost[file_name] = str(error)
+            self.lost[file_name] = getattr(error, "strerror", None) or text_of(error)
             raise
 
     def write_about_run(self, file_name: str, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import socket
@@ -11,7 +12,9 @@ import pytest
 
 from otel_allure import kept, results_directory
 from otel_allure.problems import Problems
+from otel_allure.report import Report
 from otel_allure.results_directory import ResultsDirectory
+from otel_allure.testing import Results, build_span
 
 
 def names(directory):
@@ -41,7 +44,7 @@ def test_a_full_disk(tmp_path, monkeypatch):
 
 
 def test_a_limit_of_the_system(run):
-    """A test that attaches too much passes; the attachment is not referred to, others are."""
+    """A test that attaches too much passes; in the attachment's place is a note."""
     done = run(
         """
         import resource
@@ -61,6 +64,7 @@ def test_a_limit_of_the_system(run):
     )
     (result,) = done.report.results
     assert [a["name"] for a in result["attachments"]] == ["enough"]
+    assert [step["name"] for step in result["steps"]] == ["too much (lost: File too large)"]
     assert not [name for name in names(done.report.directory) if name.endswith(".tmp")]
     done.outcome.stdout.fnmatch_lines(["*the report is not complete*", "*File too large*"])
 
@@ -124,3 +128,88 @@ def test_attaching_what_is_no_file(run):
         plugins=(),
         passed=1,
     )
+
+
+def test_a_note_is_where_an_attachment_is_lost(run, tmp_path):
+    """In the step that made it, at the test for what it has printed, and at the run."""
+    large = tmp_path / "large.txt"
+    large.write_text("large")
+    report = run(
+        f"""
+        import errno
+        import allure
+        from otel_allure import kept
+
+        write = kept._real.write
+
+        def no_room(file, data):
+            if bytes(data).strip() == b"large":
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return write(file, data)
+
+        def test_one():
+            kept._real.write = no_room
+            with allure.step("save"):
+                allure.attach("large", "dump")
+                allure.attach.file({str(large)!r})
+            print("large")
+            allure.global_attach("large", "of all")
+        """,
+        plugins=(),
+        passed=1,
+    ).report
+    (result,) = report.results
+    (step,) = result["steps"]
+    lost = "(lost: No space left on device)"
+    assert [each["name"] for each in step["steps"]] == [f"dump {lost}", f"large.txt {lost}"]
+    note = {"name": "not shown", "value": f"stdout {lost}", "excluded": True}
+    assert result["parameters"] == [note]
+    (of_run,) = report.directory.glob("*-globals.json")
+    (error,) = json.loads(of_run.read_text())["errors"]
+    assert error["message"] == f"of all {lost}"
+
+
+def test_a_file_that_vanishes_while_it_is_attached(run):
+    """Its place has a note, and the test goes on."""
+    report = run(
+        """
+        import os
+        import allure
+        from otel_allure import allure_api
+
+        def test_one(tmp_path, monkeypatch):
+            path = tmp_path / "file.txt"
+            path.write_text("here")
+            check = allure_api.check_regular
+            monkeypatch.setattr(allure_api, "check_regular", lambda p: (check(p), os.remove(p)))
+            allure.attach.file(path, "report")
+        """,
+        plugins=(),
+        passed=1,
+    ).report
+    (result,) = report.results
+    assert [each["name"] for each in result["steps"]] == [
+        "report (lost: No such file or directory)"
+    ]
+    assert "attachments" not in result
+
+
+def test_a_note_is_where_what_is_made_of_spans_is_lost(tmp_path, monkeypatch):
+    """Nothing refers to a file that is not there."""
+    write = kept._real.write
+
+    def no_room(file, data):
+        if b"SELECT" in bytes(data) and b'"uuid"' not in bytes(data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, data)
+
+    monkeypatch.setattr(kept._real, "write", no_room)
+    report = Report(tmp_path)
+    sql = {"db.system.name": "sqlite", "db.query.text": "SELECT 1"}
+    report.add([build_span("query", 2, 1, kind="client", attributes=sql), build_span("root", 1)])
+    report.settle()
+    (result,) = Results(tmp_path).results
+    (step,) = result["steps"]
+    assert "attachments" not in step
+    note = "query.sql (lost: No space left on device)"
+    assert {"name": "not shown", "value": note, "excluded": True} in step["parameters"]

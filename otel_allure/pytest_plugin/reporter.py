@@ -514,8 +514,15 @@ class Reporter(AllureReporter):
         self, write: Any, content: Any, name: Any, kind: Any, extension: Any, parent: str | None
     ) -> None:
         with self._recorder.problems.caught("attaching"):
-            attachment = write(self._recorder, content, name, kind, extension)
             owner = self._owner(parent)
+            try:
+                attachment = write(self._recorder, content, name, kind, extension)
+            except Exception as error:
+                if owner is None:
+                    self._recorder.log_step(allure_api.note_of_lost(name, error))
+                else:
+                    allure_api.note_lost(owner, name, error)
+                raise
             if owner is None:
                 self._recorder.attach(attachment)
             else:

@@ -594,9 +594,13 @@ class AllureListener(stand_in.AllureListener):
         for name, text in self._captured(report, test):
             if text:
                 with self.problems.caught("attaching"):
-                    attachment = allure_api.written_data(
-                        self.recorder, text, name, AttachmentType.TEXT, None, redaction
-                    )
+                    try:
+                        attachment = allure_api.written_data(
+                            self.recorder, text, name, AttachmentType.TEXT, None, redaction
+                        )
+                    except Exception as error:
+                        allure_api.note_lost(test, name, error)
+                        raise
                     test.attachments.append(attachment)
 
     def _redaction_of(self, test: Scope) -> Redaction:
