@@ -136,11 +136,57 @@ def test_however_tests_are_shared_out(crash, arguments):
     done = crash("call", "kill", *arguments)
     results = done.report.results
     died = [result for result in results if result["status"] == "broken"]
-    outcomes = done.parseoutcomes()
+    outcomes = done.outcome.parseoutcomes()
     assert len(died) == outcomes["failed"]
     assert len(results) == len({r["uuid"] for r in results}) == sum(outcomes.values())
     assert {result["name"] for result in died} == {"The one with it"}
     assert len({result["historyId"] for result in died}) == 1
+
+
+def test_a_tear_down_of_a_wide_fixture(crash):
+    """It is the last test of all that is broken; the others stay as they are."""
+    report = crash("wide tear-down", "kill", "-n1", "--max-worker-restart=0").report
+    statuses = {result["name"]: result["status"] for result in report.results}
+    assert statuses == {
+        "test_before": "passed",
+        "The one with it": "passed",
+        "test_after": "broken",
+    }
+    names = {f["name"] for f in report.fixtures_of(the_test(report))}
+    assert names == {"wide", "dies", "narrow"}
+    assert len(report.containers) == len({each["uuid"] for each in report.containers})
+
+
+def test_a_worker_that_dies_between_tests(run, pytester):
+    """Pytest counts the next one as failed; its result says that it has not begun."""
+    pytester.makeconftest(
+        """
+        import os
+        import pytest
+
+        @pytest.hookimpl(wrapper=True, tryfirst=True)
+        def pytest_runtest_protocol(item):
+            if item.name == "test_two":
+                os._exit(1)
+            yield
+        """
+    )
+    source = """
+        import allure
+
+        def test_one():
+            with allure.step("done"):
+                pass
+
+        def test_two():
+            pass
+    """
+    report = run(source, "-n1", plugins=("xdist",)).report
+    one, two = sorted(report.results, key=lambda result: result["name"])
+    assert (one["status"], [step["name"] for step in one["steps"]]) == ("passed", ["done"])
+    assert (two["name"], two["status"]) == ("test_two", "broken")
+    assert "crashed" in two["statusDetails"]["message"]
+    assert two["statusDetails"]["message"].endswith("The worker died before this test began.")
 
 
 def test_a_result_that_was_written_already(run, pytester):

@@ -36,6 +36,7 @@ from otel_allure.to_results import item_uuid
 
 INPUT = "otel_allure_journal"
 """By which name a worker is told where to write."""
+NOT_BEGUN = "The worker died before this test began."
 _Key = tuple[int, int]
 
 
@@ -142,17 +143,19 @@ class Crashes:
 
     def _write_test(self, report: pytest.TestReport, worker: str) -> None:
         outcome = outcome_of_report(report, None)
-        span = self._running_in(worker, report.nodeid)
+        path = _running_path(self._directory, worker)
+        span = None
+        if path.exists():  # else it is on another machine, for instance
+            span = self._running_in(path, report.nodeid)
+            if span is None:
+                outcome = outcome._replace(message=f"{outcome.message}\n{NOT_BEGUN}")
         if span is None:
             span = _bare_span(report.nodeid)
         directory, uuid = self._report.directory, item_uuid(span)
         if not directory.amend(uuid, outcome.status, outcome.message):
             self._report.add([_ended(span, outcome)])
 
-    def _running_in(self, worker: str, nodeid: str) -> Span | None:
-        path = _running_path(self._directory, worker)
-        if not path.exists():  # on another machine, for instance
-            return None
+    def _running_in(self, path: Path, nodeid: str) -> Span | None:
         with path.open("rb") as file:
             found = self._spans_in(file.readline())
         path.unlink()
