@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import sys
 from collections.abc import Iterable, Iterator
 
 CHUNK = 1 << 20
@@ -26,6 +27,8 @@ class _Kept:
         self.unlink = os.unlink
         self.mkdir = os.mkdir
         self.stat = os.stat
+        self.listdir = os.listdir
+        self.lseek = os.lseek
         self.urandom = os.urandom
         self.split = os.path.split
 
@@ -34,6 +37,7 @@ _real = _Kept()
 _BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY
 _READ = os.O_RDONLY | _BINARY
+_OWN = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
 _SEPARATOR = os.sep
 
 urandom = _real.urandom
@@ -50,9 +54,7 @@ def write_whole(path: str, temporary: str, chunks: Iterable[bytes]) -> None:
     try:
         try:
             for chunk in chunks:
-                left = memoryview(chunk)
-                while left:
-                    left = left[_real.write(file, left) :]
+                write(file, chunk)
         finally:
             _real.close(file)
         _real.replace(temporary, path)
@@ -69,6 +71,86 @@ def read(path: str) -> Iterator[bytes]:
         yield from iter(lambda: _real.read(file, CHUNK), b"")
     finally:
         _real.close(file)
+
+
+def exists(path: str) -> bool:
+    """Whether there is something by that path."""
+    try:
+        _real.stat(path)
+    except OSError:
+        return False
+    return True
+
+
+def names_in(directory: str) -> list[str]:
+    """Return the names of what is in a directory."""
+    return _real.listdir(directory)
+
+
+def rename(path: str, target: str) -> None:
+    """Give a file or directory another name."""
+    _real.replace(path, target)
+
+
+def unlink(path: str) -> None:
+    """Remove a file."""
+    _real.unlink(path)
+
+
+# -- files by number
+
+
+def open_new(path: str) -> int:
+    """Open a file for writing that must not be there, and that nobody else may read."""
+    return _real.open(path, _OWN, 0o600)
+
+
+def open_to_read(path: str) -> int:
+    """Open a file for reading."""
+    return _real.open(path, _READ)
+
+
+def write(file: int, data: bytes) -> None:
+    """Write all of `data`."""
+    left = memoryview(data)
+    while left:
+        left = left[_real.write(file, left) :]
+
+
+def read_from(file: int, start: int) -> bytes:
+    """Return the rest of a file."""
+    _real.lseek(file, start, os.SEEK_SET)
+    return b"".join(iter(lambda: _real.read(file, CHUNK), b""))
+
+
+def close(file: int) -> None:
+    """Close a file."""
+    _real.close(file)
+
+
+if sys.platform == "win32":
+
+    def lock(file: int) -> bool:
+        """Whether the file could be locked, until it is closed or the process has ended."""
+        return False
+
+else:
+    import fcntl
+
+    class _Locks:
+        def __init__(self) -> None:
+            self.flock = fcntl.flock
+            self.how = fcntl.LOCK_EX | fcntl.LOCK_NB
+
+    _locks = _Locks()
+
+    def lock(file: int) -> bool:
+        """Whether the file could be locked, until it is closed or the process has ended."""
+        try:
+            _locks.flock(file, _locks.how)
+        except OSError:
+            return False
+        return True
 
 
 def make_directory(path: str) -> None:

@@ -118,10 +118,10 @@ class ResultsDirectory:
     def amend(self, uuid: str, status: str, message: str | None) -> bool:
         """Give a result that is written another status; return whether there is one."""
         name = result_file_name(uuid)
-        path = self.path / name
-        if not path.exists():
+        path = kept.joined(str(self.path), name)
+        if not kept.exists(path):
             return False
-        result = json.loads(path.read_bytes())
+        result = json.loads(b"".join(kept.read(path)))
         details = {**result.get("statusDetails", {}), "message": message}
         changed = {**result, "status": status, "statusDetails": details}
         return self._write(name, json.dumps(changed, ensure_ascii=False).encode())
@@ -134,7 +134,7 @@ class ResultsDirectory:
             self._problems.caught(f"removing files from {self.path}"),
             contextlib.suppress(FileNotFoundError, NotADirectoryError),
         ):
-            (self.path / file_name).unlink()
+            kept.unlink(kept.joined(str(self.path), file_name))
 
     def _write_json(self, file_name: str, item: Any) -> bool:
         with self._problems.caught(f"writing {type(item).__name__} to {self.path}"):
@@ -187,9 +187,10 @@ class ResultsDirectory:
 
     def write_about_run(self, file_name: str, text: str) -> None:
         """Write one of the files of `about_run`, unless somebody else has written one."""
-        path = self.path / file_name
+        path = kept.joined(str(self.path), file_name)
         with self._problems.caught(f"writing {file_name} to {self.path}"):
-            if not path.exists() or may_replace(file_name, path.read_text("utf-8", "replace")):
+            there = b"".join(kept.read(path)) if kept.exists(path) else None
+            if there is None or may_replace(file_name, there.decode("utf-8", "replace")):
                 self._write(file_name, text.encode("utf-8", "backslashreplace"))
 
 

@@ -19,9 +19,9 @@ import weakref
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from otel_allure import kept
 from otel_allure.problems import Problems
 from otel_allure.spans import Event, Link, Log, Record, Span
 
@@ -93,33 +93,34 @@ class Spool:
 
     def _append(self, records: list[Any]) -> bool:
         directory = self._directory
-        if directory is None or not os.path.exists(directory):  # noqa: PTH110 -- hot
+        if directory is None or not kept.exists(directory):
             return False
         if records:
             lines = "".join([f"{_to_json(record)}\n" for record in records])
             try:
                 file = self._open(directory) if self._file is None else self._file
                 # Not buffered: each span is there at once, however the child ends.
-                os.write(file, lines.encode())
+                kept.write(file, lines.encode())
             except OSError:
                 return False
         # It may have gone in between; whether this was read is then unknown. Better twice than not.
-        return os.path.exists(directory)  # noqa: PTH110
+        return kept.exists(directory)
 
     def _open(self, directory: str) -> int:
         # Hidden until it is locked, else the parent could take it for one that is complete.
         # A number, not a file object: that would warn of not being closed when its process ends.
-        file, name = tempfile.mkstemp(prefix=_HIDDEN, dir=directory)
+        name = kept.urandom(8).hex()
+        path = kept.joined(directory, _HIDDEN + name)
+        file = kept.open_new(path)
         if _HIDDEN:
-            path = Path(name)
-            ending = _LOCKED if _lock(file) else ""
-            path.rename(path.with_name(path.name[len(_HIDDEN) :] + ending))
+            ending = _LOCKED if kept.lock(file) else ""
+            kept.rename(path, kept.joined(directory, name + ending))
         self._file = file
         return file
 
     def _close_file(self) -> None:
         if self._file is not None:
-            os.close(self._file)
+            kept.close(self._file)
             self._file = None
 
     # -- in the parent
@@ -133,7 +134,7 @@ class Spool:
         if not self._has_children or self._directory is None or os.getpid() != self._owner:
             return []
         try:
-            names = sorted(os.listdir(self._directory))  # noqa: PTH208
+            names = sorted(kept.names_in(self._directory))
         except OSError as error:  # somebody has removed it
             problems.add(_NOT_FOLLOWED, error)
             return []
@@ -141,18 +142,22 @@ class Spool:
         return [record for name in seen for record in self._read(name, problems)]
 
     def _read(self, name: str, problems: Problems) -> Iterator[Record]:
-        path = Path(self._directory or "", name)
-        with path.open("rb") as file:
+        path = kept.joined(self._directory or "", name)
+        file = kept.open_to_read(path)
+        try:
             # First of all: what its child has written until now is then all that there will be.
-            is_complete = name.endswith(_LOCKED) and _lock(file.fileno())
-            file.seek(self._read_until.get(name, 0))
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break  # it is being written just now, or its child was killed
-                self._read_until[name] = self._read_until.get(name, 0) + len(line)
-                yield from read_record(line, problems)
+            is_complete = name.endswith(_LOCKED) and kept.lock(file)
+            start = self._read_until.get(name, 0)
+            content = kept.read_from(file, start)
+        finally:
+            kept.close(file)
+        # What is behind the last line is being written just now, or its child was killed.
+        lines = content[: content.rfind(b"\n") + 1]
+        self._read_until[name] = start + len(lines)
+        for line in lines.split(b"\n")[:-1]:
+            yield from read_record(line, problems)
         if is_complete:  # else a run with many children would look at ever more files
-            path.unlink()
+            kept.unlink(path)
             self._read_until.pop(name, None)
 
     def seal(self) -> None:
@@ -160,7 +165,7 @@ class Spool:
         if self._directory is not None and os.getpid() == self._owner:
             sealed = f"{self._directory}-sealed"
             with suppress(OSError):  # Windows, while a child has a file open there
-                os.rename(self._directory, sealed)  # noqa: PTH104
+                kept.rename(self._directory, sealed)
                 self._directory = sealed
 
     def close(self) -> None:
@@ -221,26 +226,7 @@ def to_line(record: Record) -> bytes:
 _NOT_FOLLOWED = "following child processes, whose steps are missing"
 _LOCKED = ".locked"
 
-if sys.platform == "win32":
-    _HIDDEN = ""  # what is open there cannot be renamed
-
-    def _lock(file: int) -> bool:
-        """Whether the file could be locked, until it is closed or the process has ended."""
-        return False
-
-else:
-    from fcntl import LOCK_EX, LOCK_NB, flock
-
-    _HIDDEN = "."
-
-    def _lock(file: int) -> bool:
-        """Whether the file could be locked, until it is closed or the process has ended."""
-        try:
-            flock(file, LOCK_EX | LOCK_NB)
-        except OSError:
-            return False
-        return True
-
+_HIDDEN = "" if sys.platform == "win32" else "."  # there, what is open cannot be renamed
 
 _spools: weakref.WeakSet[Spool] = weakref.WeakSet()
 

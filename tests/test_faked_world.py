@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from allure_commons import model2
+
+from otel_allure.about_run import MARK
+from otel_allure.problems import Problems
+from otel_allure.results_directory import ResultsDirectory
+from otel_allure.testing import Results
 
 pytestmark = pytest.mark.usefixtures("only_steps")
 
@@ -165,3 +172,65 @@ def test_directory_that_cannot_be_made_and_file_that_is_not_whole(tmp_path, monk
     directory.report_attached_data("text", "second.txt")
     assert [path.name for path in directory.path.iterdir()] == ["first.txt"]
     assert len(problems.lines()) == 1
+
+
+FORKS = """
+    import os
+    import tempfile
+    import allure
+    import pytest
+
+    @pytest.fixture
+    def mocked(monkeypatch):
+        def no(*_, **__):
+            raise AssertionError("asked for by us")
+
+        for module, name in [
+            (os, "write"), (os, "listdir"), (os, "rename"), (os, "replace"), (os, "lseek"),
+            (os, "unlink"), (os.path, "exists"), (tempfile, "mkstemp"),
+        ]:
+            monkeypatch.setattr(module, name, no)
+
+    def test_forks({fixture}):
+        pid = os.fork()
+        if not pid:
+            with allure.step("in the child"):
+                allure.attach("text", "of the child")
+            os._exit(0)
+        os.waitpid(pid, 0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.parametrize("fixture", ["fs", "mocked"])
+def test_children_in_a_faked_world(run, fixture):
+    """What they do comes home."""
+    done = run(FORKS.format(fixture=fixture), plugins=("pyfakefs.pytest_plugin",), passed=1)
+    (result,) = done.report.results
+    (step,) = result["steps"]
+    assert step["name"] == "in the child"
+    assert contents(done) == {"test_forks": {"of the child": "text"}}
+
+
+def test_the_directory_in_a_faked_world(tmp_path, monkeypatch):
+    """What is written is found again: to be changed, replaced or removed."""
+    directory = ResultsDirectory(tmp_path, Problems(log=False))
+    directory.report_result(model2.TestResult(uuid="1", name="one", status="passed"))
+    directory.write_about_run("environment.properties", f"{MARK}\na = b")
+
+    def no(*_, **__):
+        raise AssertionError("asked for by us")
+
+    with monkeypatch.context() as mocks:
+        for name in ("exists", "read_bytes", "read_text", "unlink"):
+            mocks.setattr(Path, name, no)
+        assert directory.amend("1", "broken", "crashed")
+        assert not directory.amend("2", "broken", "crashed")
+        directory.write_about_run("environment.properties", f"{MARK}\na = c")
+        directory.report_attached_data(body="text", file_name="3-attachment.txt")
+        directory.discard("3-attachment.txt")
+        directory.discard("4-attachment.txt")
+    (result,) = Results(tmp_path).results
+    assert (result["name"], result["status"]) == ("one", "broken")
+    assert (tmp_path / "environment.properties").read_text().endswith("a = c")
+    assert not list(tmp_path.glob("*-attachment.txt"))
