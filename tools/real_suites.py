@@ -3,8 +3,8 @@
 `make suites` runs it. A suite is brought from PyPI as a source distribution, at the version that
 `SUITES` has, and is installed, with what its tests need, in a virtual environment of its own.
 It runs plain, then with `--alluredir`, and with `--peer` once more with allure-pytest's. All runs
-have the same environment and folder: otel-allure and allure-pytest are put on the path of their
-own run alone, so that plain is plain in child processes, too.
+have the same environment and folder: otel-allure and allure-pytest are among the installed packages
+for their own runs alone, so that plain is plain in child processes, too.
 
 A run with a report is as it should be if every phase of every test ends as it does plain, and every
 test has one result with the status that its outcome stands for. A test that ends differently in
@@ -352,14 +352,23 @@ class Place:
         (top,) = (self.folder / "unpacked").iterdir()
         top.rename(self.sources)
 
-    def pytest(self, name: str, beside: Path | None, arguments: list[str]) -> Run:
-        """Run the suite, with what lies in a folder beside it; return what that has left."""
+    def install(self, reporter: Path | None) -> None:
+        """Have one reporter, or none, among the packages: their frames are not users'."""
+        (packages,) = (self.folder / "venv" / "lib").glob("python*/site-packages")
+        for other in (OURS, PEER):
+            for left in packages.glob(other.replace("-", "_") + "*"):
+                shutil.rmtree(left)
+        if reporter is not None:
+            no_scripts = shutil.ignore_patterns("bin")
+            shutil.copytree(reporter, packages, dirs_exist_ok=True, ignore=no_scripts)
+
+    def pytest(self, name: str, reporter: Path | None, arguments: list[str]) -> Run:
+        """Run the suite, plain or with the reporter in a folder; return what that has left."""
         outcomes = self.folder / f"{name}.jsonl"
         results = self.folder / f"{name}-results"
         output = self.folder / f"{name}.txt"
         shutil.rmtree(results, ignore_errors=True)
         outcomes.unlink(missing_ok=True)
-        path = os.pathsep.join(map(str, [PLUGINS, *filter(None, [beside])]))
         command = [
             self.python.with_name("pytest"),
             "-p",
@@ -368,12 +377,13 @@ class Place:
             "no:cacheprovider",
         ]
         command += [f"--suite-outcomes={outcomes}", *shlex.split(self.suite.options), *arguments]
-        command += [f"--alluredir={results}"] * (beside is not None)
+        command += [f"--alluredir={results}"] * (reporter is not None)
+        self.install(reporter)
         with output.open("w") as out:
             code, cpu_s = run(
                 [*command, *self.suite.tests.split()],
                 cwd=self.sources,
-                env=environment() | {"PYTHONPATH": path},
+                env=environment() | {"PYTHONPATH": str(PLUGINS)},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -433,7 +443,7 @@ def requirements_of(folder: Path) -> list[str]:
 
 
 def install_beside(requirement: str, folder: Path) -> Path:
-    """Install a package, without what it needs, in a folder that only some runs look into."""
+    """Install a package, without what it needs, in a folder from where single runs have it."""
     shutil.rmtree(folder, ignore_errors=True)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     call([*pip, "--no-deps", "--target", folder, requirement], f"{requirement} cannot be installed")
