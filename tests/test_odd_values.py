@@ -321,3 +321,55 @@ def test_modes_and_statuses_that_are_none(run):
         """,
         passed=6,
     )
+
+
+def test_what_plugins_put_into_results(run, pytester):
+    """One odd entry costs none of the other changes."""
+    pytester.makeconftest(
+        """
+        import pytest
+        from allure_commons.model2 import (
+            Attachment, Label, Link, Parameter, StatusDetails, TestStepResult)
+
+        class Broken:
+            __hash__ = None
+            def __str__(self):
+                raise RuntimeError("no text")
+            __repr__ = __bool__ = __eq__ = __str__
+            name = value = property(__str__)
+
+        @pytest.hookimpl(wrapper=True)
+        def pytest_runtest_call(item):
+            yield
+            logger = item.config.pluginmanager.get_plugin("allure_listener").allure_logger
+            test = logger.get_test(None)
+            test.name = 404
+            test.description = ["odd"]
+            test.labels += [Broken(), Label("layer", 5), "text", Label(Broken.__name__, ("a",))]
+            test.links += [None, Link(7, "https://example.com", Broken.__name__)]
+            test.parameters += [Parameter(5, Broken.__new__), Parameter("last", 1, mode="masked")]
+            test.attachments = None
+            test.statusDetails = StatusDetails(message=404, known=True)
+            first, odd, last = (TestStepResult(name=name) for name in ("first", Broken, 5))
+            odd.start, odd.stop, odd.parameters = "now", Broken(), [Broken()]
+            odd.steps = [None, TestStepResult(name="below")]
+            test.steps.extend([first, None, odd, last])
+        """
+    )
+    done = run("def test_it(): pass", passed=1)
+    (result,) = done.report.results
+    assert_complete([result])
+    assert (result["name"], result["description"]) == ("404", "['odd']")
+    assert {("layer", "5"), ("Broken", "('a',)")} <= set(names_and_values(result["labels"]))
+    assert [link["url"] for link in result["links"]] == ["https://example.com"]
+    assert [p["name"] for p in result["parameters"]] == ["5", "last"]
+    assert result["statusDetails"]["known"] is True
+    assert [step["name"].split(".")[-1] for step in steps(result)] == [
+        "first",
+        "Broken'>",
+        "below",
+        "5",
+    ]
+    summary = done.outcome.stdout.str()
+    assert "taking changes to a result: RuntimeError: no text" in summary
+    assert "taking a step of others: AttributeError" in summary

@@ -43,7 +43,8 @@ from otel_allure.pytest_plugin.fixtures import FixtureLife, Fixtures, uuid_of
 from otel_allure.recorder import Recorder
 from otel_allure.scope import Scope, TestScope, scope_in
 from otel_allure.steps import RunningStep, start_step
-from otel_allure.texts import text_of
+from otel_allure.texts import is_true, text_of
+from otel_allure.to_results import OnProblem
 from otel_allure.traces import Trace
 
 if TYPE_CHECKING:
@@ -53,13 +54,14 @@ if TYPE_CHECKING:
 
 
 def _parameter_row(parameter: Any) -> scope.Parameter:
-    mode = getattr(parameter.mode, "value", parameter.mode) or ""
+    mode = text_of(getattr(parameter.mode, "value", parameter.mode) or "")
     name, value = text_of(parameter.name), text_of(parameter.value)
-    return scope.Parameter(name, value, mode, bool(parameter.excluded))
+    return scope.Parameter(name, value, mode, is_true(parameter.excluded))
 
 
 def _attachment_row(attachment: Any) -> scope.Attachment:
-    return scope.Attachment(str(attachment.name), attachment.source, attachment.type or "")
+    kind = text_of(attachment.type or "")
+    return scope.Attachment(text_of(attachment.name), text_of(attachment.source), kind)
 
 
 def _label_row(label: Any) -> tuple[str, str]:
@@ -102,19 +104,46 @@ _FLAGS = {
 }
 
 
-def _known(item: ExecutableItem) -> dict[str, Any]:
-    """Return what an object of the model says, in a form that can be compared."""
+def _nobody(doing: str, error: object) -> None:
+    """Tell nobody."""
+
+
+def _known(item: ExecutableItem, on_problem: OnProblem = _nobody) -> dict[str, Any]:
+    """Return what an object of the model says, in a form that can be compared.
+
+    Somebody else has filled it in: what is odd costs no more than its own place.
+    """
     details = item.statusDetails or StatusDetails()
     fields = ("name", "status", *_TEXTS, *_IDENTITY)
     return {
-        **{name: getattr(item, name) for name in fields if hasattr(item, name)},
-        **{name: getattr(details, name, None) for name in ("message", "trace", *_FLAGS)},
+        **{name: _plain(name, getattr(item, name)) for name in fields if hasattr(item, name)},
         **{
-            name: [kind.row(entry) for entry in getattr(item, name)]
+            name: _plain(name, getattr(details, name, None))
+            for name in ("message", "trace", *_FLAGS)
+        },
+        **{
+            name: list(_rows(kind.row, getattr(item, name), on_problem))
             for name, kind in _LISTS.items()
             if hasattr(item, name)
         },
     }
+
+
+def _rows(row: Callable[[Any], Any], entries: Any, on_problem: OnProblem) -> Iterator[Any]:
+    if not isinstance(entries, Iterable):
+        entries = () if entries is None else (entries,)
+    for entry in entries:
+        try:
+            yield row(entry)
+        except Exception as error:
+            on_problem("taking changes to a result", error)
+
+
+def _plain(name: str, value: Any) -> Any:
+    if value is None or type(value) in (str, bool):
+        return value
+    is_list = name == "titlePath" and type(value) in (list, tuple)
+    return list(map(text_of, value)) if is_list else text_of(value)
 
 
 def _merged(now: list[Any], then: list[Any], current: list[Any]) -> list[Any]:
@@ -183,9 +212,9 @@ class _Lent:
                 setattr(item, name, [kind.item(*row) for row in getattr(owner, name)])
         self.then = _known(item)
 
-    def take_back(self) -> None:
+    def take_back(self, on_problem: OnProblem) -> None:
         """Put what was changed into the scope."""
-        now = _known(self.item)
+        now = _known(self.item, on_problem)
         changed = {name for name, value in now.items() if value != self.then.get(name)}
         if changed:
             self._apply(now, changed)
@@ -205,7 +234,7 @@ class _Lent:
     def _apply(self, now: dict[str, Any], changed: set[str]) -> None:
         owner = self.owner
         if "name" in changed:
-            owner.title = str(now["name"])
+            owner.title = text_of(now["name"])
         if changed & {"status", "message", "trace"}:
             self._set_outcome(Outcome(now["status"] or PASSED, now["message"], now["trace"]))
         for name in changed & set(_LISTS):
@@ -339,6 +368,10 @@ def _describe_again(owner: Scope) -> None:
         for name in [name for name in span.attributes if name.startswith(prefix)]:
             del span.attributes[name]
     span.attributes.update(owner.described())
+
+
+def _ns(milliseconds: Any, default: int) -> int:
+    return milliseconds * 1_000_000 if type(milliseconds) is int else default
 
 
 def _milliseconds(span: Any) -> int:
@@ -534,10 +567,10 @@ class Reporter(AllureReporter):
         """Start a step here, or below the test or step `parent_uuid`."""
         owner = self._owner(parent_uuid)
         if owner is None:
-            running = start_step(str(step.name))
+            running = start_step(step.name)
         else:
             with attached(owner.live.context if isinstance(owner, TestScope) else owner.context):
-                running = start_step(str(step.name))
+                running = start_step(step.name)
         running.enter()
         lent = self._lent[running] = _Lent(running, step)
         lent.then = {name: [] if name in _LISTS else None for name in _known(step)}
@@ -551,9 +584,10 @@ class Reporter(AllureReporter):
         running, lent = self._started.pop(uuid)
         for name, value in changes.items():
             setattr(lent.item, name, value)
-        lent.take_back()
+        lent.take_back(self._recorder.problems.add)
         for below in lent.item.steps:
-            self._record(below, running)
+            with self._recorder.problems.caught("taking a step of others"):
+                self._record(below, running)
         running.leave()
         running.finish(None, None)
 
@@ -594,8 +628,9 @@ class Reporter(AllureReporter):
 
     def _take_back(self, lent: _Lent) -> None:
         with self._recorder.problems.caught("taking changes to a result"):
-            lent.take_back()
-            for step in lent.new_steps():
+            lent.take_back(self._recorder.problems.add)
+        for step in lent.new_steps():
+            with self._recorder.problems.caught("taking a step of others"):
                 self._record(step, lent.owner)
 
     def forget_ended(self) -> None:
@@ -653,16 +688,18 @@ class Reporter(AllureReporter):
     def _record(
         self, step: Any, parent: Scope, kind: str = c.STEP, attributes: Any = None
     ) -> Scope:
-        start_ns = now_ns() if step.start is None else step.start * 1_000_000
-        span = self._recorder.tracer.start_span(str(step.name), parent.context, start_time=start_ns)
-        owner = Scope(kind, str(step.name), span, parent.context)
+        start_ns = _ns(step.start, now_ns())
+        name = text_of(step.name)
+        span = self._recorder.tracer.start_span(name, parent.context, start_time=start_ns)
+        owner = Scope(kind, name, span, parent.context)
         owner.attributes = attributes
         lent = self._lent[owner] = _Lent(owner, step)
         lent.then = {name: [] if name in _LISTS else None for name in _known(step)}
-        lent.take_back()
-        owner.end(start_ns if step.stop is None else max(start_ns, step.stop * 1_000_000))
+        lent.take_back(self._recorder.problems.add)
+        owner.end(max(start_ns, _ns(step.stop, start_ns)))
         for below in step.steps:
-            self._record(below, owner)
+            with self._recorder.problems.caught("taking a step of others"):
+                self._record(below, owner)
         return owner
 
 
