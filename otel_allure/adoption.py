@@ -85,12 +85,13 @@ class Adoptions:
         self._place = place
         self._is_open = is_open
         self._traces: OrderedDict[int, _Trace] = OrderedDict()
+        self._moved: OrderedDict[int, int] = OrderedDict()
+        """Of spans in traces of ours that are shown in another one: that, by span id."""
 
-    def __contains__(self, trace_id: int) -> bool:
-        return trace_id in self._traces
-
-    def home(self, trace_id: int) -> int:
-        """Return the trace in which the report shows the spans of `trace_id`."""
+    def home(self, trace_id: int, span_id: int = 0) -> int:
+        """Return the trace in which the report shows a span, or what is known of its trace."""
+        if span_id in self._moved:
+            return self._moved[span_id]
         known = self._traces.get(trace_id)
         return trace_id if known is None else known.place.trace_id
 
@@ -103,36 +104,49 @@ class Adoptions:
             span: the span.
             parent: its parent, if it has one.
             anew: whether its parent does not say where it belongs: that is over, with what it was
-                started in, or a step of ours is between the two. A parent that came with a request
-                is where its client is, all the same.
+                started in, or a step of ours is between the two.
         """
-        stale = anew and parent is not None and not parent.is_remote
-        if parent is not None and not stale and self._follows(span.trace_id, parent):
-            known = self._traces.get(span.trace_id)
-            if known is None:
+        if parent is not None and not anew and self.knows(parent):
+            home = self.home(span.trace_id, parent.span_id)
+            if home == span.trace_id:
                 return None
-            known.note(span.span_id)
-            return Adopted(known.place.trace_id)
+            self._note(span, home)
+            return Adopted(home)
         place = self._place()
-        if place is None:
-            return None
-        known = self._traces.setdefault(span.trace_id, _Trace(place))
-        known.place = place
-        known.note(span.span_id)
-        self._traces.move_to_end(span.trace_id)
-        if len(self._traces) > REMEMBERED:
-            self._traces.popitem(last=False)
+        if place is None or (parent is not None and self._is_elsewhere(span, place)):
+            home = self.home(span.trace_id)
+            return None if home == span.trace_id else Adopted(home)
+        if not is_ours(span.trace_id):
+            known = self._traces.setdefault(span.trace_id, _Trace(place))
+            known.place = place
+            self._traces.move_to_end(span.trace_id)
+        self._note(span, place.trace_id)
         return Adopted(*place)
 
-    def _follows(self, trace_id: int, parent: SpanContext) -> bool:
-        """Whether a span belongs where its parent does.
+    def _note(self, span: SpanContext, home: int) -> None:
+        known = self._traces.get(span.trace_id)
+        if known is not None:
+            known.note(span.span_id)
+        else:
+            self._moved[span.span_id] = home
+        for remembered in (self._traces, self._moved):
+            if len(remembered) > REMEMBERED:
+                remembered.popitem(last=False)
 
-        A parent in another process is nobody's that we know. It is in a trace that we know, if that
-        is still under way: tests may send the same made-up `traceparent` one after the other.
+    def knows(self, span: SpanContext) -> bool:
+        """Whether a span is in the report: in a trace of ours, or one that has started here."""
+        known = self._traces.get(span.trace_id)
+        return is_ours(span.trace_id) if known is None else known.has(span.span_id)
+
+    def _is_elsewhere(self, span: SpanContext, place: Place) -> bool:
+        """Whether a span whose parent is in another process is of another test that still runs.
+
+        Nobody here knows such a parent, and tests may send the same made-up `traceparent`: one
+        after the other, each one's is its own.
         """
-        known = self._traces.get(trace_id)
-        if known is None:
-            return is_ours(trace_id)
-        return known.has(parent.span_id) or (
-            parent.is_remote and self._is_open(known.place.trace_id)
+        known = self._traces.get(span.trace_id)
+        return (
+            known is not None
+            and known.place.trace_id != place.trace_id
+            and self._is_open(known.place.trace_id)
         )

@@ -110,16 +110,6 @@ def is_innermost(span: Any) -> bool:
     return hidden is not None and hidden.seen is not None and hidden.seen is span
 
 
-def is_isolated(*, by_default: bool) -> bool:
-    """Whether the caller runs in isolation.
-
-    Args:
-        by_default: whether that is so where nothing of ours has been made current.
-    """
-    ours = _ours.get()
-    return by_default if ours is None else type(ours) is _Hidden
-
-
 def root_context(*, isolated: bool) -> Context:
     """Return the context that a trace of ours begins in: nothing is current there."""
     return Context({ISOLATED: True}) if isolated else Context()

@@ -14,7 +14,7 @@ from typing import Any
 from opentelemetry._logs import Logger
 from opentelemetry._logs import _internal as api
 
-from otel_allure.contexts import is_isolated
+from otel_allure import recorder as recorders
 from otel_allure.problems import Problems
 from otel_allure.provider import ListeningOnce, takes_processors
 
@@ -60,7 +60,7 @@ class SessionLoggers:
     @property
     def stands_in(self) -> bool:
         """Whether the caller's records are taken although no provider is set."""
-        return not is_isolated(by_default=self._isolated)
+        return not recorders.is_isolated(by_default=self._isolated)
 
     def look(self) -> None:
         """Look at whose provider is set by now. It is called in users' code: nothing is raised."""

@@ -142,7 +142,10 @@ class LogCapture:
             key = log.time_ns, log.logger
             if key in self._recent or key in self._older:
                 return
-            trace_id, span_id = self._recorder.adoptions.home(log.trace_id), log.span_id
+            trace_id, span_id = (
+                self._recorder.adoptions.home(log.trace_id, log.span_id),
+                log.span_id,
+            )
             if span_id in (0, get_current_span().get_span_context().span_id):
                 trace_id, span_id = self._recorder.span_here()
             log = log._replace(trace_id=trace_id, span_id=span_id)

@@ -48,8 +48,8 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, Status
 from opentelemetry.util._once import Once
 
-from otel_allure import contexts
 from otel_allure import conventions as c
+from otel_allure import recorder as recorders
 from otel_allure.exporter import AllureSpanExporter, AllureSpanProcessor
 from otel_allure.problems import Problems
 from otel_allure.tracer import SAMPLED, RecordingSpan, RecordingTracer
@@ -110,7 +110,7 @@ class SessionProvider:
     @property
     def stands_in(self) -> bool:
         """Whether the caller's spans are recorded although no provider is set."""
-        return not contexts.is_isolated(by_default=self._isolated)
+        return not recorders.is_isolated(by_default=self._isolated)
 
     def _stand_in(self) -> TracerProvider:
         if self._own is None:
@@ -136,7 +136,8 @@ class SessionProvider:
             once: Any = trace._TRACER_PROVIDER_SET_ONCE
             if not isinstance(once, ListeningOnce):
                 trace._TRACER_PROVIDER_SET_ONCE = ListeningOnce(once)
-            provider = trace._TRACER_PROVIDER
+            provider: Any = trace._TRACER_PROVIDER
+            provider = getattr(provider, "provider", provider)  # logfire's, which exchanges it
             if takes_processors(provider, "add_span_processor"):
                 self._relay.listen_to(provider)
         for listener in self.on_set:

@@ -39,7 +39,7 @@ from otel_allure.scope import (
 from otel_allure.spool import Home, Spool
 from otel_allure.texts import text_of
 from otel_allure.to_results import to_results
-from otel_allure.tracer import RecordingSpan, is_ours
+from otel_allure.tracer import RecordingSpan
 from otel_allure.tree import all_steps, tree_lines
 
 
@@ -79,7 +79,7 @@ class Recorder:
         """In a child process, whether it was forked to run a test."""
         self.on_log_record: Callable[[Any], None] | None = None
         """Takes a log record of OpenTelemetry's SDK, in a test session that shows them."""
-        self.adoptions = Adoptions(self.place, self.running.__contains__)
+        self.adoptions = Adoptions(self.place, self._is_open)
         """Traces of others that are shown in those of tests and fixtures."""
         self._tracer = tracer or global_tracer
 
@@ -123,21 +123,34 @@ class Recorder:
         context = live_context(self._knows)
         scope = scope_in(context)
         if scope is not None:
-            if scope.is_over and not _is_open(held(context, SPAN)):
+            if scope.is_over and held(context, SPAN) is scope.span:
                 return self._afterwards(scope) or context
             return context
-        if self._knows(held(context, SPAN)):
+        if self._knows(held(context, SPAN), None):
             return context
         only = self._only_test()
-        found = greenlets.context_around(self._knows)
+        found = greenlets.context_around(lambda span: self._knows(span, None))
         return found or (only and only.live.context) or self.base or context
 
-    def _knows(self, span: Any) -> bool:
-        """Whether a span is in the report."""
-        if span is None or type(span) is RecordingSpan:
-            return span is not None
-        trace_id = span.get_span_context().trace_id
-        return trace_id in self.adoptions or (trace_id != 0 and is_ours(trace_id))
+    def _knows(self, span: Any, scope: Scope | None) -> bool:
+        """Whether a span is a place in the report, for what runs in `scope`.
+
+        Ids do not tell: tests send the same made-up `traceparent`, and use each other's spans. So
+        the span's test must still run, or the span itself, where nothing nearer does.
+        """
+        home = self._home(span)
+        if not home:
+            return False
+        if scope is not None and not scope.is_over and home == self._home(scope.span):
+            return True
+        if self._is_open(home):
+            return True
+        nothing_nearer = scope is None or scope.is_over
+        return nothing_nearer and (span.is_recording() or self.is_child)
+
+    def _is_open(self, trace_id: int) -> bool:
+        """Whether a test or fixture with that trace still runs."""
+        return trace_id in self.running or self.report.holds(trace_id)
 
     def _afterwards(self, scope: Scope) -> Context | None:
         """Return where what `scope` has started belongs now that it is over."""
@@ -154,11 +167,11 @@ class Recorder:
         """
         context = contexts.current()
         inside = contexts.span_inside()
-        if inside is not None and self._knows(inside):
-            context = Context({**context, SPAN: inside})
         scope = held(context, SCOPE)
+        if inside is not None and self._knows(inside, scope):
+            context = Context({**context, SPAN: inside})
         if scope is None:
-            ours = self._knows(held(context, SPAN)) if self.is_session else bool(context)
+            ours = self._knows(held(context, SPAN), None) if self.is_session else bool(context)
             return context if ours else None
         return context if type(context) is ScopeContext else scope.letting_go(context)
 
@@ -181,7 +194,7 @@ class Recorder:
             scope = scope_in(context)
             if scope is not None:
                 here = scope.span.get_span_context()
-        return self.adoptions.home(here.trace_id), here.span_id
+        return self.adoptions.home(here.trace_id, here.span_id), here.span_id
 
     def _only_test(self) -> TestScope | None:
         """Return the test that runs, if there is exactly one."""
@@ -202,10 +215,13 @@ class Recorder:
         return None if test is None or test.ended else test
 
     def _home(self, span: Any) -> int:
-        """Return the trace that the report shows a span in, 0 for no span."""
+        """Return the trace that the report shows a span in, 0 for none."""
         if span is None or type(span) is RecordingSpan:
             return 0 if span is None else span.home
-        return self.adoptions.home(span.get_span_context().trace_id)
+        context = span.get_span_context()
+        if self.is_session and not self.adoptions.knows(context):
+            return 0
+        return self.adoptions.home(context.trace_id, context.span_id)
 
     def attach(self, attachment: Attachment) -> None:
         """Add an attachment, whose body is written already, where the caller runs."""
@@ -303,11 +319,6 @@ def _now_ms() -> int:
     return now_ns() // 1_000_000
 
 
-def _is_open(span: Any) -> bool:
-    """Whether it is a span that has not ended."""
-    return span is not None and bool(span.is_recording())
-
-
 _stack: list[Recorder] = []
 on_step: Callable[..., None] | None = None
 """Tells listeners of others that a step starts or stops; set by `allure_api`."""
@@ -325,6 +336,17 @@ def note(doing: str, detail: object) -> None:
     recorder = active()
     if recorder is not None:
         recorder.problems.add(doing, detail)
+
+
+def is_isolated(*, by_default: bool) -> bool:
+    """Whether what the caller does belongs to something that runs in isolation.
+
+    Args:
+        by_default: whether that is so where it belongs to nothing.
+    """
+    recorder = active()
+    context = contexts.current() if recorder is None else recorder.base_context()
+    return by_default if scope_in(context) is None else contexts.ISOLATED in context
 
 
 def context_to_hand_over() -> Context | None:
@@ -349,7 +371,10 @@ def adopted(
     scope = held(contexts.current(), SCOPE)
     is_over = scope is not None and scope.is_over
     above = get_current_span(context)
-    anew = contexts.is_innermost(above) or (is_over and not above.is_recording())
+    if parent is not None and parent.is_remote:  # where its client is
+        anew = contexts.is_innermost(above)
+    else:
+        anew = contexts.is_innermost(above) or (is_over and not above.is_recording())
     return recorder.adoptions.started(span, parent, anew=anew)
 
 

@@ -101,6 +101,11 @@ class Report:
         with self._reentrant:
             self._traces.hold(trace_id)
 
+    def holds(self, trace_id: int) -> bool:
+        """Whether a trace's test, or wide fixture, still runs."""
+        with self._reentrant:
+            return self._traces.holds(trace_id)
+
     def started(self, trace_id: int, span_id: int) -> None:
         """Note that a span has started."""
         if self.redirect is None:

@@ -267,22 +267,22 @@ def scope_in(context: Context) -> Scope | None:
     return scope  # type: ignore[no-any-return]
 
 
-def live_context(knows: Callable[[Any], bool] | None = None) -> Context:
+def live_context(knows: Callable[[Any, Scope | None], bool] | None = None) -> Context:
     """Return the current context, with what is stale about it put right.
 
     Args:
-        knows: whether a span that users have made current is in the report. It is then the place
-            where the caller is, and knows it better than any rule of ours. Default: all are.
+        knows: whether a span that users have made current, in a scope, is the place where the
+            caller is: then it knows that better than any rule of ours. Default: all are.
     """
     context = contexts.current()
-    inside = contexts.span_inside()
-    if inside is not None and (knows is None or knows(inside)):
-        return Context({**context, SPAN: inside})
     scope: Any = held(context, SCOPE)
+    inside = contexts.span_inside()
+    if inside is not None and (knows is None or knows(inside, scope)):
+        return Context({**context, SPAN: inside})
     while scope is not None:
         span = held(context, SPAN)
         if span is not scope.span:
-            if knows is None or (span is not None and knows(span)):
+            if knows is None or (span is not None and knows(span, scope)):
                 return context
             context = Context({**context, SPAN: scope.span})
         if scope.left:

@@ -1,8 +1,8 @@
 """Threads get the OpenTelemetry context of the code that started them.
 
 Python gives a new thread an empty one. So that steps in threads nest below the step that started
-the work, `Thread.start` and `ThreadPoolExecutor.submit` hand the current context over while a
-report is written. opentelemetry-instrumentation-threading does the same, but not for subclasses
+the work, threads and the workers of `ThreadPoolExecutor` are handed the current one while a report
+is written. opentelemetry-instrumentation-threading does the same, but not for subclasses
 that have a `run` of their own. In isolation it is only ours that is handed over: users find in a
 thread what they always would.
 
@@ -11,78 +11,87 @@ Nothing but that context is handed over: other context variables are the user's.
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import thread as pools
+from contextlib import suppress
 from typing import Any
 
 from opentelemetry.context import Context
 
 from otel_allure import recorder as recorders
-from otel_allure.contexts import attached
+from otel_allure.contexts import Tokens, attach, detach
 from otel_allure.redirect import Redirection
 
+_waiting: dict[int, Context] = {}
+"""Contexts of threads that are being started, by `id`: users may look at the thread itself."""
 
-def _start(start: Callable[[threading.Thread], None], thread: threading.Thread) -> None:
-    context = recorders.context_to_hand_over()
-    if context is not None and not _is_worker(thread):
-        _run_in(thread, context)
-    start(thread)
+
+def _starting(thread: threading.Thread) -> None:
+    context = None if _is_worker(thread) else recorders.context_to_hand_over()
+    if context is None:
+        _waiting.pop(id(thread), None)
+    else:
+        _waiting[id(thread)] = context
+
+
+def _begun(thread: threading.Thread) -> None:
+    """Make the context current in a thread that has begun, until it ends."""
+    context = _waiting.pop(id(thread), None)
+    if context is not None:
+        attach(context)
 
 
 def _is_worker(thread: threading.Thread) -> bool:
     """Whether it is one of a pool. That is not of this step: it will call back for others too."""
     target = getattr(thread, "_target", None)
-    return getattr(target, "__module__", None) == "concurrent.futures.thread"
+    return getattr(target, "__module__", None) == pools.__name__
 
 
-def _submit(
-    submit: Callable[..., Future[Any]],
-    executor: ThreadPoolExecutor,
-    fn: Callable[..., Any],
-    /,
-    *args: Any,
-    **kwargs: Any,
-) -> Future[Any]:
+_CONTEXT = "_otel_allure_context"
+
+
+class _Worker(threading.local):
+    """What a worker has attached for the piece of work that it does, or did last."""
+
+    tokens: Tokens | None = None
+
+
+_worker = _Worker()
+
+
+def _submitted(item: Any, *_: Any) -> None:
     context = recorders.context_to_hand_over()
-    # To interpreters, work goes as a pickle.
-    if context is not None and type(executor).__name__ != "InterpreterPoolExecutor":
-        fn = _in_context(context, fn)
-    return submit(executor, fn, *args, **kwargs)
+    if context is not None:
+        item.__dict__[_CONTEXT] = context
 
 
-def _run_in(thread: threading.Thread, context: Context) -> None:
-    """Make the thread's `run`, whichever class defines it, run in `context`."""
-    run = thread.run
-
-    def run_in_context() -> None:
-        thread.__dict__.pop("run", None)  # a reference of the thread to itself
-        with attached(context):
-            run()
-
-    thread.run = run_in_context  # type: ignore[method-assign]
-
-
-def _in_context(context: Context, function: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(function, assigned=(), updated=())
-    def run_in_context(*args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
-        with attached(context):
-            return function(*args, **kwargs)
-
-    return run_in_context
+def _taken(item: Any, *_: Any) -> None:
+    """Make the context of a piece of work current, until the worker takes the next."""
+    if _worker.tokens is not None:
+        with suppress(ValueError, RuntimeError):
+            detach(_worker.tokens)
+        _worker.tokens = None
+    context = item.__dict__.pop(_CONTEXT, None)
+    if context is not None:
+        _worker.tokens = attach(context)
 
 
-_STARTED = Redirection(threading.Thread, "start", _start)
-_SUBMITTED = Redirection(ThreadPoolExecutor, "submit", _submit)
+# These are told only: no frame of ours is below users' work, nor anything of ours around it.
+_work = getattr(pools, "_WorkItem", None)
+_REDIRECTIONS = [
+    Redirection(threading.Thread, "start", _starting, is_told=True),
+    Redirection(threading.Thread, "_bootstrap_inner", _begun, is_told=True),
+    Redirection(_work, "__init__", _submitted, is_told=True),
+    Redirection(_work, "run", _taken, is_told=True),
+]
 
 
 def hand_over_contexts() -> Callable[[], None]:
     """Begin to hand contexts over; return what ends it."""
-    ends = [_STARTED.begin(), _SUBMITTED.begin()]
-    if not (_STARTED.is_possible and _SUBMITTED.is_possible):
-        recorders.note("following threads", "somebody has replaced a part of threading")
+    ends = [redirection.begin() for redirection in _REDIRECTIONS]
+    if not all(redirection.is_possible for redirection in _REDIRECTIONS):
+        recorders.note("following threads", "a part of threading or of its pools is not as known")
 
     def undo() -> None:
         for end in ends:

@@ -83,7 +83,7 @@ class RecordingSpan(trace.Span):
         if context is not None and context.is_valid:
             self.trace_id, self.parent_id = context.trace_id, context.span_id
             self.parent_is_remote = context.is_remote
-            self.home = tracer.home(self.trace_id)
+            self.home = tracer.home(self.trace_id, self.parent_id)
         else:
             self.trace_id = self.home = _new_trace_id(tracer.new_id())
 
@@ -225,13 +225,13 @@ class RecordingTracer(trace.Tracer):
         sink: given each span when it has ended.
 
     Attributes:
-        home: returns the trace that the report shows a trace in, which may be one of others.
+        home: returns the trace that the report shows a span in, by its trace id and its own.
     """
 
     def __init__(self, sink: Callable[[RecordingSpan], None]) -> None:
         # Its own generator: seeding `random`, as tests do, must not repeat ids.
         self.new_id = _id_generator()
-        self.home: Callable[[int], int] = lambda trace_id: trace_id
+        self.home: Callable[[int, int], int] = lambda trace_id, span_id: trace_id
         self._sink = sink
         self._open: dict[int, RecordingSpan] = {}
         self.on_start: list[Callable[[RecordingSpan], None]] = []

@@ -197,6 +197,11 @@ class Traces:
         """Note that the root of a trace has started, and will end here."""
         self._trace(trace_id).held = True
 
+    def holds(self, trace_id: int) -> bool:
+        """Whether `hold` was told of a trace whose root has not ended."""
+        trace = self._traces.get(trace_id)
+        return trace is not None and trace.held
+
     def started(self, trace_id: int, span_id: int) -> None:
         """Note that a span has started, where this can be seen. Its children are then no roots."""
         self._trace(trace_id).opened.add(span_id)

@@ -520,3 +520,175 @@ def test_no_hint(run, body):
         """
     )
     done.outcome.stdout.no_fnmatch_line(HINT)
+
+
+@pytest.mark.parametrize("mode", ["shared", "isolated"])
+def test_headers_that_every_test_sends(run, mode):
+    """A made-up parent is nobody's: what is in it belongs to who has made it current."""
+    done = run(
+        """
+        import logging
+
+        import allure
+        import pytest
+        from opentelemetry import context, propagate, trace
+        from opentelemetry.sdk.trace import TracerProvider
+
+        trace.set_tracer_provider(TracerProvider())
+        tracer = trace.get_tracer("x")
+        HEADERS = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+
+        def handle(n):
+            token = context.attach(propagate.extract(HEADERS))
+            with allure.step(f"handle {n}"):
+                logging.warning("log %s", n)
+                with tracer.start_as_current_span(f"span {n}"):
+                    pass
+            with tracer.start_as_current_span(f"span after {n}"):
+                pass
+            context.detach(token)
+
+        @pytest.mark.parametrize("n", [1, 2])
+        def test_it(n):
+            with allure.step("send"):
+                handle(n)
+
+        def test_without_a_step():
+            handle(3)
+        """,
+        f"--allure-otel-context={mode}",
+        passed=3,
+    )
+    for n in (1, 2):
+        inside = [{f"handle {n}": [f"span {n}", "[log]"]}, f"span after {n}"]
+        assert tree(done.report[f"test_it[{n}]"]) == [{"send": inside}]
+    assert tree(done.report["test_without_a_step"]) == [
+        {"handle 3": ["span 3", "[log]"]},
+        "span after 3",
+    ]
+
+
+def test_span_that_another_test_has_left_open(run):
+    """A test that uses it has its own steps and logs all the same."""
+    done = run(
+        """
+        import logging
+
+        import allure
+        from opentelemetry import trace
+        from opentelemetry.sdk.trace import TracerProvider
+
+        trace.set_tracer_provider(TracerProvider())
+        opened = []
+
+        def test_opens():
+            opened.append(trace.get_tracer("x").start_span("open"))
+
+        def test_uses(caplog):
+            with allure.step("outer"), trace.use_span(opened[0]):
+                logging.warning("in it")
+                with allure.step("inner"):
+                    pass
+        """,
+        passed=2,
+    )
+    assert tree(done.report["test_uses"]) == [{"outer": ["inner", "[log]"]}]
+
+
+def test_work_of_a_shared_thread_for_an_isolated_test(run):
+    """What is done for it finds OpenTelemetry as it does itself."""
+    run(
+        """
+        import queue
+        import threading
+
+        import pytest
+        from opentelemetry import trace
+
+        @pytest.fixture(scope="module")
+        def ask():
+            jobs = queue.Queue()
+
+            def work():
+                while (job := jobs.get()) is not None:
+                    answer, function = job
+                    answer.put(function())
+
+            thread = threading.Thread(target=work)
+            thread.start()
+
+            def ask(function):
+                answer = queue.Queue()
+                jobs.put((answer, function))
+                return answer.get(timeout=10)
+
+            yield ask
+            jobs.put(None)
+            thread.join()
+
+        def is_recorded():
+            return trace.get_tracer("x").start_span("q").is_recording()
+
+        def test_shared(ask):
+            assert ask(is_recorded)
+
+        @pytest.mark.allure_otel_context("isolated")
+        def test_isolated(ask):
+            assert not ask(is_recorded)
+            assert ask(trace.get_current_span) is trace.INVALID_SPAN
+        """,
+        passed=2,
+    )
+
+
+def test_context_that_users_have_made_of_headers(run):
+    """In a server's thread: the client's span, the step in it, the span in that."""
+    done = run(
+        """
+        import queue
+        import threading
+
+        import allure
+        import pytest
+        from opentelemetry import context, propagate, trace
+        from opentelemetry.sdk.trace import TracerProvider
+
+        trace.set_tracer_provider(TracerProvider())
+        tracer = trace.get_tracer("x")
+
+        @pytest.fixture(scope="module")
+        def send():
+            requests, answers = queue.Queue(), queue.Queue()
+
+            def serve():
+                while (headers := requests.get()) is not None:
+                    token = context.attach(propagate.extract(headers))
+                    with allure.step("handle"), tracer.start_as_current_span("server"):
+                        pass
+                    context.detach(token)
+                    answers.put("done")
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+
+            def send():
+                headers = {}
+                with tracer.start_as_current_span("client"):
+                    propagate.inject(headers)
+                    requests.put(headers)
+                    answers.get(timeout=10)
+
+            yield send
+            requests.put(None)
+            thread.join()
+
+        @pytest.mark.parametrize("n", [1, 2])
+        def test_it(send, n):
+            with allure.step("ask"):
+                send()
+        """,
+        ISOLATED,
+        passed=2,
+    )
+    for result in done.report.results:
+        assert tree(result) == [{"ask": [{"client": [{"handle": ["server"]}]}]}]

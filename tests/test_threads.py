@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures.thread
 import contextvars
 import queue
+import sys
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 import anyio
 import anyio.from_thread
@@ -229,7 +233,7 @@ def test_workers_of_a_queue_that_were_there_before(recording):
 
 
 def test_callbacks_of_a_pool_are_not_those_of_the_test_that_started_its_worker(recording):
-    """A worker calls back with no context; one test runs, so it is that one's."""
+    """They are of the step that submitted the work, in whichever test the worker was started."""
     called = threading.Event()
 
     def call_back(_):
@@ -246,7 +250,7 @@ def test_callbacks_of_a_pool_are_not_those_of_the_test_that_started_its_worker(r
             called.wait(10)
     results = recording.read()
     assert tree(results["one"]) == [{"starts the worker": ["work"]}]
-    assert sorted(tree(results["two"]), key=str) == ["called back", "submits"]
+    assert tree(results["two"]) == [{"submits": ["called back"]}]
 
 
 def test_call_soon_threadsafe(recording):
@@ -379,6 +383,56 @@ def test_exceptions_and_results_are_the_work_s(recording):
         assert pool.submit(divmod, 7, 2).result() == (3, 1)
         with pytest.raises(KeyError):
             pool.submit(fails).result()
+
+
+class WithoutRun(threading.Thread):
+    """A thread whose `run` is none that could be replaced."""
+
+    @property
+    def run(self):
+        return self._target
+
+
+def test_threads_look_as_always(recording):
+    """What users put into a thread stays theirs, and no frame of ours is below their work."""
+
+    def frames():
+        seen.append([frame.filename for frame in traceback.extract_stack()])
+
+    seen = []
+    with recording.test(), step("outer"):
+        thread = threading.Thread()
+        with mock.patch.object(thread, "run") as run:
+            run_thread(thread)
+        run.assert_called_once_with()
+        run_thread(WithoutRun(target=frames))
+        run_thread(threading.Thread(target=frames))
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(frames).result()
+    assert len(seen) == 3
+    for stack in seen:
+        assert set(stack) <= {threading.__file__, concurrent.futures.thread.__file__, __file__}
+
+
+def test_thread_that_cannot_be_started(recording):
+    thread = threading.Thread(target=work)
+    name = "_start_joinable_thread" if sys.version_info >= (3, 13) else "_start_new_thread"
+    refuse = mock.patch.object(threading, name, side_effect=RuntimeError("no more"))
+    with recording.test(), refuse, pytest.raises(RuntimeError, match="no more"):
+        thread.start()
+    assert "run" not in vars(thread)
+
+
+def test_work_of_a_pool_is_what_was_submitted(recording):
+    class Executor(ThreadPoolExecutor):
+        def _adjust_thread_count(self):
+            pass
+
+    executor = Executor(1)
+    with recording.test(), step("outer"):
+        executor.submit(abs, -3)
+    item = executor._work_queue.get_nowait()
+    assert getattr(item, "fn", None) in (abs, None)
 
 
 def test_undone():

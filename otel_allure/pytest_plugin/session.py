@@ -362,6 +362,7 @@ class AllureListener(stand_in.AllureListener):
         """Record the call, whose time is the test's."""
         __tracebackhide__ = hidden
         running = self.open(item)
+        self.provider.look()  # a fixture may have exchanged it
         try:
             with self._phase(running, "call"):
                 return (yield)
