@@ -79,7 +79,7 @@ class Recorder:
         """In a child process, whether it was forked to run a test."""
         self.on_log_record: Callable[[Any], None] | None = None
         """Takes a log record of OpenTelemetry's SDK, in a test session that shows them."""
-        self.adoptions = Adoptions(self.place, self._is_open)
+        self.adoptions = Adoptions(self.place, self.is_open)
         """Traces of others that are shown in those of tests and fixtures."""
         self._tracer = tracer or global_tracer
 
@@ -143,12 +143,12 @@ class Recorder:
             return False
         if scope is not None and not scope.is_over and home == self._home(scope.span):
             return True
-        if self._is_open(home):
+        if self.is_open(home):
             return True
         nothing_nearer = scope is None or scope.is_over
         return nothing_nearer and (span.is_recording() or self.is_child)
 
-    def _is_open(self, trace_id: int) -> bool:
+    def is_open(self, trace_id: int) -> bool:
         """Whether a test or fixture with that trace still runs."""
         return trace_id in self.running or self.report.holds(trace_id)
 

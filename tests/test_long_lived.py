@@ -259,6 +259,40 @@ def test_request_with_a_traceparent_is_where_its_client_is(run):
         assert inside == [{"GET /items/<int:n> → 200": [f"find {n}"]}]
 
 
+def test_log_of_a_step_that_is_still_open(run):
+    """It stands at the step, of the test before, and at the test that `caplog` has it for."""
+    done = run(
+        """
+        import logging
+        import threading
+
+        import allure
+
+        opened, go_on, threads = threading.Event(), threading.Event(), []
+
+        def work():
+            with allure.step("long"):
+                opened.set()
+                go_on.wait(10)
+                logging.warning("late")
+
+        def test_one():
+            threads.append(threading.Thread(target=work))
+            threads[0].start()
+            opened.wait(10)
+
+        def test_two(caplog):
+            go_on.set()
+            threads[0].join()
+            assert caplog.messages == ["late"]
+        """,
+        plugins=(),
+        passed=2,
+    )
+    assert tree(done.report["test_one"]) == [{"long": ["[log]"]}]
+    assert "late" in logs(done.report, done.report["test_two"])
+
+
 @MODES
 def test_server_that_the_test_itself_has_started(run, mode):
     """A span of ours is current in its threads; a request is where its client is all the same."""
