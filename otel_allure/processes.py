@@ -250,13 +250,12 @@ def _start(start: Callable[[Any], None], process: Any) -> None:
     home = None if recorder is None else recorder.home()
     if recorder is None or home is None:
         return start(process)
-    _followed.look()
-    way = _WayToChild(
-        home,
-        pickled(_context_here()),
-        recorder.report.presentation.settings,
-        recorder.instrumentations,
-    )
+    carrier: Carrier = {}
+    with recorder.problems.caught("handing a context over"):
+        _followed.look()
+        carrier = pickled(_context_here())
+    settings = recorder.report.presentation.settings
+    way = _WayToChild(home, carrier, settings, recorder.instrumentations)
     # The first to be unpickled: what it activates is there when the target is imported.
     object.__setattr__(process, "__dict__", {_WAY: way, **process.__dict__})
     try:

@@ -350,9 +350,15 @@ def is_isolated(*, by_default: bool) -> bool:
 
 
 def context_to_hand_over() -> Context | None:
-    """Return what whatever the caller starts is to have as its context, None for nothing."""
+    """Return what whatever the caller starts is to have as its context, None for nothing.
+
+    It is asked in users' code: nothing is raised.
+    """
     recorder = active()
-    return None if recorder is None else recorder.context_to_hand_over()
+    if recorder is not None:
+        with recorder.problems.caught("handing a context over"):
+            return recorder.context_to_hand_over()
+    return None
 
 
 def adopted(

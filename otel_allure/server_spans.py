@@ -64,9 +64,12 @@ def _started(
 
 
 def _is_sent(carrier: Any, getter: Any) -> bool:
-    """Whether the headers of a request name a span."""
-    sent = extract(carrier, Context(), getter)
-    return get_current_span(sent).get_span_context().is_valid
+    """Whether the headers of a request name a span; what cannot be read names none."""
+    try:
+        sent = extract(carrier, Context(), getter)
+        return get_current_span(sent).get_span_context().is_valid
+    except Exception:  # of a propagator or carrier of users: without us, nobody would have asked
+        return False
 
 
 def _without_span(context: Context) -> Context:

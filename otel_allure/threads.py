@@ -62,7 +62,7 @@ _worker = _Worker()
 
 def _submitted(item: Any, *_: Any) -> None:
     context = recorders.context_to_hand_over()
-    if context is not None:
+    if context is not None and hasattr(item, "__dict__"):
         item.__dict__[_CONTEXT] = context
 
 
@@ -72,7 +72,7 @@ def _taken(item: Any, *_: Any) -> None:
         with suppress(ValueError, RuntimeError):
             detach(_worker.tokens)
         _worker.tokens = None
-    context = item.__dict__.pop(_CONTEXT, None)
+    context = getattr(item, "__dict__", {}).pop(_CONTEXT, None)
     if context is not None:
         _worker.tokens = attach(context)
 
