@@ -66,7 +66,7 @@ _NO_VALUE = (
 )
 
 
-_NOT_EMPTY = r"(?!(?P<empty>\\*['\"])(?P=empty)(?!['\"])|\[\]|\(\)|\{\})"
+_NOT_EMPTY = r"(?!(?P<empty>\\*['\"])(?P=empty)(?!\\*['\"])|\[\]|\(\)|\{\})"
 
 
 def _form(pattern: str) -> re.Pattern[str]:
