@@ -133,7 +133,7 @@ def test_rows_of_subtests_can_be_told_apart(run):
                 with self.subTest(password="hunter2", pin=1234, sample="x" * 2_000_000):
                     pass
         """
-    done = run(source, plugins=() if PYTEST_HAS_SUBTESTS else ("subtests",))
+    done = run(source, plugins=())
     result = done.report["test_one"]
     first, second, third = [step["name"] for step in result["steps"]]
     assert (first, second) == ("checks", "checks (number=1)")
