@@ -136,17 +136,18 @@ class Recorder:
         """Whether a span is a place in the report, for what runs in `scope`.
 
         Ids do not tell: tests send the same made-up `traceparent`, and use each other's spans. So
-        the span's test must still run, or the span itself, where nothing nearer does.
+        the span's test must still run or, where nothing nearer does, the span itself, if it is not
+        that of a client that has sent something here.
         """
         home = self._home(span)
         if not home:
             return False
-        if scope is not None and not scope.is_over and home == self._home(scope.span):
+        if scope is not None and not scope.is_over:
+            return home == self._home(scope.span) or self.is_open(home)
+        if span.is_recording() or self.is_child:
             return True
-        if self.is_open(home):
-            return True
-        nothing_nearer = scope is None or scope.is_over
-        return nothing_nearer and (span.is_recording() or self.is_child)
+        is_remote = span.get_span_context().is_remote
+        return self.is_open(home) and (is_remote or scope is None)
 
     def is_open(self, trace_id: int) -> bool:
         """Whether a test or fixture with that trace still runs."""

@@ -93,6 +93,38 @@ def test_server_of_a_fixture(run, mode, scope):
         assert tree(before) == ["start"]
 
 
+def test_server_of_a_fixture_in_a_span_of_its_own(run):
+    """A span that was current where the server was started, and has ended, is no place."""
+    done = run(
+        SERVER
+        + """
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+
+    trace.set_tracer_provider(TracerProvider())
+
+    @pytest.fixture(scope="module")
+    def server():
+        with trace.get_tracer("x").start_as_current_span("start"):
+            server = started()
+        yield server
+        stopped(server)
+
+    @pytest.mark.parametrize("name", ["one", "two"])
+    def test_it(server, name):
+        get(server, f"/{name}")
+        """,
+        plugins=(),
+        passed=2,
+    )
+    for name in ("one", "two"):
+        result = done.report[f"test_it[{name}]"]
+        assert [s["name"] for s in steps(result)] == [f"handle /{name}"]
+        assert f"answered /{name}" in logs(done.report, result)
+        (before,) = done.report.fixtures_of(result)
+        assert tree(before) == ["start"]
+
+
 def test_connection_that_is_kept_across_tests(run):
     """Its thread is of the first test; what it does for the second is the second's."""
     done = run(
