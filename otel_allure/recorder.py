@@ -147,7 +147,8 @@ class Recorder:
         if span.is_recording() or self.is_child:
             return True
         is_remote = span.get_span_context().is_remote
-        return self.is_open(home) and (is_remote or scope is None)
+        is_over_too = scope is not None and home == self._home(scope.span)
+        return self.is_open(home) and (is_remote or not is_over_too)
 
     def is_open(self, trace_id: int) -> bool:
         """Whether a test or fixture with that trace still runs."""
