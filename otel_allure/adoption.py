@@ -18,6 +18,8 @@ from otel_allure.tracer import is_ours
 if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
 
+    from otel_allure.tracer import RecordingSpan, RecordingTracer
+
 REMEMBERED = 4096
 """Traces, and spans of each, that are remembered, so that what follows later is found."""
 
@@ -123,7 +125,12 @@ class Adoptions:
         self._note(span, place.trace_id)
         return Adopted(*place)
 
-    def _note(self, span: SpanContext, home: int) -> None:
+    def follow(self, tracer: RecordingTracer) -> None:
+        """Tell `tracer` where its spans are shown, and hear of those that are below moved ones."""
+        tracer.home = self.home
+        tracer.note_home = lambda span: self._note(span, span.home)
+
+    def _note(self, span: SpanContext | RecordingSpan, home: int) -> None:
         known = self._traces.get(span.trace_id)
         if known is not None:
             known.note(span.span_id)

@@ -36,7 +36,7 @@ class ChildRecording:
         isolated = settings.otel_context == "isolated"
         provider = SessionProvider(self._tracer, self._processor, problems, isolated=isolated)
         self._recorder = recorders.Recorder(self._report, provider.tracer, is_session=True)
-        self._tracer.home = self._recorder.adoptions.home
+        self._recorder.adoptions.follow(self._tracer)
         self._recorder.instrumentations = instrumentations
         WayHome(self._recorder, Spool(self._forked, home.spool), self._tracer)
         self._start_ns = 0

@@ -226,12 +226,14 @@ class RecordingTracer(trace.Tracer):
 
     Attributes:
         home: returns the trace that the report shows a span in, by its trace id and its own.
+        note_home: told of a span that is shown in another trace than its own.
     """
 
     def __init__(self, sink: Callable[[RecordingSpan], None]) -> None:
         # Its own generator: seeding `random`, as tests do, must not repeat ids.
         self.new_id = _id_generator()
         self.home: Callable[[int, int], int] = lambda trace_id, span_id: trace_id
+        self.note_home: Callable[[RecordingSpan], None] = lambda span: None
         self._sink = sink
         self._open: dict[int, RecordingSpan] = {}
         self.on_start: list[Callable[[RecordingSpan], None]] = []
@@ -263,6 +265,8 @@ class RecordingTracer(trace.Tracer):
         if links:
             span.links = list(links)
         self._open[span.span_id] = span
+        if span.home != span.trace_id:
+            self.note_home(span)
         for listener in self.on_start:
             listener(span)
         return span

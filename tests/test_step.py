@@ -44,7 +44,7 @@ class Recording:
         self.ended: list[Any] = []
         self.tracer = RecordingTracer(self.ended.append)
         self.recorder = recorders.Recorder(self.report, lambda: self.tracer, is_session=True)
-        self.tracer.home = self.recorder.adoptions.home
+        self.recorder.adoptions.follow(self.tracer)
 
     @contextlib.contextmanager
     def test(self, name: str = "test") -> Iterator[None]:

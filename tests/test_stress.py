@@ -409,7 +409,7 @@ class Program:
 
         async def later(child: Node) -> None:
             await self.go_on.wait()
-            await caught(self.run(without_spans(child), self.place_later(own)))
+            await caught(self.run(child, self.place_later(own)))
 
         self.later += [asyncio.ensure_future(later(child)) for child in node.below]
         return []
@@ -542,7 +542,7 @@ class Program:
     def sync_background(self, node: Node, own: Noted) -> list[Exception]:
         def later(child: Node) -> None:
             self.go_on_threads.wait(60)
-            self.caught_sync(without_spans(child), self.place_later(own))
+            self.caught_sync(child, self.place_later(own))
 
         for child in node.below:
             thread = threading.Thread(target=later, args=(child,))
@@ -619,18 +619,6 @@ class Program:
         for task in others:  # what nobody is there to cancel any more
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
-
-
-def without_spans(node: Node) -> Node:
-    """Return a node of steps alone.
-
-    A known gap: a span below one that ended, in work that outlives its test, is in the wrong test.
-    """
-    if FORMS[node.form] == "span":
-        node.form = 0
-    for child in node.below:
-        without_spans(child)
-    return node
 
 
 async def joined(coroutine: Any, *, passes_on: bool = True) -> Any:

@@ -88,7 +88,7 @@ class AllureListener(stand_in.AllureListener):
             self._tracer, self._processor, self.problems, isolated=isolated
         )
         self.recorder = recorders.Recorder(self.report, self.provider.tracer, is_session=True)
-        self._tracer.home = self.recorder.adoptions.home
+        self.recorder.adoptions.follow(self._tracer)
         self._greenlets = Greenlets(recorders.context_to_hand_over, self.problems)
         self._server_spans = ServerSpans()
         self.recorder.spool = self._spool
