@@ -7,13 +7,15 @@ have the same environment and folder: otel-allure and allure-pytest are among th
 for their own runs alone, so that plain is plain in child processes, too.
 
 A run with a report is as it should be if every phase of every test ends as it does plain, and every
-test has one result with the status that its outcome stands for. A test that ends differently in
-two plain runs says nothing, and is counted as unsteady.
+test has one result with the status that its outcome stands for. Where a test ends differently, both
+run once more: one that differs between the two plain runs, or between those with the report, is
+counted as unsteady.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.metadata
 import json
 import os
@@ -26,6 +28,7 @@ import sys
 import tarfile
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -47,8 +50,6 @@ class Suite:
     needs: str = ""
     tests: str = "tests"
     options: str = ""
-    #: Folders at the top of the sdist that would hide the installed package.
-    drop: str = ""
 
 
 OURS, PEER = "otel-allure", "allure-pytest"
@@ -75,6 +76,12 @@ simplejson==4.3.0 sqlalchemy==2.1.9 sqlmodel==0.0.50 time-machine==3.6.0 tornado
 trustme==1.2.1 truststore==0.10.5 twisted==26.10.0 typing-extensions==4.16.0
 uvloop==0.23.0 vcrpy==9.4.2 watchdog==7.1.0 wsproto==1.3.2 zlib_ng==1.1.0 zttp==0.0.35
 """
+#: What logfire's suite instruments; it does not work with newer ones.
+INSTRUMENTED = """
+aiohttp-client aiohttp-server asgi asyncpg aws-lambda celery django fastapi flask httpx mysql
+psycopg psycopg2 pymongo redis requests sqlalchemy sqlite3 starlette system-metrics wsgi
+"""
+INSTRUMENTATIONS = [f"opentelemetry-instrumentation-{of}==0.65b0" for of in INSTRUMENTED.split()]
 #: The versions of what suites need, by name.
 VERSIONS: dict[str, str] = dict(pin.split("==") for pin in PINNED.split())
 
@@ -87,7 +94,6 @@ SUITES: dict[str, Suite] = {
         version="2.0.0",
         needs="pytest-asyncio",
         options="-o addopts=",  # its own are of pytest-cov
-        drop="janus",
     ),
     "stamina": Suite(
         version="26.1.0", needs="anyio dirty-equals prometheus-client pytest-asyncio structlog"
@@ -101,9 +107,8 @@ SUITES: dict[str, Suite] = {
         version="1.5.29",
         needs="aiofile pytest-asyncio requests",
         options="--deselect=tests/test_blockbuster.py::test_ssl_socket",  # asks a public server
-        drop="blockbuster",
     ),
-    "tenacity": Suite(version="9.2.1", needs="tornado trio", drop="tenacity"),
+    "tenacity": Suite(version="9.2.1", needs="tornado trio"),
     "pytest-trio": Suite(
         version="0.8.0",
         needs="hypothesis trio",
@@ -112,7 +117,7 @@ SUITES: dict[str, Suite] = {
         options="--ignore-glob=../venv/*/test_hypothesis_interaction.py",
     ),
     # Plugins that run tests in event loops, and what is built on event loops.
-    "pytest-asyncio": Suite(version="1.5.0", needs="hypothesis", drop="pytest_asyncio"),
+    "pytest-asyncio": Suite(version="1.5.0", needs="hypothesis"),
     "anyio": Suite(
         version="4.16.0",
         needs="anyio[trio] blockbuster hypothesis psutil pytest-mock pytest-timeout trustme "
@@ -133,25 +138,21 @@ SUITES: dict[str, Suite] = {
         # Its own options ask for coverage and all cores; benchmarks are half of the time.
         options="-o addopts=--strict-markers -m 'not dev_mode and not autobahn and not internal' "
         "--ignore-glob=tests/test_benchmarks_*",
-        drop="aiohttp",
     ),
     "httpx": Suite(
         version="0.28.1",
         needs="anyio chardet httpx[brotli,cli,http2,socks,zstd] trio trustme uvicorn",
         options="-m 'not network'",
-        drop="httpx",
     ),
     "starlette": Suite(
         version="1.10.0",
         needs="blockbuster httpx2[zstd] pytest-codspeed starlette[full] trio",
-        drop="starlette",
     ),
     "uvicorn": Suite(
         version="0.54.0",
         needs="a2wsgi cryptography httpx2 pytest-codspeed pytest-mock pytest-xdist trustme "
         "typing-extensions uvicorn[standard] wsproto zttp",
         options="-o addopts=--strict-markers",  # its own ask for eight processes
-        drop="uvicorn",
     ),
     "hypercorn": Suite(
         version="0.18.0",
@@ -164,11 +165,8 @@ SUITES: dict[str, Suite] = {
         # `--capture=no` of its own is left out; it checks its sources with linters.
         options="-p suite_postgres -o addopts=--import-mode=importlib "
         "--ignore=tests/test__sourcecode.py",
-        drop="asyncpg",
     ),
-    "pytest-httpserver": Suite(
-        version="1.2.0", needs="httpx pytest-asyncio requests", drop="pytest_httpserver"
-    ),
+    "pytest-httpserver": Suite(version="1.2.0", needs="httpx pytest-asyncio requests"),
     # Others.
     "attrs": Suite(version="26.1.0", needs="cloudpickle hypothesis pympler"),
     "click": Suite(version="8.5.1"),
@@ -188,22 +186,7 @@ SUITES: dict[str, Suite] = {
     "logfire": Suite(
         version="4.41.0",
         # Its group `dev`, without what formats, checks types, or is much to install.
-        needs="opentelemetry-sdk==1.44.0 opentelemetry-instrumentation-aiohttp-client==0.65b0 "
-        "opentelemetry-instrumentation-aiohttp-server==0.65b0 "
-        "opentelemetry-instrumentation-asgi==0.65b0 opentelemetry-instrumentation-asyncpg==0.65b0 "
-        "opentelemetry-instrumentation-aws-lambda==0.65b0 "
-        "opentelemetry-instrumentation-celery==0.65b0 opentelemetry-instrumentation-django==0.65b0 "
-        "opentelemetry-instrumentation-fastapi==0.65b0 opentelemetry-instrumentation-flask==0.65b0 "
-        "opentelemetry-instrumentation-httpx==0.65b0 opentelemetry-instrumentation-mysql==0.65b0 "
-        "opentelemetry-instrumentation-psycopg==0.65b0 "
-        "opentelemetry-instrumentation-psycopg2==0.65b0 "
-        "opentelemetry-instrumentation-pymongo==0.65b0 opentelemetry-instrumentation-redis==0.65b0 "
-        "opentelemetry-instrumentation-requests==0.65b0 "
-        "opentelemetry-instrumentation-sqlalchemy==0.65b0 "
-        "opentelemetry-instrumentation-sqlite3==0.65b0 "
-        "opentelemetry-instrumentation-starlette==0.65b0 "
-        "opentelemetry-instrumentation-system-metrics==0.65b0 "
-        "opentelemetry-instrumentation-wsgi==0.65b0 "
+        needs=f"opentelemetry-sdk==1.44.0 {' '.join(INSTRUMENTATIONS)} "
         "aiohttp aiosqlite==0.21.0 anthropic asyncpg attrs beartype boto3 celery cloudpickle "
         "cryptography dirty-equals django elasticsearch eval-type-backport fastapi flask "
         "greenlet httpx httpx2 inline-snapshot logfire-api loguru mysql-connector-python numpy "
@@ -217,7 +200,6 @@ SUITES: dict[str, Suite] = {
         "--ignore=tests/otel_integrations/test_claude_agent_sdk.py "
         "--ignore=tests/otel_integrations/test_surrealdb.py "
         "--ignore=tests/test_docs.py --ignore=tests/test_docs_serve.py",
-        drop="logfire",
     ),
 }
 
@@ -322,7 +304,7 @@ class Place:
         # With a checkout, of whatever version, goes what pip finds to fit it.
         needs = [need.split("==")[0] if self.checkout else pinned(need) for need in needs]
         needs += requirements
-        wanted = repr((self.suite.version, self.suite.drop, needs, self.checkout, sys.version))
+        wanted = repr((self.suite.version, needs, self.checkout, sys.version))
         mark = self.folder / "prepared"
         if mark.exists() and mark.read_text() == wanted:
             return
@@ -333,8 +315,7 @@ class Place:
         package = str(self.sources) if self.checkout else f"{self.name}=={self.suite.version}"
         pip = [self.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         call([*pip, package, *needs], f"{self.name} cannot be installed")
-        for folder in self.suite.drop.split():
-            shutil.rmtree(self.sources / folder)
+        self.leave_tests()
         mark.write_text(wanted)
 
     def bring_sources(self) -> None:
@@ -352,15 +333,28 @@ class Place:
         (top,) = (self.folder / "unpacked").iterdir()
         top.rename(self.sources)
 
+    @property
+    def packages(self) -> Path:
+        (folder,) = (self.folder / "venv" / "lib").glob("python*/site-packages")
+        return folder
+
+    def leave_tests(self) -> None:
+        """Remove from the sources what would hide the installed package and what describes it."""
+        (installed,) = importlib.metadata.distributions(name=self.name, path=[str(self.packages)])
+        tops = {file.parts[0] for file in installed.files or ()} - {self.suite.tests}
+        for folder in filter(str.isidentifier, tops):
+            shutil.rmtree(self.sources / folder, ignore_errors=True)
+        for description in self.sources.glob("*.egg-info"):
+            shutil.rmtree(description)
+
     def install(self, reporter: Path | None) -> None:
         """Have one reporter, or none, among the packages: their frames are not users'."""
-        (packages,) = (self.folder / "venv" / "lib").glob("python*/site-packages")
         for other in (OURS, PEER):
-            for left in packages.glob(other.replace("-", "_") + "*"):
+            for left in self.packages.glob(other.replace("-", "_") + "*"):
                 shutil.rmtree(left)
         if reporter is not None:
             no_scripts = shutil.ignore_patterns("bin")
-            shutil.copytree(reporter, packages, dirs_exist_ok=True, ignore=no_scripts)
+            shutil.copytree(reporter, self.packages, dirs_exist_ok=True, ignore=no_scripts)
 
     def pytest(self, name: str, reporter: Path | None, arguments: list[str]) -> Run:
         """Run the suite, plain or with the reporter in a folder; return what that has left."""
@@ -369,14 +363,9 @@ class Place:
         output = self.folder / f"{name}.txt"
         shutil.rmtree(results, ignore_errors=True)
         outcomes.unlink(missing_ok=True)
-        command = [
-            self.python.with_name("pytest"),
-            "-p",
-            "suite_outcomes",
-            "-p",
-            "no:cacheprovider",
-        ]
-        command += [f"--suite-outcomes={outcomes}", *shlex.split(self.suite.options), *arguments]
+        command = [self.python.with_name("pytest"), "-p", "suite_outcomes"]
+        command += ["-p", "no:cacheprovider", f"--suite-outcomes={outcomes}"]
+        command += [*shlex.split(self.suite.options), *arguments]
         command += [f"--alluredir={results}"] * (reporter is not None)
         self.install(reporter)
         with output.open("w") as out:
@@ -512,28 +501,35 @@ def compare(place: Place, reporters: dict[str, Path], arguments: list[str]) -> l
     row.tests = len({report.test for report in plain.reports if report.result})
     if not row.tests:
         return [replace(row, trouble=f"no test ran plain, see {plain.output}")]
-    return [
-        with_reporter(place, replace(row, reporter=name), plain, path, arguments * (name == OURS))
-        for name, path in reporters.items()
-    ]
+    plain_again = functools.cache(lambda: place.pytest("plain-again", None, []))
+    rows = []
+    for name, path in reporters.items():
+        own = arguments * (name == OURS)
+        run_it = functools.partial(place.pytest, reporter=path, arguments=own)
+        rows.append(with_reporter(replace(row, reporter=name), plain, plain_again, run_it))
+        rows[-1].write(place.folder / f"{name}-differences.txt")
+    return rows
 
 
-def with_reporter(place: Place, row: Row, plain: Run, beside: Path, arguments: list[str]) -> Row:
-    reported = place.pytest(row.reporter, beside, arguments)
+def with_reporter(
+    row: Row, plain: Run, plain_again: Callable[[], Run], run_it: Callable[[str], Run]
+) -> Row:
+    """Run the suite with a reporter, and once more if something differs; fill in the row."""
+    reported = run_it(row.reporter)
     row.reported_s = reported.cpu_s
     row.changed = changes(plain, reported)
     if row.changed:
-        plain_again = place.pytest("plain-again", None, [])
-        reported_again = place.pytest(f"{row.reporter}-again", beside, arguments)
-        steady = changes(plain, reported_again).keys() - changes(plain, plain_again).keys()
-        row.unsteady = {test: row.changed.pop(test) for test in row.changed.keys() - steady}
+        of_plain = changes(plain, plain_again())
+        of_reported = changes(plain, run_it(f"{row.reporter}-again"))
+        for test in row.changed.keys() - (of_reported.keys() - of_plain.keys()):
+            of_what = "plain" if test in of_plain else row.reporter
+            row.unsteady[test] = f"two runs {of_what} differ, once: {row.changed.pop(test)}"
     expected, statuses = reported.expected, reported.statuses
     for name in sorted(expected.keys() | statuses.keys()):
         wanted, got = expected.get(name, []), statuses.get(name, [])
         kind = row.missing if len(wanted) != len(got) else row.differing
         if wanted != got:
             kind[name] = f"{wanted} -> {got}"
-    row.write(place.folder / f"{row.reporter}-differences.txt")
     return row
 
 
