@@ -37,6 +37,7 @@ class ChildRecording:
         provider = SessionProvider(self._tracer, self._processor, problems, isolated=isolated)
         self._recorder = recorders.Recorder(self._report, provider.tracer, is_session=True)
         self._recorder.adoptions.follow(self._tracer)
+        self._recorder.span_processor = self._processor
         self._recorder.instrumentations = instrumentations
         WayHome(self._recorder, Spool(self._forked, home.spool), self._tracer)
         self._start_ns = 0

@@ -9,7 +9,8 @@ import os
 import sys
 import time
 import weakref
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk import trace as sdk_trace
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from opentelemetry.trace import get_tracer_provider
+from opentelemetry.trace import SpanContext, get_tracer_provider
 
 from otel_allure import __version__, settings, spans
 from otel_allure import recorder as recorders
@@ -49,12 +50,47 @@ def _report(results_dir: str | os.PathLike[str] | None, options: dict[str, Any])
     return report
 
 
+class _OwnReport:
+    """The report of an exporter or processor, until that is shut down or thrown away.
+
+    Meanwhile `allure.step` and the rest of `import allure` take part in it.
+    """
+
+    def __init__(
+        self,
+        owner: AllureSpanExporter | AllureSpanProcessor,
+        results_dir: str | os.PathLike[str] | None,
+        options: dict[str, Any],
+    ) -> None:
+        self.report = _report(results_dir, options)
+        recorder = self._recorder = recorders.Recorder(self.report)
+        recorders.activate(recorder)
+        join_parent(recorder)
+        weakref.finalize(owner, recorders.deactivate, recorder).atexit = False
+
+    @property
+    def results_written(self) -> int:
+        return len(self.report.directory.results)
+
+    def close(self, unfinished: Iterable[spans.Span] = ()) -> None:
+        """Write what is left, with what belongs to no span and to no trace."""
+        report = self.report
+        report.closed = True
+        with report.problems.caught("flushing"):
+            report.settle(unfinished)
+        self._recorder.write_logs_outside(LOGS_OUTSIDE)
+        if self.results_written:
+            report.write_about_run({"otel-allure": __version__})
+        recorders.deactivate(self._recorder)
+
+
 class AllureSpanExporter(SpanExporter):
     """Writes an Allure result for every finished trace.
 
     It works under `BatchSpanProcessor` and `SimpleSpanProcessor` and from several threads. While a
     pytest run of this process writes its own report, that has these spans already, and the
-    exporter stands aside. Making one touches nothing: the directory is made with the first file.
+    exporter stands aside. Until it is shut down, `import allure` takes part in its report. Making
+    one touches no files: the directory is made with the first.
 
     Args:
         results_dir: where the files go. Default: the environment variable
@@ -64,18 +100,16 @@ class AllureSpanExporter(SpanExporter):
     """
 
     def __init__(self, results_dir: str | os.PathLike[str] | None = None, **options: Any) -> None:
-        self._report = _report(results_dir, options)
-        self._recorder = recorders.Recorder(self._report)
+        self._own = _OwnReport(self, results_dir, options)
+        self._report = self._own.report
         self._stopped = False
         self._process_start_ns = 0
-        recorders.activate(self._recorder)
-        join_parent(self._recorder)
         _live.add(self)
 
     @property
     def results_written(self) -> int:
         """Number of results in the directory that this exporter wrote."""
-        return len(self._report.directory.results)
+        return self._own.results_written
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Take ended spans in; results of traces that are finished are written at once."""
@@ -96,12 +130,8 @@ class AllureSpanExporter(SpanExporter):
     def shutdown(self) -> None:
         """Write what is left, once."""
         if not self._stopped:
-            self._stopped = self._report.closed = True
-            self.force_flush()
-            self._recorder.write_logs_outside(LOGS_OUTSIDE)
-            if self.results_written:
-                self._report.write_about_run({"otel-allure": __version__})
-            recorders.deactivate(self._recorder)
+            self._stopped = True
+            self._own.close()
 
     def _is_ours(self, span: spans.Span) -> bool:
         """Whether nobody else writes this span.
@@ -112,8 +142,7 @@ class AllureSpanExporter(SpanExporter):
         return start_ns >= self._process_start_ns and not recorders.belongs_to_session(start_ns)
 
     def _after_fork(self) -> None:
-        # The earlier of the SDK's clock and ours, as spans are begun by both.
-        self._process_start_ns = min(time.time_ns(), now_ns())
+        self._process_start_ns = _earliest_now()
         self._report.forget()
 
     def _flush_at_exit(self) -> None:
@@ -186,11 +215,12 @@ class AllureSpanProcessor(SpanProcessor):
     """Hands spans to a report as they end, without a queue that could drop them.
 
     It sees spans start, so it also knows what has not ended. For a provider of your own:
-    `provider.add_span_processor(AllureSpanProcessor())`.
+    `provider.add_span_processor(AllureSpanProcessor())`. What begins while a pytest run of this
+    process writes a report goes there.
 
     Args:
-        results_dir: as for `AllureSpanExporter`; ignored if `report` is given.
-        report: where the spans go.
+        results_dir: as for `AllureSpanExporter`; in a test session, its report is meant.
+        report: where the spans go in any case.
         **options: as for `AllureSpanExporter`.
     """
 
@@ -201,20 +231,22 @@ class AllureSpanProcessor(SpanProcessor):
         report: Report | None = None,
         **options: Any,
     ) -> None:
-        self.report = report or _report(results_dir, options)
+        self._own = None if report is not None else _OwnReport(self, results_dir, options)
+        self.report: Report = report or self._own.report  # type: ignore[union-attr]
         self._open: dict[int, _Open] = {}
-        self._recorder: recorders.Recorder | None = None
-        if report is None:
-            self._recorder = recorders.Recorder(self.report)
-            recorders.activate(self._recorder)
-            join_parent(self._recorder)
+        self._ended: deque[int] = deque(maxlen=_ECHOES)
+        self._since_ns = 0 if report is None else _earliest_now()
         _live.add(self)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Note the span as open. Errors here would surface in the code under test."""
+        session = self._session()
+        if session is not None:
+            session.on_start(span, parent_context)
+            return
         with self.report.problems.caught("noting a span's start"):
             context = span.context
-            if context is not None:
+            if context is not None and context.span_id not in self._open:
                 adopted = recorders.adopted(context, span.parent, parent_context)
                 started = _Open(span, _lead(span.start_time), adopted)
                 self._open[context.span_id] = started
@@ -227,12 +259,52 @@ class AllureSpanProcessor(SpanProcessor):
         """Hand the span over."""
         with self.report.problems.caught("taking a span"):
             context = span.context
-            started = None if context is None else self._open.pop(context.span_id, None)
+            if context is None:
+                return
+            started = self._open.get(context.span_id)
+            if started is None:
+                session = self._session()
+                if session is not None:
+                    session.on_end(span)
+                    return
+                started = self._late(span, context)
             if started is not None:
+                self._ended.append(context.span_id)
+                # It stays open until the report has it: another thread may be the last to look.
                 self.report.add([started.record(span)])
+                self._open.pop(context.span_id, None)
+                if self.report.closed:
+                    self.report.settle()
+
+    def _late(self, span: ReadableSpan, context: SpanContext) -> _Open | None:
+        """Return what is known of a span that had begun before this processor was added.
+
+        None if it is none of ours: the processor was added twice, or the span is the business of
+        the parent process or of a test session.
+        """
+        if context.span_id in list(self._ended):
+            return None
+        lead_ns = _lead(span.end_time)
+        start_ns = (span.start_time or 0) + lead_ns
+        if start_ns < self._since_ns:
+            return None
+        if self._own is not None and recorders.belongs_to_session(start_ns):
+            return None
+        return _Open(span, lead_ns, recorders.adopted(context, span.parent, None))
+
+    def _session(self) -> AllureSpanProcessor | None:
+        """Return the processor of the test session that runs, unless this is one."""
+        recorder = recorders.active()
+        if self._own is None or recorder is None or not recorder.is_session:
+            return None
+        session: AllureSpanProcessor | None = recorder.span_processor
+        return session
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Write everything that is known; spans that have not ended are shown as unfinished."""
+        """Write everything that is known; spans that have not ended are shown as unfinished.
+
+        Within a test session that is left to it.
+        """
         with self.report.problems.caught("flushing"):
             self.report.settle(self.unfinished())
         return True
@@ -242,6 +314,7 @@ class AllureSpanProcessor(SpanProcessor):
         return [started.record() for started in list(self._open.values())]
 
     def _after_fork(self) -> None:
+        self._since_ns = _earliest_now()
         self._open.clear()
         self.report.forget()
 
@@ -250,11 +323,21 @@ class AllureSpanProcessor(SpanProcessor):
 
     def shutdown(self) -> None:
         """Write what is left."""
-        self.report.closed = True
-        self.force_flush()
-        if self._recorder is not None:
-            self._recorder.write_logs_outside(LOGS_OUTSIDE)
-            recorders.deactivate(self._recorder)
+        if self._own is not None:
+            self._own.close(self.unfinished())
+        else:
+            self.report.closed = True
+            self.force_flush()
+
+
+_ECHOES = 1000
+"""Spans that are remembered when they have ended: two processors of ours on one provider, in a test
+session, hand the same span over twice, one right after the other."""
+
+
+def _earliest_now() -> int:
+    """Return the time by the SDK's clock or by ours, as spans are begun by both."""
+    return min(time.time_ns(), now_ns())
 
 
 def _lead(said_ns: int | None) -> int:

@@ -79,6 +79,8 @@ class Recorder:
         """In a child process, whether it was forked to run a test."""
         self.on_log_record: Callable[[Any], None] | None = None
         """Takes a log record of OpenTelemetry's SDK, in a test session that shows them."""
+        self.span_processor: Any = None
+        """Takes spans of OpenTelemetry's SDK, in a test session."""
         self.adoptions = Adoptions(self.place, self.is_open)
         """Traces of others that are shown in those of tests and fixtures."""
         self._tracer = tracer or global_tracer

@@ -89,6 +89,7 @@ class AllureListener(stand_in.AllureListener):
         )
         self.recorder = recorders.Recorder(self.report, self.provider.tracer, is_session=True)
         self.recorder.adoptions.follow(self._tracer)
+        self.recorder.span_processor = self._processor
         self._greenlets = Greenlets(recorders.context_to_hand_over, self.problems)
         self._server_spans = ServerSpans()
         self.recorder.spool = self._spool
