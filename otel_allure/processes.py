@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +31,14 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from otel_allure import contexts
 from otel_allure import conventions as c
 from otel_allure import recorder as recorders
-from otel_allure.contexts import ISOLATED, SPAN, attached, held
+from otel_allure.contexts import ISOLATED, SPAN, held
 from otel_allure.recorder import Recorder
 from otel_allure.redirect import Redirection
 from otel_allure.report import Report
 from otel_allure.scope import live_context
 from otel_allure.spans import Record, Span
 from otel_allure.spool import Home, Spool
-from otel_allure.threads import hand_over_contexts
+from otel_allure.threads import hand_over_contexts, on_start, take_up
 from otel_allure.tracer import RecordingTracer, recorded_parent
 
 # -- the context as text
@@ -212,30 +212,29 @@ class _Followed:
         self.users += 1
         self._follow(BaseProcess, "start", _start)
         self.look()
+        on_start.append(self.look)
 
         def undo() -> None:
             self.users -= 1
+            on_start.remove(self.look)
             while self._ends and not self.users:
                 self._ends.popitem()[1]()
 
         return undo
 
     def look(self) -> None:
-        """Follow what hands work to processes and has been imported by now."""
-        executors = sys.modules.get("concurrent.futures.process")
-        if executors is not None:
-            self._follow(executors.ProcessPoolExecutor, "submit", _give)
-        pools = sys.modules.get("multiprocessing.pool")
-        for name in _METHODS_OF_POOLS if pools is not None else ():
-            self._follow(pools.Pool, name, _give)  # type: ignore[union-attr]
+        """Follow what hands work over and has been imported by now."""
+        for module, owner, name, hook in _WAYS_OF_WORK:
+            if module in sys.modules:
+                self._follow(getattr(sys.modules[module], owner, None), name, hook)
 
-    def _follow(self, owner: type, name: str, hook: Callable[..., Any]) -> None:
+    def _follow(self, owner: Any, name: str, hook: Callable[..., Any]) -> None:
         if (owner, name) not in self._ends:
-            self._ends[owner, name] = Redirection(owner, name, hook).begin()
+            redirection = Redirection(owner, name, hook)
+            if not redirection.is_possible:
+                recorders.note("following pools of processes", f"{name} is not as known")
+            self._ends[owner, name] = redirection.begin()
 
-
-# `map`, `starmap` and `apply` go through these.
-_METHODS_OF_POOLS = ("apply_async", "_map_async", "imap", "imap_unordered")
 
 _followed = _Followed()
 
@@ -264,14 +263,6 @@ def _start(start: Callable[[Any], None], process: Any) -> None:
         process.__dict__.pop(_WAY, None)
 
 
-def _give(give: Callable[..., Any], pool: Any, work: Any, /, *args: Any, **kwargs: Any) -> Any:
-    """Hand work to a pool, in the context of the caller."""
-    recorder = recorders.active()
-    if recorder is not None and recorder.home() is not None:
-        work = InContext(work, _context_here())
-    return give(pool, work, *args, **kwargs)
-
-
 _WAY = "_otel_allure"
 
 
@@ -296,22 +287,80 @@ def _arrive(parent: int, home: Home, *arguments: Any) -> None:
         Spool(_nothing, home.spool).note("recording in a child process", repr(error))
 
 
-class InContext:
-    """A function that runs in the context of whoever asked for it, also in another process."""
+# -- pieces of work
 
-    def __init__(self, function: Callable[..., Any], context: Context) -> None:
-        self._function = function
+
+class _Named(dict[str, Any]):
+    """Named arguments of a piece of work, with the context of whoever has asked for it.
+
+    Of all that goes to a worker, they are what users never see: they are unpacked anew for the
+    function. So the function stays what it is, and no frame of ours is below it.
+    """
+
+    def __init__(self, named: dict[str, Any], context: Context) -> None:
+        super().__init__(named)
+        self._named = named
         self._context = context
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run it."""
-        __tracebackhide__ = True
-        with attached(self._context):
-            return self._function(*args, **kwargs)
-
     def __reduce__(self) -> tuple[Any, ...]:
-        return _in_context, (self._function, pickled(self._context))
+        return _unpickled, (os.getpid(), pickled(self._context), self._named)
+
+    def keys(self) -> Any:
+        """Return the names. They are asked for right before the work begins, in its thread."""
+        take_up(self._context)
+        return super().keys()
+
+    def __iter__(self) -> Iterator[str]:  # without it, a dict is unpacked unasked
+        return super().__iter__()
 
 
-def _in_context(function: Callable[..., Any], carrier: Carrier) -> InContext:
-    return InContext(function, context_of(carrier))
+def _unpickled(parent: int, carrier: Carrier, named: dict[str, Any]) -> dict[str, Any]:
+    """Return named arguments in the worker that does the work next, in their context."""
+    if os.getpid() != parent:  # where pools empty their queues at the end
+        take_up(context_of(carrier))
+    return named
+
+
+def _carrying(named: Any, context: Context | None) -> Any:
+    return _Named(named, context) if context is not None and isinstance(named, dict) else named
+
+
+def _context_for(pool: Any) -> Context | None:
+    """Return the context of the caller for work that a pool does, None if nobody asks for it."""
+    if not isinstance(pool, sys.modules["multiprocessing.pool"].ThreadPool):
+        return _context_for_process()
+    return recorders.context_to_hand_over()
+
+
+def _context_for_process() -> Context | None:
+    recorder = recorders.active()
+    if recorder is not None:
+        with recorder.problems.caught("handing a context over"):
+            return None if recorder.home() is None else recorder.base_context()
+    return None
+
+
+def _submitted(init: Callable[..., None], item: Any, *args: Any) -> None:
+    *others, kwargs = args
+    init(item, *others, _carrying(kwargs, _context_for_process()))
+
+
+def _applied(apply: Any, pool: Any, func: Any, args: Any, kwds: Any, *callbacks: Any) -> Any:
+    return apply(pool, func, args, _carrying(kwds, _context_for(pool)), *callbacks)
+
+
+def _mapped(tasks_of: Any, pool: Any, *args: Any) -> Iterable[Any]:
+    context = _context_for(pool)
+
+    def carrying(task: tuple[Any, ...]) -> tuple[Any, ...]:
+        *others, kwds = task
+        return *others, _carrying(kwds, context)
+
+    return map(carrying, tasks_of(pool, *args))
+
+
+_WAYS_OF_WORK = (
+    ("concurrent.futures.process", "_WorkItem", "__init__", _submitted),
+    ("multiprocessing.pool", "Pool", "apply_async", _applied),
+    ("multiprocessing.pool", "Pool", "_guarded_task_generation", _mapped),
+)

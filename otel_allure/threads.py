@@ -2,9 +2,10 @@
 
 Python gives a new thread an empty one. So that steps in threads nest below the step that started
 the work, threads and the workers of `ThreadPoolExecutor` are handed the current one while a report
-is written. opentelemetry-instrumentation-threading does the same, but not for subclasses
-that have a `run` of their own. In isolation it is only ours that is handed over: users find in a
-thread what they always would.
+is written; `processes` does it for multiprocessing's `ThreadPool`, which works as its `Pool` does.
+opentelemetry-instrumentation-threading does the same, but not for subclasses that have a `run` of
+their own. In isolation it is only ours that is handed over: users find in a thread what they always
+would.
 
 Nothing but that context is handed over: other context variables are the user's.
 """
@@ -25,9 +26,13 @@ from otel_allure.redirect import Redirection
 
 _waiting: dict[int, Context] = {}
 """Contexts of threads that are being started, by `id`: users may look at the thread itself."""
+on_start: list[Callable[[], None]] = []
+"""Told before a thread is started: with it, a pool's module may have been imported."""
 
 
 def _starting(thread: threading.Thread) -> None:
+    for told in on_start:
+        told()
     context = None if _is_worker(thread) else recorders.context_to_hand_over()
     if context is None:
         _waiting.pop(id(thread), None)
@@ -60,6 +65,16 @@ class _Worker(threading.local):
 _worker = _Worker()
 
 
+def take_up(context: Context | None) -> None:
+    """Make the context of a piece of work current, until the worker takes up the next."""
+    if _worker.tokens is not None:
+        with suppress(ValueError, RuntimeError):
+            detach(_worker.tokens)
+        _worker.tokens = None
+    if context is not None:
+        _worker.tokens = attach(context)
+
+
 def _submitted(item: Any, *_: Any) -> None:
     context = recorders.context_to_hand_over()
     if context is not None and hasattr(item, "__dict__"):
@@ -67,14 +82,7 @@ def _submitted(item: Any, *_: Any) -> None:
 
 
 def _taken(item: Any, *_: Any) -> None:
-    """Make the context of a piece of work current, until the worker takes the next."""
-    if _worker.tokens is not None:
-        with suppress(ValueError, RuntimeError):
-            detach(_worker.tokens)
-        _worker.tokens = None
-    context = getattr(item, "__dict__", {}).pop(_CONTEXT, None)
-    if context is not None:
-        _worker.tokens = attach(context)
+    take_up(getattr(item, "__dict__", {}).pop(_CONTEXT, None))
 
 
 # These are told only: no frame of ours is below users' work, nor anything of ours around it.

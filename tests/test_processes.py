@@ -153,6 +153,161 @@ def test_pools(method, run):
     ]
 
 
+LOOKS = """
+    import allure
+    import concurrent.futures
+    import multiprocessing
+    import multiprocessing.pool
+    import pytest
+    import traceback
+    from concurrent.futures import ProcessPoolExecutor
+    from unittest import mock
+
+    CONTEXT = multiprocessing.get_context("METHOD")
+    POOLS = [CONTEXT.Pool, multiprocessing.pool.ThreadPool]
+
+    def files(**named):
+        with allure.step("work"):
+            return {frame.filename for frame in traceback.extract_stack()}, type(named), named
+
+    def fails(_=None):
+        raise KeyError("x")
+
+    def of_ours(names):
+        return [name for name in names if "otel_allure" in name]
+"""
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_pools_look_as_always(method, run):
+    """Functions are what was given; no frame of ours is below them or in a traceback."""
+    done = run(
+        LOOKS.replace("METHOD", method)
+        + """
+    def trace_of(error):
+        return "".join(traceback.format_exception(type(error), error, error.__traceback__))
+
+    def test_executor():
+        class Executor(ProcessPoolExecutor):
+            def submit(self, fn, /, *args, **kwargs):
+                submitted.append(fn)
+                return super().submit(fn, *args, **kwargs)
+
+        submitted = []
+        with Executor(1, mp_context=CONTEXT) as executor, allure.step("outer"):
+            executor.submit(int).result()
+            seen, kind, named = executor.submit(files, a=1).result()
+            future = executor.submit(fails)
+            with pytest.raises(KeyError) as failed:
+                future.result()
+            unpicklable = lambda: 1
+            with pytest.raises(Exception, match="lambda") as refused:
+                executor.submit(unpicklable).result()
+        assert submitted == [int, files, fails, unpicklable]
+        assert (kind, named) == (dict, {"a": 1})
+        if "METHOD" == "spawn":
+            assert of_ours(seen) == []
+        assert of_ours(trace_of(failed.value).splitlines()) == []
+        assert of_ours(trace_of(refused.value).splitlines()) == []
+
+    @pytest.mark.parametrize("pool", POOLS)
+    def test_pool(pool):
+        with pool(1) as pool, allure.step("outer"):
+            seen, kind, named = pool.apply(files, (), {"a": 1})
+            assert (kind, named) == (dict, {"a": 1})
+            if "METHOD" == "spawn":
+                assert of_ours(seen - {__file__}) == []
+            for ask in pool.apply, lambda f: pool.map(f, [1]), lambda f: list(pool.imap(f, [1])):
+                with pytest.raises(KeyError) as failed:
+                    ask(fails)
+                assert of_ours(trace_of(failed.value).splitlines()) == []
+
+    def test_what_is_submitted_is_compared():
+        with ProcessPoolExecutor(1, mp_context=CONTEXT) as executor:
+            executor.submit(int).result()
+            with mock.patch.object(executor, "submit") as submit:
+                executor.submit(files)
+            submit.assert_called_once_with(files)
+            with mock.patch.object(executor, "_start_executor_manager_thread"):
+                future = executor.submit(files, 1, b=2)
+            item = executor._pending_work_items[max(executor._pending_work_items)]
+            assert (item.fn, item.args, item.kwargs) == (files, (1,), {"b": 2})
+            assert isinstance(future.exception(), TypeError)
+        """.replace("METHOD", method),
+        plugins=(),
+        passed=4,
+    )
+    assert tree(done.report["test_executor"]) == [{"outer": ["work"]}]
+
+
+def test_thread_pools_of_multiprocessing(run):
+    """They need no process, and each piece of work is in the step that asked for it."""
+    done = run(
+        WORK
+        + """
+    import pytest
+    from multiprocessing.pool import ThreadPool
+
+    @pytest.fixture(scope="module")
+    def pool():
+        with ThreadPool(1) as pool:
+            yield pool
+
+    @pytest.mark.parametrize("number", [1, 2])
+    def test_pool(pool, number):
+        with allure.step("map"):
+            pool.map(work, [1])
+        with allure.step("apply"):
+            pool.apply(work, (), {"n": 3})
+        with allure.step("ask"):
+            later = pool.imap(work, [4, 5], 2)
+            mixed = pool.apply_async(allure.step("decorated")(lambda: None), ())
+        with allure.step("wait"):
+            list(later), mixed.get()
+        """,
+        plugins=(),
+        passed=2,
+    )
+    for result in done.report.results:
+        assert tree(result) == [
+            {"map": [worked(1)]},
+            {"apply": [worked(3)]},
+            {"ask": [worked(4), worked(5), "decorated"]},
+            "wait",
+        ]
+
+
+@needs_fork
+def test_pool_that_is_terminated_while_it_has_work(run):
+    """It takes work out of its queue itself then: nothing of that is current where it is ended."""
+    done = run(
+        """
+        import allure
+        import multiprocessing
+
+        context = multiprocessing.get_context("fork")
+        begun, never = context.Event(), context.Event()
+
+        def wait(_):
+            begun.set()
+            never.wait()
+
+        def test_terminate():
+            pool = context.Pool(1)
+            with allure.step("ask"):
+                pool.map_async(wait, [b"more than a pipe holds" * 1000] * 20, 1)
+                assert begun.wait(20)
+            pool.terminate()
+            pool.join()
+            with allure.step("after"):
+                pass
+        """,
+        plugins=(),
+        passed=1,
+    )
+    assert tree(done.report["test_terminate"]) == ["ask", "after"]
+
+
 def test_children_of_children(run):
     """Initializers, grandchildren, and forks of spawned children."""
     methods = METHODS[::-1]
@@ -884,18 +1039,28 @@ import sys
 
 from otel_allure.processes import follow_processes
 
+from multiprocessing.pool import Pool
 from multiprocessing.process import BaseProcess
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import _WorkItem
 
-methods = BaseProcess.start, ProcessPoolExecutor.submit
+def followed():
+    return BaseProcess.start, _WorkItem.__init__, Pool.apply_async, Pool._guarded_task_generation
+
+def left_alone():
+    methods = [ProcessPoolExecutor.submit, Pool.apply, Pool.imap, Pool._map_async]
+    return [(method, method.__code__) for method in methods]
+
+methods, others = followed(), left_alone()
 codes = [method.__code__ for method in methods]
 finders = list(sys.meta_path)
 undo = follow_processes()
-assert methods == (BaseProcess.start, ProcessPoolExecutor.submit)
+assert methods == followed()
 assert all(method.__code__ is not code for method, code in zip(methods, codes))
+assert others == left_alone()
 assert sys.meta_path == finders
 undo()
-assert methods == (BaseProcess.start, ProcessPoolExecutor.submit)
+assert methods == followed()
 assert [method.__code__ for method in methods] == codes
 """
     subprocess.run([sys.executable, "-c", code], check=True)
