@@ -1,14 +1,15 @@
 """Greenlets get the context of the code that spawned them, as threads do.
 
 A new greenlet has context variables of its own, and none is set. gevent tells when one is spawned;
-eventlet's are all of one class. What nobody tells of (greenlets made by hand, and those in which
-Playwright's synchronous API runs handlers) is run by a greenlet that waits for it: what is current
-there is the place.
+eventlet's are all of one class; gevent's pools of threads are not those of Python. What nobody
+tells of (greenlets made by hand, and those in which Playwright's synchronous API runs handlers) is
+run by a greenlet that waits for it: what is current there is the place.
 """
 
 from __future__ import annotations
 
 import contextvars
+import importlib
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +19,7 @@ from opentelemetry.context import Context
 from otel_allure import contexts
 from otel_allure.contexts import SCOPE, SPAN, held
 from otel_allure.problems import Problems
-from otel_allure.redirect import Redirection
+from otel_allure.redirect import Redirection, begin_all
 
 
 def context_around(knows: Callable[[Any], bool]) -> Context | None:
@@ -43,11 +44,20 @@ class Greenlets:
 
     Args:
         context: returns that of the caller, None for nothing.
+        take_up: makes a context current in a worker thread, until it takes up the next.
         problems: told about what cannot be followed.
     """
 
-    def __init__(self, context: Callable[[], Context | None], problems: Problems) -> None:
+    def __init__(
+        self,
+        context: Callable[[], Context | None],
+        take_up: Callable[[Context | None], None],
+        problems: Problems,
+    ) -> None:
         self._context = context
+        self._take_up = take_up
+        self._waiting: dict[int, Context | None] = {}
+        """Of work for gevent's threads, by the `id` of what will have its result."""
         self._problems = problems
         self._undo: dict[str, Callable[[], None]] = {}
 
@@ -68,8 +78,31 @@ class Greenlets:
         self._undo.clear()
 
     def _gevent(self, gevent: Any) -> Callable[[], None]:
+        # It is imported when somebody first asks for the hub's, and would not be seen.
+        pools = importlib.import_module("gevent.threadpool")
+        worker = getattr(pools, "_WorkerGreenlet", None)
+        redirections = [
+            Redirection(pools.ThreadResult, "__init__", self._submitted, is_told=True),
+            Redirection(worker, "_before_run_task", self._taken, is_told=True),
+        ]
+        if not all(redirection.is_possible for redirection in redirections):
+            self._problems.add("following gevent's threads", "its pools are not as known")
+            redirections.clear()
+        end = begin_all(redirections)
         gevent.Greenlet.add_spawn_callback(self._spawned)
-        return lambda: gevent.Greenlet.remove_spawn_callback(self._spawned)
+
+        def undo() -> None:
+            end()
+            gevent.Greenlet.remove_spawn_callback(self._spawned)
+
+        return undo
+
+    def _submitted(self, result: Any, *_: Any) -> None:
+        self._waiting[id(result)] = self._context()
+
+    def _taken(self, worker: Any, func: Any, args: Any, kwargs: Any, result: Any, *_: Any) -> None:
+        with self._problems.caught("handing a context over to a thread of gevent"):
+            self._take_up(self._waiting.pop(id(result), None))
 
     def _eventlet(self, greenthread: Any) -> Callable[[], None]:
         def made(init: Any, thread: Any, parent: Any) -> None:
@@ -81,16 +114,12 @@ class Greenlets:
             self._spawned(thread)
             return timer, thread
 
-        ends = [
-            Redirection(greenthread.GreenThread, "__init__", made).begin(),
-            Redirection(greenthread, "_spawn_n", spawned).begin(),
-        ]
-
-        def undo() -> None:
-            for end in ends:
-                end()
-
-        return undo
+        return begin_all(
+            [
+                Redirection(greenthread.GreenThread, "__init__", made),
+                Redirection(greenthread, "_spawn_n", spawned),
+            ]
+        )
 
     def _spawned(self, greenlet: Any) -> None:
         """Make the spawner's context current where a greenlet will run, and nothing else."""

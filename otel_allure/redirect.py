@@ -9,7 +9,7 @@ code is exchanged. That can be undone at any time, whatever others have put arou
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -62,6 +62,17 @@ class Redirection:
         # If somebody has done as we do since, they have kept our code, and will put it back.
         if not self._users and self._function.__code__ is self._code:
             self._function.__code__ = self._plain
+
+
+def begin_all(redirections: Iterable[Redirection]) -> Callable[[], None]:
+    """Begin each of them, and return what ends all."""
+    ends = [redirection.begin() for redirection in redirections]
+
+    def undo() -> None:
+        for end in ends:
+            end()
+
+    return undo
 
 
 def _innermost(function: Any, name: str) -> FunctionType | None:

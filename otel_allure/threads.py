@@ -22,7 +22,7 @@ from opentelemetry.context import Context
 
 from otel_allure import recorder as recorders
 from otel_allure.contexts import Tokens, attach, detach
-from otel_allure.redirect import Redirection
+from otel_allure.redirect import Redirection, begin_all
 
 _waiting: dict[int, Context] = {}
 """Contexts of threads that are being started, by `id`: users may look at the thread itself."""
@@ -97,12 +97,6 @@ _REDIRECTIONS = [
 
 def hand_over_contexts() -> Callable[[], None]:
     """Begin to hand contexts over; return what ends it."""
-    ends = [redirection.begin() for redirection in _REDIRECTIONS]
     if not all(redirection.is_possible for redirection in _REDIRECTIONS):
         recorders.note("following threads", "a part of threading or of its pools is not as known")
-
-    def undo() -> None:
-        for end in ends:
-            end()
-
-    return undo
+    return begin_all(_REDIRECTIONS)

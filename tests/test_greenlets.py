@@ -118,6 +118,75 @@ def test_threads_under_gevent(run, pytester, mode):
 
 
 @MODES
+@pytest.mark.parametrize("patched", [False, True], ids=["plain", "monkey-patched"])
+def test_threads_of_gevent(run, pytester, mode, patched):
+    """Its pools of native threads: work is in the step that asks for it, and is what was given."""
+    if patched:
+        pytester.makeconftest("import gevent.monkey; gevent.monkey.patch_all()")
+    done = run(
+        WORK
+        + PROVIDER
+        + """
+    import gevent
+    import logging
+    import pytest
+    import traceback
+
+    def switch():
+        pass
+
+    def fails():
+        logging.getLogger("x").warning("about to fail")
+        raise KeyError("x")
+
+    @pytest.fixture(scope="module")
+    def pool():
+        return gevent.get_hub().threadpool
+
+    @pytest.mark.parametrize("n", [1, 2])
+    def test_threads(n, pool):
+        with allure.step("hub's"):
+            pool.spawn(work, "one").get()
+            pool.apply(work, kwds={"name": "two"})
+        with allure.step("map"):
+            pool.map(work, ["one"])
+            pool.map(work, ["two"])
+        with allure.step("ask"):
+            later = [gevent.spawn(pool.apply, work, (name,)) for name in ("one", "two")]
+        with allure.step("wait"):
+            gevent.joinall(later, raise_error=True)
+
+    def test_executor_and_pool():
+        from gevent.threadpool import ThreadPool, ThreadPoolExecutor
+        with allure.step("pool"):
+            own = ThreadPool(1)
+            list(own.imap(work, ["one", "two"]))
+            own.kill()
+        with allure.step("executor"), ThreadPoolExecutor(1) as executor:
+            for name in ("one", "two"):
+                executor.submit(work, name).result()
+
+    def test_fails(pool):
+        with allure.step("ask"), pytest.raises(KeyError) as failed:
+            pool.apply(fails)
+        trace = traceback.format_exception(KeyError, failed.value, failed.value.__traceback__)
+        assert "otel_allure" not in "".join(trace)
+        """,
+        f"--allure-otel-context={mode}",
+        plugins=(),
+        passed=4,
+    )
+    for n in (1, 2):
+        *steps, ask, wait = tree(done.report[f"test_threads[{n}]"])
+        assert steps == [{"hub's": BELOW}, {"map": BELOW}]
+        assert sorted(ask["ask"], key=str) == BELOW
+        assert wait == "wait"
+    assert tree(done.report["test_executor_and_pool"]) == [{"pool": BELOW}, {"executor": BELOW}]
+    (ask,) = done.report["test_fails"]["steps"]
+    assert "about to fail" in done.report.body(ask["attachments"][0])
+
+
+@MODES
 def test_eventlet(run, mode):
     done = run(
         WORK

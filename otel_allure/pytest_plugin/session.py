@@ -55,7 +55,7 @@ from otel_allure.scope import Scope, TestScope
 from otel_allure.server_spans import ServerSpans
 from otel_allure.spool import Spool
 from otel_allure.texts import text_of
-from otel_allure.threads import hand_over_contexts
+from otel_allure.threads import hand_over_contexts, take_up
 from otel_allure.tracer import RecordingSpan, RecordingTracer
 
 _RUNNING = pytest.StashKey[RunningTest]()
@@ -90,7 +90,7 @@ class AllureListener(stand_in.AllureListener):
         self.recorder = recorders.Recorder(self.report, self.provider.tracer, is_session=True)
         self.recorder.adoptions.follow(self._tracer)
         self.recorder.span_processor = self._processor
-        self._greenlets = Greenlets(recorders.context_to_hand_over, self.problems)
+        self._greenlets = Greenlets(recorders.context_to_hand_over, take_up, self.problems)
         self._server_spans = ServerSpans()
         self.recorder.spool = self._spool
         self.running: dict[str, RunningTest] = {}
