@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import signal
 from collections import Counter
 
 import pytest
@@ -358,3 +359,141 @@ def test_subtests(run):
         "test_fails_and_skips": ("failed", ["failed"]),
         "test_unit": ("broken", ["broken"]),
     }
+
+
+# -- other plugins that have a say
+
+
+@needs("pytest_rerunfailures")
+def test_rerunfailures_of_some_errors_only(run):
+    """What is not run again counts as it is."""
+    source = """
+        attempts = []
+
+        def test_again():
+            attempts.append(1)
+            if len(attempts) < 3:
+                raise ConnectionError("down")
+
+        def test_once():
+            raise ValueError("wrong")
+    """
+    done = run(source, "--reruns=2", "--only-rerun=ConnectionError", plugins=("rerunfailures",))
+    assert outcomes(done.report) == [
+        ("test_again", "broken", "ConnectionError: down"),
+        ("test_again", "broken", "ConnectionError: down"),
+        ("test_again", "passed", ""),
+        ("test_once", "broken", "ValueError: wrong"),
+    ]
+
+
+@needs("pytest_repeat")
+def test_repeated_tests(run):
+    """Each repetition is a test of its own."""
+    source = """
+        import pytest
+
+        seen = []
+
+        @pytest.mark.repeat(3)
+        def test_one():
+            seen.append(1)
+            assert len(seen) != 2, "the second"
+    """
+    done = run(source, plugins=("repeat",), passed=2, failed=1)
+    results = sorted(done.report.results, key=lambda result: result["start"])
+    assert [result["status"] for result in results] == ["passed", "failed", "passed"]
+    assert len({result["historyId"] for result in results}) == 3
+
+
+@needs("pytest_check")
+def test_soft_checks(run):
+    """A check that fails lets the test go on, and fails it once its body has ended."""
+    source = """
+        import allure
+        from pytest_check import check
+
+        def test_fails():
+            with allure.step("step"):
+                check.equal(1, 2, "not the same")
+            with allure.step("goes on"):
+                check.equal(3, 3)
+
+        def test_raises_too():
+            check.equal(1, 2, "not the same")
+            raise ValueError("wrong")
+
+        def test_passes():
+            check.equal(1, 1)
+    """
+    done = run(source, plugins=("check",), passed=1, failed=2)
+    assert [row[:2] for row in outcomes(done.report)] == [
+        ("test_fails", "failed"),
+        ("test_passes", "passed"),
+        ("test_raises_too", "failed"),
+    ]
+    result = done.report["test_fails"]
+    assert "not the same" in str(result["statusDetails"])
+    assert [step["name"] for step in result["steps"]] == ["step", "goes on"]
+    assert "ValueError: wrong" in str(done.report["test_raises_too"]["statusDetails"])
+
+
+# What pytest-timeout does is done here when the test says so: a time could pass anywhere.
+TIMEOUT = """
+    import signal
+    import threading
+    import pytest
+
+    def wait(where):
+        if where == {where!r}:
+            {how}
+
+    @pytest.fixture
+    def fixture():
+        wait("set-up")
+        yield
+        wait("tear-down")
+
+    def test_before():
+        pass
+
+    def test_waits(fixture):
+        wait("call")
+"""
+
+
+@needs("pytest_timeout")
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="there are no signals")
+@pytest.mark.parametrize("where", ["set-up", "call", "tear-down"])
+def test_a_timeout_by_a_signal(run, where):
+    """The test fails where it waits, and the run goes on."""
+    source = TIMEOUT.format(where=where, how="signal.raise_signal(signal.SIGALRM)")
+    arguments = ("--timeout=600", "--timeout-method=signal")
+    done = run(source, *arguments, plugins=("timeout",))
+    before, (name, status, message) = outcomes(done.report)
+    assert before == ("test_before", "passed", "")
+    assert (name, status) == ("test_waits", "failed")
+    assert "Timeout" in message
+    assert "raise_signal" in done.report["test_waits"]["statusDetails"]["trace"]
+
+
+@needs("pytest_timeout")
+@needs("xdist")
+@pytest.mark.parametrize("where", ["set-up", "call", "tear-down"])
+def test_a_timeout_that_ends_the_process(run, where):
+    """As its thread does it: under pytest-xdist that is a worker that dies."""
+    how = "import pytest_timeout; pytest_timeout.timeout_timer(*timer_of())"
+    source = (
+        TIMEOUT.format(where=where, how=how)
+        + """
+    def timer_of():
+        (timer,) = [t for t in threading.enumerate() if isinstance(t, threading.Timer)]
+        return timer.args
+    """
+    )
+    arguments = ("--timeout=600", "--timeout-method=thread", "-n1")
+    done = run(source, *arguments, plugins=("timeout", "xdist"))
+    before, (name, status, _) = outcomes(done.report)
+    assert before == ("test_before", "passed", "")
+    assert (name, status) == ("test_waits", "broken")
+    assert "crashed while running" in done.report["test_waits"]["statusDetails"]["message"]
