@@ -310,6 +310,8 @@ class Place:
             return
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
+        # What has no configuration for pytest must not find this project's above it.
+        (self.folder / "pytest.ini").touch()
         self.bring_sources()
         call([sys.executable, "-m", "venv", self.python.parent.parent], f"No venv for {self.name}")
         package = str(self.sources) if self.checkout else f"{self.name}=={self.suite.version}"
@@ -365,6 +367,7 @@ class Place:
         outcomes.unlink(missing_ok=True)
         command = [self.python.with_name("pytest"), "-p", "suite_outcomes"]
         command += ["-p", "no:cacheprovider", f"--suite-outcomes={outcomes}"]
+        command += [f"--rootdir={self.sources}"]
         command += [*shlex.split(self.suite.options), *arguments]
         command += [f"--alluredir={results}"] * (reporter is not None)
         self.install(reporter)
