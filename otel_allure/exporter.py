@@ -70,7 +70,7 @@ class _OwnReport:
 
     @property
     def results_written(self) -> int:
-        return len(self.report.directory.results)
+        return self.report.directory.results_written
 
     def close(self, unfinished: Iterable[spans.Span] = ()) -> None:
         """Write what is left, with what belongs to no span and to no trace."""

@@ -287,10 +287,8 @@ class Recorder:
         """Write the spans that belong to no test as an attachment of the run."""
         with self.report.problems.caught("writing what ran outside of tests"):
             lines: list[str] = []
-            for trace in self.report.others:
-                translated = to_results(
-                    trace.spans.values(), self.report.presentation, trace.logs, self.problems.add
-                )
+            for spans, logs in self.report.take_others():
+                translated = to_results(spans, self.report.presentation, logs, self.problems.add)
                 self.report.publish_files(translated)
                 for result in translated.results:
                     self.outside.append(str(result.name))
@@ -298,7 +296,6 @@ class Recorder:
                     for step in all_steps(result):
                         for a in step.attachments:
                             self.attach_global(Attachment(a.name, a.source, a.type or ""))
-            self.report.others.clear()
             self._write_outside([*lines, *self._log_lines()], "Outside of tests")
 
     def write_logs_outside(self, name: str) -> None:
@@ -307,9 +304,7 @@ class Recorder:
             self._write_outside(self._log_lines(), name)
 
     def _log_lines(self) -> list[str]:
-        logs = sorted(self.report.logs, key=lambda log: log.time_ns)
-        self.report.logs.clear()
-        return [self.report.presentation.log_lines(log) for log in logs]
+        return list(map(self.report.presentation.log_lines, self.report.take_logs_outside()))
 
     def _write_outside(self, lines: list[str], name: str) -> None:
         if lines:

@@ -121,7 +121,7 @@ _FORMS: tuple[tuple[str, tuple[tuple[str, re.Pattern[str]], ...]], ...] = (
             ("authorization", _HEADER),
             ("cookie", _HEADER),
             ("-u", _CURL_USER),
-            ("jdbc:oracle:", _form(r"jdbc:oracle:\w+:(?P<secret>[^@\s'\"]+)@")),
+            ("jdbc:oracle:", _form(r"jdbc:oracle:\w+:(?P<secret>(?:(?!jdbc:oracle:)[^@\s'\"])+)@")),
         ),
     ),
     ("=", (("authorization", _HEADER), ("cookie", _HEADER))),
@@ -246,7 +246,7 @@ class Redaction:
         self.is_sensitive = lru_cache(4096)(self._is_sensitive)
         """Whether a value of this name (a header, a query parameter, an attribute) is a secret."""
         self._values: tuple[str, ...] = ()
-        self._by_start: dict[str, list[str]] = {}
+        self._by_start: dict[str, dict[int, set[str]]] = {}
         self._in_id: re.Pattern[str] | None = None
         self._known: frozenset[str] = frozenset()
         self._know(known)
@@ -257,7 +257,8 @@ class Redaction:
         self._values = tuple({way for value in distinctive for way in _ways_to_write(value)})
         self._by_start = {}
         for value in self._values if len(self._values) > _MANY else ():
-            self._by_start.setdefault(value[:_SHORTEST_KNOWN], []).append(value)
+            by_length = self._by_start.setdefault(value[:_SHORTEST_KNOWN], {})
+            by_length.setdefault(len(value), set()).add(value)
         others = {way for value in self._known - distinctive for way in _ways_to_write(value)}
         words = "|".join(map(re.escape, sorted(others, key=len, reverse=True)))
         self._in_id = re.compile(rf"(?<=[\[-])(?:{words})(?=[\]-])") if words else None
@@ -316,12 +317,9 @@ class Redaction:
         return _masked(text, places) if places else text
 
     def _find_known(self, text: str, places: list[_Place]) -> None:
-        values: Iterable[str] = self._values
-        if self._by_start and len(text) >= _SHORTEST_KNOWN:
-            starts = (text[i : i + _SHORTEST_KNOWN] for i in range(len(text) - _SHORTEST_KNOWN + 1))
-            found = {start for start in starts if start in self._by_start}
-            values = [value for start in found for value in self._by_start[start]]
-        for value in values:
+        if self._by_start:
+            places += self._known_by_start(text)
+        for value in () if self._by_start else self._values:
             if value in text:
                 at = text.find(value)
                 while at >= 0:
@@ -330,6 +328,14 @@ class Redaction:
         if self._in_id is not None and "[" in text:
             for test_id in _ID.finditer(text):
                 places += [m.span() for m in self._in_id.finditer(text, *test_id.span())]
+
+    def _known_by_start(self, text: str) -> Iterator[_Place]:
+        """Yield the places of known values, however many there are, and however alike."""
+        for at in range(len(text) - _SHORTEST_KNOWN + 1):
+            by_length = self._by_start.get(text[at : at + _SHORTEST_KNOWN])
+            for length, values in by_length.items() if by_length else ():
+                if text[at : at + length] in values:
+                    yield at, at + length
 
     def _find_named(self, lowered: str, text: str, places: list[_Place]) -> None:
         """Find what has a name, anywhere in a text."""

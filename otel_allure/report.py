@@ -66,11 +66,9 @@ class Report:
         self.settings = settings
         self.look_at_environment()
         self.only_tests = only_tests
-        self.others: list[Trace] = []
-        """Traces without a test, where `only_tests` is set."""
+        self._others: dict[int, Trace] = {}
         self.busy: Callable[[], Container[int]] = busy
-        self.logs: list[Log] = []
-        """Log records that no span of a known trace has emitted."""
+        self._logs: list[Log] = []
         self.closed = False
         """Whether no more spans come."""
         self.redirect: Callable[[Iterable[Record]], bool] | None = None
@@ -138,6 +136,23 @@ class Report:
         with self._reentrant:
             return self._traces.take_logs(trace_id, span_ids)
 
+    @property
+    def others(self) -> list[Trace]:
+        """Traces without a test, where `only_tests` is set."""
+        return list(self._others.values())
+
+    def take_others(self) -> list[tuple[list[Span], dict[int, list[Log]]]]:
+        """Give away spans and log records of each of `others`."""
+        with self._reentrant:
+            others, self._others = self._others, {}
+            return [(list(t.spans.values()), dict(t.logs)) for t in others.values()]
+
+    def take_logs_outside(self) -> list[Log]:
+        """Give away the log records that no span of a known trace has emitted, by time."""
+        with self._reentrant:
+            logs, self._logs = self._logs, []
+        return sorted(logs, key=lambda log: log.time_ns)
+
     def settle(self, unfinished: Iterable[Record] = ()) -> None:
         """Write everything that is known, with the spans that have not ended."""
         unfinished = self._taken(unfinished)
@@ -167,16 +182,15 @@ class Report:
     @property
     def masked(self) -> int:
         """Number of values that are masked in the files, here and in other processes."""
-        return self.masked_elsewhere + sum(self.directory.masked.values())
+        return self.masked_elsewhere + self.directory.masked
 
     def forget(self) -> None:
         """Drop what is in flight, as a forked child does: it is its parent's to write."""
         self._reentrant = threading.RLock()  # a thread that the child does not have may hold it
         self._start_empty()
-        self.others.clear()
-        self.logs.clear()
-        self.directory.results.clear()
-        self.directory.masked.clear()
+        self._others.clear()
+        self._logs.clear()
+        self.directory.forget()
 
     # -- out
 
@@ -196,10 +210,10 @@ class Report:
 
     def _keep_logs(self, trace: Trace) -> None:
         """Keep the last log records that belong to nothing, and say if there are too many."""
-        self.logs += trace.take_logs(list(trace.logs))
-        excess = len(self.logs) - WAITING
+        self._logs += trace.take_logs(list(trace.logs))
+        excess = len(self._logs) - WAITING
         if excess > 0:
-            del self.logs[:excess]
+            del self._logs[:excess]
             self.problems.add(
                 "keeping log records outside of spans", f"only the last {WAITING} are kept"
             )
@@ -207,8 +221,7 @@ class Report:
     def _write(self, trace: Trace) -> None:
         with self.problems.caught("noting services"):
             self._note_services(trace)
-        if trace in self.others:  # what it belongs to has come since
-            self.others.remove(trace)
+        self._others.pop(id(trace), None)  # what it belongs to may have come since
         container = _container_key(trace)
         if trace.has_test:
             self._write_results(trace)
@@ -226,7 +239,7 @@ class Report:
 
     def _write_other(self, trace: Trace) -> None:
         if self.only_tests:
-            self.others.append(trace)
+            self._others[id(trace)] = trace
         else:
             self._write_results(trace)
 

@@ -38,12 +38,12 @@ class ResultsDirectory:
 
     def __init__(self, path: str | os.PathLike[str], problems: Problems) -> None:
         self.path = Path(path).absolute()
-        self.results: set[str] = set()
-        """Names of the files of results that were written here."""
-        self.masked: dict[str, int] = {}
-        """Number of masked values by file, of those that have some."""
+        self.results_written = 0
+        """Number of results that were written here; one that was replaced is one."""
+        self._masked: dict[str, int] = {}
+        self._masked_before = 0
         self.lost: dict[str, str] = {}
-        """What could not be written, by file name: why."""
+        """What could not be written of late, by file name: why."""
         self.early: set[str] | None = None
         """Names of what is written before `prepare`, where that is still to come."""
         self._problems = problems
@@ -84,8 +84,9 @@ class ResultsDirectory:
     def report_result(self, result: TestResult) -> None:
         """Write a test's result."""
         name = result_file_name(result.uuid)
+        is_new = not kept.exists(kept.joined(str(self.path), name))
         if self._write_json(name, result):
-            self.results.add(name)
+            self.results_written += is_new
 
     @hookimpl
     def report_container(self, container: TestResultContainer) -> None:
@@ -128,13 +129,13 @@ class ResultsDirectory:
 
     def discard(self, file_name: str) -> None:
         """Remove a file that turned out to be a part of what another one says."""
-        self.results.discard(file_name)
-        self.masked.pop(file_name, None)
+        self._masked.pop(file_name, None)
         with (
             self._problems.caught(f"removing files from {self.path}"),
             contextlib.suppress(FileNotFoundError, NotADirectoryError),
         ):
             kept.unlink(kept.joined(str(self.path), file_name))
+            self.results_written -= file_name.endswith(_RESULT)
 
     def _write_json(self, file_name: str, item: Any) -> bool:
         with self._problems.caught(f"writing {type(item).__name__} to {self.path}"):
@@ -155,11 +156,22 @@ class ResultsDirectory:
             return encode(_bare(item, error))
 
     def _note_masked(self, file_name: str, data: bytes) -> None:
+        self._masked.pop(file_name, None)
         count = masked_in(data)
         if count:
-            self.masked[file_name] = count
-        else:
-            self.masked.pop(file_name, None)
+            self._masked[file_name] = count
+            if len(self._masked) > _REMEMBERED:  # it is not going to be replaced any more
+                self._masked_before += self._masked.pop(next(iter(self._masked)))
+
+    @property
+    def masked(self) -> int:
+        """Number of masked values in the files."""
+        return self._masked_before + sum(self._masked.values())
+
+    def forget(self) -> None:
+        """Drop what is known of files, as a forked child does: they are its parent's."""
+        self.results_written = self._masked_before = 0
+        self._masked.clear()
 
     def _write(self, file_name: str, data: bytes) -> bool:
         with self._problems.caught(f"writing to {self.path}"):
@@ -183,6 +195,8 @@ class ResultsDirectory:
             self.lost.pop(file_name, None)
         except BaseException as error:
             self.lost[file_name] = getattr(error, "strerror", None) or text_of(error)
+            if len(self.lost) > _REMEMBERED:
+                self.lost.pop(next(iter(self.lost)))
             raise
 
     def write_about_run(self, file_name: str, text: str) -> None:
@@ -206,6 +220,9 @@ class ForeignFilesError(Exception):
         self.names = names
 
 
+_REMEMBERED = 10_000
+"""Files of which is known that they are lost, or how much is masked in them: servers write many."""
+_RESULT = "-result.json"
 _HISTORY = "history"
 _HARMLESS = re.compile(r"\.git(ignore|keep|attributes)|\.keep|\.DS_Store|\.nfs.*|lost\+found")
 """What belongs to the directory, not to its content: it is left alone."""
@@ -287,7 +304,7 @@ def _temporary(file_name: str) -> str:
 
 def result_file_name(uuid: str) -> str:
     """Return the name of a result's file."""
-    return f"{uuid}-result.json"
+    return f"{uuid}{_RESULT}"
 
 
 def container_file_name(uuid: str) -> str:

@@ -5,7 +5,8 @@ Total: spans without a parent, cycles and spans that have not ended all have a p
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from heapq import heappop, heappush
 
 from otel_allure import conventions as c
 from otel_allure.spans import Span
@@ -82,13 +83,13 @@ class SpanTree:
         stays = self._at_or_above(results)
         hosts = [*results, *(phase for span in results for phase in self._phases(span))]
         adopted: dict[int, list[Span]] = {}
-        for orphan in self.roots:
-            if orphan.span_id not in stays:
-                adopted.setdefault(self._host(orphan, hosts).span_id, []).append(orphan)
+        orphans = [span for span in self.roots if span.span_id not in stays]
+        for orphan, host in self._hosts(orphans, hosts):
+            adopted.setdefault(host.span_id, []).append(orphan)
         self.roots = [span for span in self.roots if span.span_id in stays]
-        for host_id, orphans in adopted.items():
+        for host_id, its in adopted.items():
             children = self.children.get(host_id, [])
-            self.children[host_id] = sorted([*children, *orphans], key=by_start)
+            self.children[host_id] = sorted([*children, *its], key=by_start)
 
     def _at_or_above(self, spans: Iterable[Span]) -> set[int]:
         # Not by `parent_id`, which still leads around a cycle.
@@ -104,13 +105,22 @@ class SpanTree:
     def _phases(self, span: Span) -> list[Span]:
         return [child for child in self.children.get(span.span_id, ()) if kind_of(child) == c.PHASE]
 
-    def _host(self, orphan: Span, hosts: list[Span]) -> Span:
-        """Return the innermost of `hosts` when `orphan` started, else the last one before it."""
-        before = [host for host in hosts if host.start_ns <= orphan.start_ns]
-        return max(
-            before or hosts[:1],
-            key=lambda host: (orphan.start_ns <= self.end_ns(host), host.start_ns),
-        )
+    def _hosts(self, orphans: list[Span], hosts: list[Span]) -> Iterator[tuple[Span, Span]]:
+        """Yield orphans, each with the innermost of `hosts` when it started.
+
+        If none ran then, it is the last one before, or the first of all.
+        """
+        coming = sorted(enumerate(hosts), key=lambda host: host[1].start_ns, reverse=True)
+        running: list[tuple[int, int]] = []  # a heap: who started last is the first
+        last = hosts[0]
+        for orphan in sorted(orphans, key=by_start):
+            while coming and coming[-1][1].start_ns <= orphan.start_ns:
+                place, host = coming.pop()
+                heappush(running, (-host.start_ns, place))
+                last = hosts[running[0][1]]
+            while running and self.end_ns(hosts[running[0][1]]) < orphan.start_ns:
+                heappop(running)
+            yield orphan, hosts[running[0][1]] if running else last
 
     def result_roots(self) -> list[Span]:
         """Return the spans that become results."""

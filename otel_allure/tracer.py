@@ -116,13 +116,16 @@ class RecordingSpan(trace.Span):
         """Add an event at `timestamp`, in ns, by default now."""
         if self.end_ns is None:
             time_ns = now_ns() if timestamp is None else timestamp
-            event = spans.Event(name, time_ns, _pairs(attributes))
-            self.events = [*(self.events or ()), event]
+            if self.events is None:
+                self.events = []
+            self.events.append(spans.Event(name, time_ns, _pairs(attributes)))
 
     def add_link(self, context: SpanContext, attributes: Any = None) -> None:
         """Link to another span."""
         if self.end_ns is None:
-            self.links = [*(self.links or ()), Link(context, _pairs(attributes))]
+            if self.links is None:
+                self.links = []
+            self.links.append(Link(context, _pairs(attributes)))
 
     def update_name(self, name: str) -> None:
         """Rename it."""
@@ -180,7 +183,7 @@ class RecordingSpan(trace.Span):
                 code,
                 description,
                 self.attributes,
-                self.events or (),
+                tuple(self.events) if self.events else (),
                 self._linked() if self.links else (),
                 c.SCOPE_NAME,
             )
@@ -279,8 +282,8 @@ class RecordingTracer(trace.Tracer):
 
     def ended(self, span: RecordingSpan) -> None:
         """Hand over a span that has ended."""
+        self._sink(span)  # first: another thread, the last to look, finds it in one of the two
         self._open.pop(span.span_id, None)
-        self._sink(span)
         for listener in self.on_end:
             listener(span)
 

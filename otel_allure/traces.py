@@ -36,7 +36,7 @@ are handed out as they are: a root that never ends, or never comes, must not fil
 long-lived server. A trace that is held is not counted: its test ends, and is not to be taken
 apart."""
 
-REWRITES = 32
+REWRITES = 10
 """So many times its size a trace may be written in all for the roots and tests that end in it;
 then those wait as other late spans do. Else a session of many tests that is one trace would cost
 the square of their number."""
@@ -260,10 +260,10 @@ class Traces:
 
     def _should_look(self) -> bool:
         """Whether there may be too much by now. Looking costs time for each trace that is kept."""
-        return (
-            len(self._traces) - self._traces_looked_at > self._keep // 4
-            or self._spans_since_look > min(self._waiting, self._keep_spans) // 4
-        )
+        kept = max(0, self._traces_looked_at - KEEP) // 8  # of many, each is looked at in vain
+        return len(self._traces) - self._traces_looked_at > max(
+            self._keep // 4, kept
+        ) or self._spans_since_look > max(min(self._waiting, self._keep_spans) // 4, kept)
 
     def _evict(self, but: Iterable[int] = ()) -> list[Trace]:
         """Forget the oldest traces beyond what may be kept; return those with unwritten spans."""

@@ -11,7 +11,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 import pytest
 from _pytest.logging import DEFAULT_LOG_FORMAT
@@ -22,6 +22,17 @@ from otel_allure.logs import COLOURS, LogCapture
 from otel_allure.recorder import Recorder
 from otel_allure.scope import Scope, live_context, scope_in
 from otel_allure.spans import Log
+
+_T = TypeVar("_T")
+
+
+def taken_from(queue: deque[_T]) -> list[_T]:
+    """Take all that is in a queue; several threads may do so at the same time."""
+    taken = []
+    with suppress(IndexError):  # to ask first whether something is left helps one thread only
+        while True:
+            taken.append(queue.popleft())
+    return taken
 
 
 class Logs:
@@ -94,11 +105,7 @@ class Logs:
 
     def take(self) -> list[Log]:
         """Give away the records that the report has not been given."""
-        taken = []
-        with suppress(IndexError):
-            while True:
-                taken.append(self._waiting.popleft())
-        return taken
+        return taken_from(self._waiting)
 
     def forget(self) -> None:
         """Drop what is the parent's, as a forked child does."""

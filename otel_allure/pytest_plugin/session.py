@@ -39,7 +39,7 @@ from otel_allure.outcome import BROKEN, FAILED, PASSED, SKIPPED, Outcome
 from otel_allure.processes import WayHome, follow_processes
 from otel_allure.provider import SessionProvider
 from otel_allure.pytest_plugin import metadata, options, stand_in, subtests
-from otel_allure.pytest_plugin.captured import Logs, Output
+from otel_allure.pytest_plugin.captured import Logs, Output, taken_from
 from otel_allure.pytest_plugin.comparisons import comparison
 from otel_allure.pytest_plugin.coroutines import Place, in_place, is_async
 from otel_allure.pytest_plugin.crashes import Journal
@@ -157,13 +157,12 @@ class AllureListener(stand_in.AllureListener):
 
     def _drain(self) -> None:
         # It runs in the code under test, so nothing may be raised.
-        with self.problems.caught("taking spans"):
-            if self.allure_logger.is_used:
+        if self.allure_logger.is_used:
+            with self.problems.caught("taking what other plugins have changed"):
                 self.allure_logger.take_back()
                 self.allure_logger.forget_ended()
-            ended: list[RecordingSpan] = []
-            while self._ended:  # from the front, as another thread may append meanwhile
-                ended.append(self._ended.popleft())
+        with self.problems.caught("taking spans"):
+            ended = taken_from(self._ended)
             self.report.add([*self._logs.take(), *(span.record() for span in ended)])
 
     def _unwritten(self) -> list[RecordingSpan]:
