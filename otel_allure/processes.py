@@ -177,7 +177,7 @@ class WayHome:
         recorder.report.redirect = self.send
         recorder.problems.tell = spool.note
         tracer.on_start.append(
-            lambda span: self._begun(span.record()._replace(attributes={c.KIND: c.STEP}))
+            lambda span, _: self._begun(span.record()._replace(attributes={c.KIND: c.STEP}))
         )
 
     def send(self, records: Iterable[Record]) -> bool:

@@ -34,7 +34,6 @@ from opentelemetry.context import Context
 from opentelemetry.environment_variables import OTEL_TRACES_EXPORTER
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import (
-    Event,
     ReadableSpan,
     Span,
     SpanLimits,
@@ -44,15 +43,12 @@ from opentelemetry.sdk.trace import (
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import SpanContext, Status
 from opentelemetry.util._once import Once
 
-from otel_allure import conventions as c
 from otel_allure import recorder as recorders
 from otel_allure.exporter import AllureSpanExporter, AllureSpanProcessor
 from otel_allure.problems import Problems
-from otel_allure.tracer import SAMPLED, RecordingSpan, RecordingTracer
+from otel_allure.tracer import RecordingSpan, RecordingTracer
 
 
 class SessionProvider:
@@ -151,6 +147,7 @@ class SessionProvider:
 
     def _share(self, provider: Any) -> None:
         backend = _Backend(provider, self._problems)
+        self._tracer.resource = backend.resource
         self._tracer.on_start.append(backend.on_start)
         self._tracer.on_end.append(backend.on_end)
 
@@ -273,7 +270,7 @@ class _Backend:
 
     def __init__(self, provider: Any, problems: Problems) -> None:
         self._provider = provider
-        self._resource = getattr(provider, "resource", None) or Resource.create()
+        self.resource = getattr(provider, "resource", None) or Resource.create()
         self._problems = problems
 
     def _processors(self) -> Iterator[SpanProcessor]:
@@ -285,12 +282,12 @@ class _Backend:
             ):
                 yield processor
 
-    def on_start(self, span: RecordingSpan) -> None:
+    def on_start(self, span: RecordingSpan, context: Context) -> None:
         if span.is_isolated:
             return
         for processor in self._processors():
             with self._problems.caught("giving spans to the processors of the provider"):
-                processor.on_start(span)  # type: ignore[arg-type]  # it has what they use of it
+                processor.on_start(span, parent_context=context)  # type: ignore[arg-type]  # it answers alike
 
     def on_end(self, span: RecordingSpan) -> None:
         if span.is_isolated:
@@ -298,24 +295,5 @@ class _Backend:
         readable = None
         for processor in self._processors():
             with self._problems.caught("giving spans to the processors of the provider"):
-                readable = readable or self._readable(span)
+                readable = readable or span.readable(self.resource)
                 processor.on_end(readable)
-
-    def _readable(self, span: RecordingSpan) -> ReadableSpan:
-        parent = None
-        if span.parent_id is not None:
-            parent = SpanContext(span.trace_id, span.parent_id, span.parent_is_remote, SAMPLED)
-        return ReadableSpan(
-            name=span.name,
-            context=span.get_span_context(),
-            parent=parent,
-            resource=self._resource,
-            attributes=span.attributes,
-            events=[Event(e.name, e.attributes, e.time_ns) for e in span.events or ()],
-            links=span.links or (),
-            kind=span.kind,
-            status=span.status or Status(),
-            start_time=span.start_ns,
-            end_time=span.end_ns,
-            instrumentation_scope=InstrumentationScope(c.SCOPE_NAME),
-        )

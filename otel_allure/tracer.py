@@ -8,15 +8,25 @@ plain assignments, and when it ends it becomes the record that the translation r
 
 from __future__ import annotations
 
+import inspect
 import random
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace import (
+    Link,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    TraceState,
+)
 
 from otel_allure import contexts, spans
 from otel_allure import conventions as c
@@ -26,6 +36,10 @@ from otel_allure.scope import scope_in
 from otel_allure.sound import sound_span
 from otel_allure.texts import attempt, text_of
 
+if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import ReadableSpan
+
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 
@@ -34,21 +48,22 @@ class RecordingSpan(trace.Span):
 
     __slots__ = (
         "_context",
+        "_events",
+        "_links",
+        "_state",
+        "_status",
         "_tracer",
         "attributes",
         "end_ns",
-        "events",
         "home",
         "is_isolated",
         "kind",
-        "links",
         "name",
         "owner",
         "parent_id",
         "parent_is_remote",
         "span_id",
         "start_ns",
-        "status",
         "trace_id",
     )
 
@@ -60,14 +75,15 @@ class RecordingSpan(trace.Span):
         self.end_ns: int | None = None
         self.span_id = tracer.new_id()
         self.attributes: dict[str, Any] = {}
-        self.events: list[spans.Event] | None = None
-        self.links: list[Link] | None = None
+        self._events: list[spans.Event] | None = None
+        self._links: list[Link] | None = None
         self.kind = SpanKind.INTERNAL
-        self.status: Status | None = None
+        self._status: Status | None = None
         self.owner: Any = None
         """The scope whose span it is; it knows what else belongs on a span that has not ended."""
         self._tracer = tracer
         self._context: SpanContext | None = None
+        self._state: TraceState | None = None
         self.parent_is_remote = False
         self.parent_id: int | None = None
         self.trace_id: int
@@ -77,12 +93,12 @@ class RecordingSpan(trace.Span):
         """Whether nobody but the report is to hear of it."""
         if type(parent) is RecordingSpan:
             self.trace_id, self.parent_id = parent.trace_id, parent.span_id
-            self.home = parent.home
+            self.home, self._state = parent.home, parent._state
             return
         context = None if parent is None else parent.get_span_context()
         if context is not None and context.is_valid:
             self.trace_id, self.parent_id = context.trace_id, context.span_id
-            self.parent_is_remote = context.is_remote
+            self.parent_is_remote, self._state = context.is_remote, context.trace_state
             self.home = tracer.home(self.trace_id, self.parent_id)
         else:
             self.trace_id = self.home = _new_trace_id(tracer.new_id())
@@ -90,13 +106,55 @@ class RecordingSpan(trace.Span):
     def get_span_context(self) -> SpanContext:
         """Return the ids, as others need them; made when they do."""
         if self._context is None:
-            self._context = SpanContext(self.trace_id, self.span_id, False, SAMPLED)
+            self._context = SpanContext(self.trace_id, self.span_id, False, SAMPLED, self._state)
         return self._context
 
     @property
     def context(self) -> SpanContext:
         """The ids, under the name that span processors know."""
         return self.get_span_context()
+
+    def __getattr__(self, name: str) -> Any:
+        """Answer what a span of the SDK answers: `parent`, `start_time`, `resource` and the rest.
+
+        Processors ask for it, and whoever asks for the current span.
+        """
+        from opentelemetry.sdk.trace import ReadableSpan
+
+        if name.startswith("_") or not hasattr(ReadableSpan, name):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self.readable(), name)
+
+    def readable(self, resource: Resource | None = None) -> ReadableSpan:
+        """Return it as the SDK has it, as far as it is known by now.
+
+        Args:
+            resource: default: that of the provider that our spans are shared with.
+        """
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import Event, ReadableSpan
+        from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+        tracer = self._tracer
+        tracer.resource = tracer.resource or Resource.create()
+        parent = None
+        if self.parent_id is not None:
+            ids = (self.trace_id, self.parent_id)
+            parent = SpanContext(*ids, self.parent_is_remote, SAMPLED, self._state)
+        return ReadableSpan(
+            name=self.name,
+            context=self.get_span_context(),
+            parent=parent,
+            resource=resource or tracer.resource,
+            attributes=self.attributes,
+            events=[Event(e.name, e.attributes, e.time_ns) for e in self._events or ()],
+            links=tuple(self._links or ()),
+            kind=self.kind,
+            status=self._status or Status(),
+            start_time=self.start_ns,
+            end_time=self.end_ns,
+            instrumentation_scope=InstrumentationScope(c.SCOPE_NAME),
+        )
 
     def is_recording(self) -> bool:
         """Whether it has not ended."""
@@ -116,16 +174,16 @@ class RecordingSpan(trace.Span):
         """Add an event at `timestamp`, in ns, by default now."""
         if self.end_ns is None:
             time_ns = now_ns() if timestamp is None else timestamp
-            if self.events is None:
-                self.events = []
-            self.events.append(spans.Event(name, time_ns, _pairs(attributes)))
+            if self._events is None:
+                self._events = []
+            self._events.append(spans.Event(name, time_ns, _pairs(attributes)))
 
     def add_link(self, context: SpanContext, attributes: Any = None) -> None:
         """Link to another span."""
         if self.end_ns is None:
-            if self.links is None:
-                self.links = []
-            self.links.append(Link(context, _pairs(attributes)))
+            if self._links is None:
+                self._links = []
+            self._links.append(Link(context, _pairs(attributes)))
 
     def update_name(self, name: str) -> None:
         """Rename it."""
@@ -136,7 +194,7 @@ class RecordingSpan(trace.Span):
         """Set the status."""
         if self.end_ns is None:
             is_code = type(status) is StatusCode
-            self.status = Status(status, description) if is_code else status  # type: ignore[arg-type, assignment]
+            self._status = Status(status, description) if is_code else status  # type: ignore[arg-type, assignment]
 
     def record_exception(
         self,
@@ -165,7 +223,7 @@ class RecordingSpan(trace.Span):
     def record(self) -> spans.Span:
         """Return it as plain data, whatever it was told."""
         kind = "internal" if self.kind is SpanKind.INTERNAL else _lower_name(self.kind)
-        status, code = self.status, "unset"
+        status, code = self._status, "unset"
         description: Any = ""
         if status is not None:
             code = _lower_name(_asked(status, "status_code"))
@@ -183,15 +241,15 @@ class RecordingSpan(trace.Span):
                 code,
                 description,
                 self.attributes,
-                tuple(self.events) if self.events else (),
-                self._linked() if self.links else (),
+                tuple(self._events) if self._events else (),
+                self._linked() if self._links else (),
                 c.SCOPE_NAME,
             )
         )
 
     def _linked(self) -> list[spans.Link]:
         linked = []
-        for link in self.links or ():
+        for link in self._links or ():
             with suppress(Exception):  # what is no link cannot be shown as one
                 context = link.context
                 linked.append(spans.Link(context.trace_id, context.span_id, link.attributes or {}))
@@ -239,7 +297,9 @@ class RecordingTracer(trace.Tracer):
         self.note_home: Callable[[RecordingSpan], None] = lambda span: None
         self._sink = sink
         self._open: dict[int, RecordingSpan] = {}
-        self.on_start: list[Callable[[RecordingSpan], None]] = []
+        self.resource: Resource | None = None
+        """What is known of this process, to whom our spans are shared with; default: the SDK's."""
+        self.on_start: list[Callable[[RecordingSpan, Context], None]] = []
         self.on_end: list[Callable[[RecordingSpan], None]] = []
 
     def start_span(
@@ -266,19 +326,35 @@ class RecordingTracer(trace.Tracer):
         if attributes is not None:
             span.attributes.update(_pairs(attributes))
         if links:
-            span.links = list(links)
+            span._links = list(links)
         self._open[span.span_id] = span
         if span.home != span.trace_id:
             self.note_home(span)
         for listener in self.on_start:
-            listener(span)
+            listener(span, context)
         return span
 
-    @contextmanager
-    def start_as_current_span(self, name: str, *args: Any, **kwargs: Any) -> Iterator[Any]:  # type: ignore[override]
-        """Start a span and make it current in the block."""
-        with trace.use_span(self.start_span(name, *args, **kwargs), end_on_exit=True) as span:
-            yield span
+    def start_as_current_span(  # type: ignore[override]  # the API's own is of a private type
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Any = None,
+        links: Sequence[Link] | None = None,
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+        end_on_exit: bool = True,
+    ) -> _CurrentSpan:
+        """Start a span and make it current: in a block, or in a function that this decorates."""
+        return _CurrentSpan(
+            lambda: trace.use_span(
+                self.start_span(name, context, kind, attributes, links, start_time),
+                end_on_exit,
+                record_exception,
+                set_status_on_exception,
+            )
+        )
 
     def ended(self, span: RecordingSpan) -> None:
         """Hand over a span that has ended."""
@@ -310,6 +386,38 @@ class RecordingTracer(trace.Tracer):
             if span.owner is not None:
                 span.attributes.update(span.owner.described())
         return [span.record() for span in unfinished]
+
+
+class _CurrentSpan(AbstractContextManager[RecordingSpan]):
+    """A span that starts where the block, or a call of the decorated function, begins."""
+
+    def __init__(self, use: Callable[[], AbstractContextManager[Any]]) -> None:
+        self._use = use
+
+    def __enter__(self) -> RecordingSpan:
+        self._used = self._use()
+        span: RecordingSpan = self._used.__enter__()
+        return span
+
+    def __exit__(self, *error: Any) -> bool | None:
+        return self._used.__exit__(*error)
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if inspect.iscoroutinefunction(function):
+
+            @wraps(function)
+            async def coroutine(*args: Any, **kwargs: Any) -> Any:
+                with self._use():
+                    return await function(*args, **kwargs)
+
+            return coroutine
+
+        @wraps(function)
+        def plain(*args: Any, **kwargs: Any) -> Any:
+            with self._use():
+                return function(*args, **kwargs)
+
+        return plain
 
 
 def recorded_parent(parent: trace.Span, context: Context) -> Any:
