@@ -273,6 +273,8 @@ def decorated(title: str, func: F) -> F:
             return redecorate(title, function)  # type: ignore[no-any-return]
     if isinstance(function, type):
         return _class_in_step(title, function)  # type: ignore[no-any-return]
+    if hasattr(type(function), "_get_wrapped_function"):
+        return _fixture_in_step(title, function)  # type: ignore[no-any-return]
     if isinstance(function, (FunctionType, functools.partial)):
         return _in_step(title, function)  # type: ignore[no-any-return]
     return _object_in_step(title, function) if callable(function) else func
@@ -339,6 +341,14 @@ def _object_in_step(title: str, function: Any) -> Any:
         return run(*args, **kwargs)
 
     return looking_like(function, call)
+
+
+def _fixture_in_step(title: str, definition: Any) -> Any:
+    """Run a fixture's function in a step; pytest knows what it has made of it by its exact type."""
+    function: Any = definition._get_wrapped_function()
+    if vars(definition).get("_fixture_function") is function:
+        definition._fixture_function = decorated(title, function)  # what `__get__` binds, too
+    return definition
 
 
 def _class_in_step(title: str, cls: Any) -> Any:

@@ -481,3 +481,72 @@ def test_skipped_tests_have_no_fixtures_that_they_did_not_use(run):
         "test_skipped": [],
         "test_error": ["first", "fails"],
     }
+
+
+FIXTURES_IN_STEPS = """
+    import allure
+    import pytest
+
+    {decorators}
+    def plain():
+        return 1
+
+    {decorators}
+    def generator():
+        yield 2
+
+    {decorators}
+    async def coroutine():
+        return 3
+
+    {decorators}
+    async def async_generator():
+        yield 4
+
+    class TestMethods:
+        {decorators}
+        def method(self):
+            return self
+
+        {decorators}
+        async def async_method(self):
+            yield self
+
+        def test_methods(self, method, async_method):
+            assert method is async_method is self
+
+    async def test_functions(plain, generator, coroutine, async_generator):
+        assert (plain, generator, coroutine, async_generator) == (1, 2, 3, 4)
+"""
+
+
+@pytest.mark.parametrize("isolated", ["", "--allure-otel-context=isolated"])
+@pytest.mark.parametrize(
+    "decorators",
+    [
+        ["@allure.step", "@pytest.fixture"],
+        ["@pytest.fixture", "@allure.step"],
+        ["@allure.step('a title')", "@allure.title('a fixture')", "@pytest.fixture()"],
+        ["@allure.title('a fixture')", "@pytest.fixture()", "@allure.step('a title')"],
+    ],
+    ids=lambda decorators: " ".join(decorators),
+)
+def test_steps_on_fixtures(run, decorators, isolated):
+    """On either side of `@pytest.fixture`: the fixture stays one, and has a step in it."""
+    source = FIXTURES_IN_STEPS
+    for indent in ("        ", "    "):
+        lines = f"\n{indent}".join(decorators)
+        source = source.replace(f"\n{indent}{{decorators}}", f"\n{indent}{lines}")
+    done = run(source, *isolated.split(), passed=2)
+    is_titled = len(decorators) > 2
+    for test, names in {
+        "test_functions": ["plain", "generator", "coroutine", "async_generator"],
+        "test_methods": ["method", "async_method"],
+    }.items():
+        parts = [part for part in done.report.fixtures_of(done.report[test]) if part.get("steps")]
+        shown = {part["name"]: tree(part) for part in parts}
+        if is_titled:
+            assert shown == {"a fixture": ["a title"]}
+            assert len(parts) == len(names)
+        else:
+            assert shown == {name: [name] for name in names}
