@@ -806,6 +806,49 @@ def test_a_step_that_somebody_else_stops(run):
         assert after["status"] == "passed"
 
 
+@pytest.mark.usefixtures("only_steps")
+def test_steps_that_contain_themselves(run):
+    """In others' objects: each is recorded once, and the summary says that something is odd."""
+    done = run(
+        """
+        from allure_commons.model2 import TestResult, TestStepResult
+
+        def step(name):
+            return TestStepResult(name=name, start=1, stop=2)
+
+        def around():
+            outer, inner, last = step("outer"), step("inner"), step("last")
+            inner.steps += [outer, inner, outer, last]
+            outer.steps += [inner, outer]
+            return outer
+
+        def test_one(request):
+            reporter = request.config.pluginmanager.get_plugin("allure_listener").allure_logger
+            test = reporter.get_test(None)
+            odd = step("odd")
+            odd.steps.append(test)
+            test.steps += [around(), test, odd]
+            started = step("started")
+            reporter.start_step(None, "uuid", started)
+            started.steps += [around(), started]
+            reporter.stop_step("uuid")
+            own = TestResult(uuid="own", name="own", steps=[around()], start=1, stop=2)
+            reporter.schedule_test("own", own)
+            reporter.close_test("own")
+
+        def test_two():
+            pass
+        """,
+        plugins=(),
+        passed=2,
+    )
+    once = {"outer": [{"inner": ["last"]}]}
+    assert sorted(tree(done.report["test_one"]), key=str) == ["odd", once, {"started": [once]}]
+    assert done.report["test_two"]
+    assert done.report["own"]
+    done.outcome.stdout.fnmatch_lines(["*taking a step of others: *'outer' is below itself*"])
+
+
 # -- containers of fixtures
 
 FIXTURES = """

@@ -585,9 +585,7 @@ class Reporter(AllureReporter):
         for name, value in changes.items():
             setattr(lent.item, name, value)
         lent.take_back(self._recorder.problems.add)
-        for below in lent.item.steps:
-            with self._recorder.problems.caught("taking a step of others"):
-                self._record(below, running)
+        self._record_steps(lent.item.steps, running, lent.item)
         running.leave()
         running.finish(None, None)
 
@@ -629,9 +627,7 @@ class Reporter(AllureReporter):
     def _take_back(self, lent: _Lent) -> None:
         with self._recorder.problems.caught("taking changes to a result"):
             lent.take_back(self._recorder.problems.add)
-        for step in lent.new_steps():
-            with self._recorder.problems.caught("taking a step of others"):
-                self._record(step, lent.owner)
+        self._record_steps(lent.new_steps(), lent.owner, lent.item)
 
     def forget_ended(self) -> None:
         """Forget what has been written."""
@@ -685,8 +681,21 @@ class Reporter(AllureReporter):
         span: Any = owner.span
         self._recorder.report.amend(span.record())
 
+    def _record_steps(self, steps: Iterable[Any], parent: Scope, *above: Any) -> None:
+        """Record steps that somebody has put into the last of the objects `above`."""
+        for step in steps:
+            with self._recorder.problems.caught("taking a step of others"):
+                if any(step is each for each in above):
+                    raise ValueError(f"{text_of(step.name)!r} is below itself")
+                self._record(step, parent, above=above)
+
     def _record(
-        self, step: Any, parent: Scope, kind: str = c.STEP, attributes: Any = None
+        self,
+        step: Any,
+        parent: Scope,
+        kind: str = c.STEP,
+        attributes: Any = None,
+        above: tuple[Any, ...] = (),
     ) -> Scope:
         start_ns = _ns(step.start, now_ns())
         name = text_of(step.name)
@@ -697,9 +706,7 @@ class Reporter(AllureReporter):
         lent.then = {name: [] if name in _LISTS else None for name in _known(step)}
         lent.take_back(self._recorder.problems.add)
         owner.end(max(start_ns, _ns(step.stop, start_ns)))
-        for below in step.steps:
-            with self._recorder.problems.caught("taking a step of others"):
-                self._record(below, owner)
+        self._record_steps(step.steps, owner, *above, step)
         return owner
 
 
