@@ -20,6 +20,7 @@ from allure_commons.types import AttachmentType, ParameterMode
 
 from otel_allure import conventions as c
 from otel_allure import recorder as recorders
+from otel_allure.patches import Undo, replace, undo_all
 from otel_allure.recorder import Recorder
 from otel_allure.redaction import Redaction
 from otel_allure.results_directory import attachment_file_name, check_regular, new_uuid
@@ -29,7 +30,7 @@ from otel_allure.texts import attempt, is_true, text_of
 from otel_allure.to_results import NOT_SHOWN
 
 _METHODS = ("__init__", "uuid", "__enter__", "__exit__", "__aenter__", "__aexit__", "__call__")
-_own_methods: dict[str, Any] = {}
+_undo: list[Undo] = []
 _PLUGIN_NAME = "otel_allure"
 
 
@@ -341,9 +342,8 @@ def listener() -> AllureApi:
 def take_over() -> None:
     """Listen to allure_commons and make its steps spans; may be nested, see `give_back`."""
     if not _api:
-        for name in _METHODS:
-            _own_methods[name] = StepContext.__dict__.get(name)
-            setattr(StepContext, name, Step.__dict__[name])
+        if not _undo:
+            _undo.extend(replace(StepContext, name, Step.__dict__[name]) for name in _METHODS)
         api = AllureApi()
         manager = allure_commons.plugin_manager
         manager.register(api, _PLUGIN_NAME)
@@ -357,12 +357,11 @@ def give_back() -> None:
     """Undo `take_over`."""
     api = _api.pop()
     if not _api:
-        allure_commons.plugin_manager.unregister(api)
-        for name, method in _own_methods.items():
-            if method is None:
-                delattr(StepContext, name)
-            else:
-                setattr(StepContext, name, method)
+        if allure_commons.plugin_manager.is_registered(api):
+            allure_commons.plugin_manager.unregister(api)
+        # All or none: the methods belong together. If one is wrapped by now, they stay.
+        if all(vars(StepContext).get(name) is Step.__dict__[name] for name in _METHODS):
+            undo_all(_undo)
 
 
 def tell_others(hook: str, running: RunningStep, **arguments: Any) -> None:

@@ -15,6 +15,7 @@ from opentelemetry._logs import Logger
 from opentelemetry._logs import _internal as api
 
 from otel_allure import recorder as recorders
+from otel_allure.patches import Undo, replace, undo_all
 from otel_allure.problems import Problems
 from otel_allure.provider import ListeningOnce, takes_processors
 
@@ -45,7 +46,8 @@ class SessionLoggers:
     def install(self) -> None:
         """Stand in where no provider is set, and listen to the one that is."""
         _sessions.append(self)
-        _proxy_class._logger = property(_logger_of_proxy)
+        if not _undo:
+            _undo.append(replace(_proxy_class, "_logger", property(_logger_of_proxy)))
         self.look()
 
     def uninstall(self) -> None:
@@ -53,7 +55,7 @@ class SessionLoggers:
         self._relay.take = None
         _sessions.remove(self)
         if not _sessions:
-            _proxy_class._logger = _plain_logger_of_proxy
+            undo_all(_undo)
             once: Any = api._LOGGER_PROVIDER_SET_ONCE
             api._LOGGER_PROVIDER_SET_ONCE = getattr(once, "plain", once)
 
@@ -97,6 +99,7 @@ class SessionLoggers:
         return self._own
 
 
+_undo: list[Undo] = []
 _sessions: list[SessionLoggers] = []
 """The innermost is the last: a test may run pytest itself."""
 

@@ -33,6 +33,7 @@ from otel_allure import recorder as recorders
 from otel_allure.clock import now_ns
 from otel_allure.contexts import SPAN, held
 from otel_allure.from_sdk import log_from_sdk
+from otel_allure.patches import Undo, replace, undo_all
 from otel_allure.recorder import Recorder
 from otel_allure.redirect import Redirection
 from otel_allure.scope import scope_in
@@ -75,7 +76,7 @@ class LogCapture:
         self._recent: set[tuple[int, str]] = set()
         self._older: set[tuple[int, str]] = set()
         self._loguru = _Loguru(self)
-        self._undo_structlog: list[Callable[[], None]] = []
+        self._undo_structlog: list[Undo] = []
 
     def start(self) -> None:
         """Begin to listen."""
@@ -92,8 +93,7 @@ class LogCapture:
         _captures.remove(self)
         self._stop_listening()
         self._loguru.leave()
-        while self._undo_structlog:
-            self._undo_structlog.pop()()
+        undo_all(self._undo_structlog)
 
     def look(self) -> None:
         """Follow the libraries that have been imported by now, and loguru's sinks."""
@@ -309,14 +309,13 @@ class _Loguru(logging.Handler):
 _PRINTERS = ("PrintLogger", "WriteLogger", "BytesLogger")
 
 
-def _follow_printing(structlog: Any, take: Callable[[str, str], None]) -> list[Callable[[], None]]:
+def _follow_printing(structlog: Any, take: Callable[[str, str], None]) -> list[Undo]:
     """Wrap the methods that print; return what puts them back."""
-    undo: list[Callable[[], None]] = []
+    undo: list[Undo] = []
     for printer in (getattr(structlog, name, None) for name in _PRINTERS):
         for name, method in list(vars(printer).items()) if printer is not None else ():
             if inspect.isfunction(method) and not name.startswith("_"):
-                setattr(printer, name, _printing(name, method, take))
-                undo.append(functools.partial(setattr, printer, name, method))
+                undo.append(replace(printer, name, _printing(name, method, take)))
     return undo
 
 

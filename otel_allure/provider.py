@@ -47,6 +47,7 @@ from opentelemetry.util._once import Once
 
 from otel_allure import recorder as recorders
 from otel_allure.exporter import AllureSpanExporter, AllureSpanProcessor
+from otel_allure.patches import Undo, replace, undo_all
 from otel_allure.problems import Problems
 from otel_allure.tracer import RecordingSpan, RecordingTracer
 
@@ -82,8 +83,10 @@ class SessionProvider:
     def install(self) -> None:
         """Listen for providers, and stand in where none is set."""
         _sessions.append(self)
-        _proxy_class._tracer = property(_tracer_of_proxy)
-        trace.__class__ = _ListeningModule
+        if not _undo:
+            _undo.append(replace(_proxy_class, "_tracer", property(_tracer_of_proxy)))
+        if type(trace) is ModuleType:
+            trace.__class__ = _ListeningModule
         self.look()
 
     def uninstall(self) -> None:
@@ -91,8 +94,9 @@ class SessionProvider:
         self._relay.processor = None
         _sessions.remove(self)
         if not _sessions:
-            trace.__class__ = ModuleType
-            _proxy_class._tracer = _plain_tracer_of_proxy
+            if type(trace) is _ListeningModule:
+                trace.__class__ = ModuleType  # type: ignore[assignment]
+            undo_all(_undo)
             once: Any = trace._TRACER_PROVIDER_SET_ONCE
             trace._TRACER_PROVIDER_SET_ONCE = getattr(once, "plain", once)
         with self._problems.caught("flushing the exporters"):
@@ -198,6 +202,7 @@ def unlimited_provider() -> TracerProvider:
 _sessions: list[SessionProvider] = []
 """The innermost is the last: a test may run pytest itself."""
 
+_undo: list[Undo] = []
 _proxy_class: Any = trace.ProxyTracer
 _plain_tracer_of_proxy: Any = _proxy_class.__dict__["_tracer"]
 

@@ -400,9 +400,9 @@ def deactivate(recorder: Recorder) -> None:
 
     if recorder in _stack:
         _stack.remove(recorder)
-        allure_api.give_back()
         if recorder.is_session:
             _past.append((recorder.since_ns, now_ns()))
+        allure_api.give_back()
 
 
 def belongs_to_session(start_ns: int) -> bool:

@@ -42,6 +42,7 @@ PATH = [
     "about_run",
     "results_directory",
     "report",
+    "patches",
     "redirect",
     "contexts",
     "scope",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import allure_commons
 import pytest
 
+from otel_allure.patches import undo_all
 from otel_allure.pytest_plugin import decorators, metadata, options, selection, stand_in
 
 if TYPE_CHECKING:
@@ -239,5 +240,5 @@ def _prepare_directory(config: pytest.Config, listener: AllureListener) -> None:
 
 def _run_all(undo: list[Callable[[], None]]) -> None:
     """Undo the start, once: the listener stops first, what it writes with goes last."""
-    while undo:
-        undo.pop(0)()
+    undo.reverse()
+    undo_all(undo)

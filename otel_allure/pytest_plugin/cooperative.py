@@ -14,6 +14,7 @@ from typing import Any
 
 from otel_allure.contexts import attach, attached
 from otel_allure.outcome import outcome_of
+from otel_allure.patches import replace, undo_all
 from otel_allure.pytest_plugin.running_test import RunningTest
 from otel_allure.pytest_plugin.session import AllureListener
 
@@ -55,15 +56,11 @@ def follow(listener: AllureListener) -> Callable[[], None]:
         attach(running.begin_phase("call", tracer()).context)
         return values, [_recorded(teardown, running, tracer) for teardown in teardowns]
 
-    plugin.test_wrapper, plugin.fill_fixtures = recorded_test, recorded_fixtures
-
-    def undo() -> None:
-        if plugin.test_wrapper is recorded_test:
-            plugin.test_wrapper = test_wrapper
-        if plugin.fill_fixtures is recorded_fixtures:
-            plugin.fill_fixtures = fill_fixtures
-
-    return undo
+    undo = [
+        replace(plugin, "test_wrapper", recorded_test),
+        replace(plugin, "fill_fixtures", recorded_fixtures),
+    ]
+    return lambda: undo_all(undo)
 
 
 def _finish_flaky_attempt(listener: AllureListener, item: Any) -> None:

@@ -122,21 +122,31 @@ class AllureListener(stand_in.AllureListener):
 
     def stop(self) -> None:
         """Write what is left and put everything back."""
-        self._logs.stop()
-        self._output.stop()
+        for end in (
+            self._logs.stop,
+            self._output.stop,
+            self._seal,
+            self.settle,
+            self._greenlets.stop,
+            self._server_spans.stop,
+            self._close_journal,
+            self._take_threads_back,
+            self._take_processes_back,
+            lambda: recorders.deactivate(self.recorder),
+            self.provider.uninstall,
+            self._spool.close,
+        ):
+            with self.problems.caught("putting everything back"):
+                end()
+
+    def _seal(self) -> None:
         self._spool.seal()
         self.recorder.spool = None
-        self.settle()
-        self._greenlets.stop()
-        self._server_spans.stop()
+
+    def _close_journal(self) -> None:
         if self._journal is not None:
             self._journal.close()
             self._journal = None
-        self._take_threads_back()
-        self._take_processes_back()
-        recorders.deactivate(self.recorder)
-        self.provider.uninstall()
-        self._spool.close()
 
     def _take(self, span: RecordingSpan) -> None:
         """Take a span of ours that has ended.

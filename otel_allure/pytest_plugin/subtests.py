@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from otel_allure.outcome import BROKEN, FAILED, Outcome, outcome_of
+from otel_allure.patches import Undo, replace, undo_all
 from otel_allure.presentation.domain import shortened
 from otel_allure.steps import RunningStep, Step, represented
 from otel_allure.texts import text_of
@@ -51,31 +52,26 @@ def contains_failed(failed: list[Outcome]) -> Outcome:
 
 def follow(listener: AllureListener) -> Callable[[], None]:
     """Record the subtests of whatever is loaded that makes some; return the undoing."""
-    undo: list[Callable[[], None]] = []
+    undo: list[Undo] = []
 
-    def replace(owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
+    def wrapped(owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
         original = getattr(owner, name, None)
         if original is not None:
-            setattr(owner, name, wrap(original))
-            undo.append(lambda: setattr(owner, name, original))
+            undo.append(replace(owner, name, wrap(original)))
 
     for home in _HOMES:
         manager = getattr(sys.modules.get(home), "_SubTestContextManager", None)
-        replace(manager, "__enter__", lambda original: _entered(listener, original))
-        replace(manager, "__exit__", lambda original: _left(listener, original))
+        wrapped(manager, "__enter__", lambda original: _entered(listener, original))
+        wrapped(manager, "__exit__", lambda original: _left(listener, original))
     if "unittest" in sys.modules:
         from unittest import TestCase
 
         from _pytest.unittest import TestCaseFunction
 
-        replace(TestCase, "subTest", lambda original: _sub_test(listener, original))
-        replace(TestCaseFunction, "addSubTest", lambda original: _added(listener, original))
+        wrapped(TestCase, "subTest", lambda original: _sub_test(listener, original))
+        wrapped(TestCaseFunction, "addSubTest", lambda original: _added(listener, original))
 
-    def undo_all() -> None:
-        while undo:
-            undo.pop()()
-
-    return undo_all
+    return lambda: undo_all(undo)
 
 
 def _step(listener: AllureListener, message: object, arguments: Any) -> Step:
