@@ -111,64 +111,69 @@ class Settings:
     otel_context: str = _set(
         "shared",
         _choice("shared", "isolated"),
-        "Whether the code under test sees our spans as OpenTelemetry's current ones, or finds"
-        " OpenTelemetry as it would be without a report",
+        "shared: the code under test sees the report's spans as OpenTelemetry's current ones;"
+        " isolated: it finds OpenTelemetry as it is without a report",
     )
-    attach_http: bool = _set(True, _switch, "Attach the HTTP exchange to spans of HTTP calls")
-    attach_sql: bool = _set(True, _switch, "Attach the query to spans of databases")
+    attach_http: bool = _set(True, _switch, "Attach request and response to HTTP spans")
+    attach_sql: bool = _set(True, _switch, "Attach the query to database spans")
     attach_logs: bool = _set(True, _switch, "Attach log records to the step that emitted them")
     attach_trace: bool = _set(
-        True, _switch, "Attach the whole trace, as OTLP/JSON, where something of it is left out"
+        True, _switch, "Attach the complete trace as OTLP/JSON when steps are omitted"
     )
     max_trace_mb: float = _set(
-        32.0, _number(float, 0), "So many megabytes a trace that is attached; 0: no limit"
+        32.0, _number(float, 0), "Maximum size of an attached trace in megabytes (0 = no limit)"
     )
     waterfall: str = _set(
         "on",
         _choice("on", "attachment", "off"),
-        "Add a picture of traces that are worth it, to the description and as an attachment",
+        "Draw a timeline of tests with calls or concurrent steps:"
+        " in the description and as an attachment, as an attachment only, or never",
     )
     span_parameters: str = _set(
-        "curated", _choice("curated", "all"), "Which attributes of a span are shown"
+        "curated", _choice("curated", "all"), "Which span attributes are shown as parameters"
     )
     span_errors: tuple[str, ...] = _set(
         ("exceptions", "5xx", "others"),
         _words(*SPAN_ERRORS),
-        "Which errors of instrumented calls colour their step",
+        "Which errors of instrumented calls mark their step failed or broken",
     )
     max_steps: int = _set(
-        500, _number(int, 0), "So many steps a test, of which spans beyond are left out; 0: all"
+        500, _number(int, 0), "Maximum steps per test; excess spans are omitted (0 = no limit)"
     )
     max_depth: int = _set(
-        200, _number(int, 1, 300), "So many levels of steps, deeper ones are shown flat"
+        200, _number(int, 1, 300), "Maximum nesting depth; deeper steps are flattened"
     )
     fold: int = _set(
-        10, _number(int, 0), "So many equal spans in a row are shown as one step; 0: never"
+        10,
+        _number(int, 0),
+        "Fold this many or more equal consecutive spans into one step (0 = never)",
     )
     min_duration_ms: float = _set(
-        0.0, _number(float, 0), "Leave out spans that took fewer milliseconds"
+        0.0, _number(float, 0), "Omit spans shorter than this many milliseconds"
     )
     ignore_scopes: tuple[str, ...] = _set(
-        (), _words(), "Leave out spans of these instrumentation scopes, * and ? as in file names"
+        (), _words(), "Omit spans of these instrumentation scopes; * and ? are wildcards"
     )
     ignore_names: tuple[str, ...] = _set(
-        (), _lines, "Leave out spans of these names, one a line, * and ? as in file names"
+        (), _lines, "Omit spans with these names, one per line; * and ? are wildcards"
     )
-    ignore_kinds: tuple[str, ...] = _set((), _words(*_KINDS), "Leave out spans of these kinds")
-    redact: bool = _set(True, _switch, "Mask secrets")
+    ignore_kinds: tuple[str, ...] = _set((), _words(*_KINDS), "Omit spans of these kinds")
+    redact: bool = _set(True, _switch, "Mask secrets in the report")
     redact_names: tuple[str, ...] = _set(
-        (), _words(), "Mask values of these names too, * and ? as in file names"
+        (), _words(), "Also mask values with these names; * and ? are wildcards"
     )
-    redact_allow: tuple[str, ...] = _set((), _words(), "Do not mask values of these names")
+    redact_allow: tuple[str, ...] = _set((), _words(), "Never mask values with these names")
     redact_patterns: tuple[str, ...] = _set(
-        (), _expressions, "Mask what these regular expressions match, one a line"
+        (), _expressions, "Mask whatever these regular expressions match, one per line"
     )
-    redact_sql: bool = _set(False, _switch, "Mask the literals in SQL")
+    redact_sql: bool = _set(False, _switch, "Mask literals in SQL")
     redact_attachments: bool = _set(
-        True, _switch, "Mask secrets in the texts that tests attach and print, too"
+        True, _switch, "Also mask secrets in text that tests attach or print"
     )
     trace_url_pattern: str = _set(
-        "", _url_pattern, "Link tests to their trace in a backend, a URL with {trace_id} in it"
+        "",
+        _url_pattern,
+        "URL of a trace in your tracing backend, containing {trace_id}; tests link to it",
     )
     environment: bool = _set(
         True, _switch, "Write environment.properties, executor.json and categories.json"
