@@ -18,7 +18,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if path := config.getoption("--suite-outcomes"):
-        config.pluginmanager.register(Outcomes(Path(path)))
+        outcomes = Outcomes(Path(path))
+        config.add_cleanup(outcomes.lines.close)
+        config.pluginmanager.register(outcomes)
 
 
 class Outcomes:
