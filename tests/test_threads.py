@@ -114,20 +114,29 @@ def test_concurrent_tests_and_their_threads(recording):
     assert [s["name"] for s in results["two"]["steps"]] == ["of two"]
 
 
-def test_thread_that_outlives_its_test(recording):
-    """What it does then belongs to the one test that runs: it may be a client's reader, say."""
-    go_on = threading.Event()
+class Later:
+    """A thread that works when it is told to."""
 
-    def later():
-        go_on.wait(10)
+    def __init__(self):
+        self._go_on = threading.Event()
+        self._thread = threading.Thread(target=self._work)
+        self._thread.start()
+
+    def _work(self):
+        self._go_on.wait(10)
         work()
 
+    def finish(self):
+        self._go_on.set()
+        self._thread.join()
+
+
+def test_thread_that_outlives_its_test(recording):
+    """What it does then belongs to the one test that runs: it may be a client's reader, say."""
     with recording.test("one"):
-        thread = threading.Thread(target=later)
-        thread.start()
+        later = Later()
     with recording.test("two"):
-        go_on.set()
-        thread.join()
+        later.finish()
     results = recording.read()
     assert "steps" not in results["one"]
     assert [s["name"] for s in results["two"]["steps"]] == ["work"]
@@ -135,34 +144,18 @@ def test_thread_that_outlives_its_test(recording):
 
 def test_thread_that_outlives_its_test_while_none_runs(recording):
     """Nobody else is there: the result of the test that started it is amended."""
-    go_on = threading.Event()
-
-    def later():
-        go_on.wait(10)
-        work()
-
     with recording.test("one"):
-        thread = threading.Thread(target=later)
-        thread.start()
-    go_on.set()
-    thread.join()
+        later = Later()
+    later.finish()
     assert recording.tree("one") == ["work"]
 
 
 def test_thread_that_outlives_its_test_while_two_run(recording):
     """Nobody can say which of them it would be: it stays with the test that started it."""
-    go_on = threading.Event()
-
-    def later():
-        go_on.wait(10)
-        work()
-
     with recording.test("one"):
-        thread = threading.Thread(target=later)
-        thread.start()
+        later = Later()
     with recording.test("two"), recording.test("three"):
-        go_on.set()
-        thread.join()
+        later.finish()
     results = recording.read()
     assert [s["name"] for s in results["one"]["steps"]] == ["work"]
     assert "steps" not in results["two"]
