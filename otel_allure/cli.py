@@ -28,6 +28,13 @@ _DEFAULTS = {
 # What the script `opentelemetry-instrument` does, wherever it is installed.
 _INSTRUMENT = "from opentelemetry.instrumentation.auto_instrumentation import run; run()"
 
+# It makes the program of its own process. Windows begins another one, and does not wait for it.
+_WAITING = """
+import os, subprocess, sys
+os.execl = lambda path, _, *arguments: sys.exit(subprocess.call([path, *arguments]))
+"""
+_EXEC_RETURNS = sys.platform == "win32"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
@@ -81,7 +88,8 @@ def _run(options: argparse.Namespace) -> int:
         return 2
     directory = Path(options.results_dir).absolute()
     before = _results(directory, "*")
-    code = _call([sys.executable, "-c", _INSTRUMENT, *program], _environment(directory))
+    instrument = f"{_WAITING}{_INSTRUMENT}" if _EXEC_RETURNS else _INSTRUMENT
+    code = _call([sys.executable, "-c", instrument, *program], _environment(directory))
     files = _results(directory, "*")
     written = [path for path, changed in files.items() if before.get(path) != changed]
     results = sum(path.name.endswith("-result.json") for path in written)
@@ -134,14 +142,22 @@ def _results(directory: Path, pattern: str = "*-result.json") -> dict[Path, int]
 
 
 def _tree(options: argparse.Namespace) -> int:
-    results = [json.loads(path.read_text("utf-8")) for path in _results(options.directory)]
-    chosen = [r for r in results if not options.test or options.test in str(r.get("name"))]
-    for result in sorted(chosen, key=lambda r: (r.get("start", 0), str(r.get("name")))):
-        for line in tree_lines(result):
-            print(line)
-    if not chosen:
+    shown: list[tuple[int, str, list[str]]] = []
+    wrong = 0
+    for path in sorted(_results(options.directory)):
+        try:
+            result = json.loads(path.read_bytes())
+            name = str(result.get("name"))
+            if not options.test or options.test in name:
+                shown.append((int(result.get("start") or 0), name, list(tree_lines(result))))
+        except Exception as error:  # it is being written, or was not written by us
+            wrong += 1
+            print(f"otel-allure tree: {path} cannot be read: {error}", file=sys.stderr)
+    for _, _, lines in sorted(shown):
+        print("\n".join(lines))
+    if not shown and not wrong:
         print(f"otel-allure tree: no such results in {options.directory}", file=sys.stderr)
-    return 0 if chosen else 1
+    return 0 if shown and not wrong else 1
 
 
 if __name__ == "__main__":

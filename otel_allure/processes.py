@@ -37,7 +37,7 @@ from otel_allure.redirect import Redirection
 from otel_allure.report import Report
 from otel_allure.scope import live_context
 from otel_allure.spans import Record, Span
-from otel_allure.spool import Home, Spool
+from otel_allure.spool import Home, Spool, is_read
 from otel_allure.threads import hand_over_contexts, on_start, take_up
 from otel_allure.tracer import RecordingTracer, recorded_parent
 
@@ -127,7 +127,7 @@ def join_parent(recorder: Recorder) -> None:
         home = _home_in_environment()
         if home is None or Path(home.results_dir) != recorder.report.directory.path:
             return
-        if not os.path.isdir(home.spool):  # noqa: PTH112
+        if not is_read(home.spool):
             return
         spool = recorder.spool = Spool(_nothing, home.spool)
         recorder.report.redirect = spool.write

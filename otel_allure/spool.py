@@ -4,8 +4,9 @@ A child often ends without a word: no `atexit`, no hook of pytest. So it writes 
 report itself, but appends every span that begins or ends to a file of its own, one line of JSON
 each, which its parent reads before it finishes a test.
 
-The directory belongs to the parent, and nobody else may enter it. When the parent's session is
-over it is gone, by which children know that they come too late.
+The directory belongs to the parent, and nobody else may enter it. As long as the parent reads
+there is a mark in it, by which children know that they do not come too late. It is a file that
+nobody has open: Windows neither removes nor renames those, nor the directories that they are in.
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ class Spool:
         """Make the directory; if that fails, the first child is noted as a problem."""
         self._problems = problems
         try:
-            self._directory = tempfile.mkdtemp(prefix="otel-allure-")
+            directory = tempfile.mkdtemp(prefix="otel-allure-")
+            kept.close(kept.open_new(kept.joined(directory, _READ)))
+            self._directory = directory
         except OSError as error:
             self._unusable = error
 
@@ -93,7 +96,7 @@ class Spool:
 
     def _append(self, records: list[Any]) -> bool:
         directory = self._directory
-        if directory is None or not kept.exists(directory):
+        if directory is None or not is_read(directory):
             return False
         if records:
             lines = "".join([f"{_to_json(record)}\n" for record in records])
@@ -104,7 +107,7 @@ class Spool:
             except OSError:
                 return False
         # It may have gone in between; whether this was read is then unknown. Better twice than not.
-        return kept.exists(directory)
+        return is_read(directory)
 
     def _open(self, directory: str) -> int:
         # Hidden until it is locked, else the parent could take it for one that is complete.
@@ -138,7 +141,7 @@ class Spool:
         except OSError as error:  # somebody has removed it
             problems.add(_NOT_FOLLOWED, error)
             return []
-        seen = [name for name in names if not _HIDDEN or not name.startswith(_HIDDEN)]
+        seen = [n for n in names if n != _READ and not (_HIDDEN and n.startswith(_HIDDEN))]
         return [record for name in seen for record in self._read(name, problems)]
 
     def _read(self, name: str, problems: Problems) -> Iterator[Record]:
@@ -163,10 +166,8 @@ class Spool:
     def seal(self) -> None:
         """Take nothing more: children then see that they are on their own."""
         if self._directory is not None and os.getpid() == self._owner:
-            sealed = f"{self._directory}-sealed"
-            with suppress(OSError):  # Windows, while a child has a file open there
-                kept.rename(self._directory, sealed)
-                self._directory = sealed
+            with suppress(OSError):  # somebody has removed it all
+                kept.unlink(kept.joined(self._directory, _READ))
 
     def close(self) -> None:
         """Remove the directory, if it is ours."""
@@ -180,6 +181,11 @@ class Spool:
     def _after_fork_in_child(self) -> None:
         self._close_file()  # the parent's; it stays locked
         self._in_child()
+
+
+def is_read(directory: str) -> bool:
+    """Whether a parent still reads what is written to the directory."""
+    return kept.exists(kept.joined(directory, _READ))
 
 
 # -- records: JSON, so that reading runs no code of whoever wrote it
@@ -225,6 +231,7 @@ def to_line(record: Record) -> bytes:
 
 _NOT_FOLLOWED = "following child processes, whose steps are missing"
 _LOCKED = ".locked"
+_READ = "is-read"
 
 _HIDDEN = "" if sys.platform == "win32" else "."  # there, what is open cannot be renamed
 

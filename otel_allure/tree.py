@@ -11,7 +11,7 @@ _MARKS = {"passed": "✓", "failed": "✗", "broken": "!", "skipped": "-"}
 def tree_lines(item: Mapping[str, Any], prefix: str = "", branch: str = "") -> Iterator[str]:
     """Yield a line for a result or step and each thing below it; `item` is as its JSON has it."""
     mark = _MARKS.get(str(item.get("status")), "?")
-    duration = item.get("stop", 0) - item.get("start", 0)
+    duration = (item.get("stop") or 0) - (item.get("start") or 0)
     message = ((item.get("statusDetails") or {}).get("message") or "").strip().partition("\n")[0]
     yield f"{prefix}{branch}{mark} {item.get('name')}  {duration} ms" + (
         f"  ({message})" if message and item.get("status") != "passed" else ""

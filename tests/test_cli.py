@@ -81,6 +81,41 @@ def test_tree_prints_results_in_the_order_of_their_start(tmp_path, capsys):
     assert cli.main(["tree", str(tmp_path), "--test", "third"]) == 1
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b'{"name": "half', b"\xff\xfe", b"[]", b'{"name": "x", "steps": [1]}']
+)
+def test_tree_says_what_it_cannot_read(tmp_path, capsys, content):
+    """A file that is being written costs nothing but itself."""
+    (tmp_path / "1-result.json").write_text('{"name": "whole", "status": "passed", "start": null}')
+    (tmp_path / "2-result.json").write_bytes(content)
+    assert cli.main(["tree", str(tmp_path)]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == "✓ whole  0 ms\n"
+    assert "2-result.json cannot be read" in printed.err
+    assert cli.main(["tree", str(tmp_path), "--test", "none"]) == 1
+
+
+def test_run_waits_where_a_program_cannot_take_over_its_process(tmp_path, monkeypatch, capfd):
+    """As on Windows: there, it begins as another process, and the first would be over at once."""
+    monkeypatch.setattr(cli, "_EXEC_RETURNS", True)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "app.py").write_text(f"import os\nprint('id', os.getpid())\n{PROGRAM}")
+    started = []
+    plain = cli.subprocess.Popen
+
+    def note(*args, **kwargs):
+        started.append(plain(*args, **kwargs))
+        return started[-1]
+
+    monkeypatch.setattr(cli.subprocess, "Popen", note)
+    monkeypatch.setattr(cli.signal, "signal", lambda number, handler: None)
+    assert cli.main(["run", "--results-dir", "out", "python", "app.py", "x"]) == 3
+    printed = capfd.readouterr()
+    assert "arguments: ['x']" in printed.out
+    assert f"id {started[0].pid}\n" not in printed.out
+    assert "1 results written" in printed.err
+
+
 def test_version(capsys):
     with pytest.raises(SystemExit):
         cli.main(["--version"])

@@ -52,6 +52,25 @@ def test_clean_alluredir(run, pytester):
     assert sorted(kinds) == [".gitignore", "attachment.txt", "result.json"]
 
 
+def test_clean_alluredir_leaves_what_conftest_files_attach(run, pytester):
+    """What is attached while they are imported is of this run, not of one before."""
+    pytester.makeconftest(
+        """
+        import allure
+
+        allure.attach("the text", "imported")
+        with allure.step("a step"):
+            allure.attach("of the step", "inner")
+        """
+    )
+    run(ONE_TEST, plugins=(), passed=1)
+    report = run(None, "--clean-alluredir", plugins=(), passed=1).report
+    attached = [each for item in report.globals for each in item["attachments"]]
+    assert sorted(each["name"] for each in attached) == ["Outside of tests", "imported", "inner"]
+    assert "the text" in [report.body(each) for each in attached]
+    assert "of the step" in [report.body(each) for each in attached]
+
+
 @pytest.mark.parametrize("arguments", [(), ("-n1",)])
 def test_clean_alluredir_removes_nothing_else(run, pytester, arguments):
     """With anything of others in the directory, no file is removed and no test runs."""

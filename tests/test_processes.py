@@ -14,7 +14,7 @@ import pytest
 
 from otel_allure.problems import Problems
 from otel_allure.spans import Event, Link
-from otel_allure.spool import Spool
+from otel_allure.spool import Spool, is_read
 from otel_allure.testing import Results, build_span, tree
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -847,6 +847,21 @@ def spools() -> Iterator[tuple[Spool, Spool]]:
     yield parent, child
     child.close()
     parent.close()
+
+
+def test_a_child_that_comes_too_late(spools, monkeypatch):
+    """It hears so, also where a directory with an open file in it cannot be renamed (Windows)."""
+
+    def in_use(path: str, target: str) -> None:
+        raise PermissionError(13, "in use", path)
+
+    parent, child = spools
+    assert child.write([build_span("early", 1)])
+    monkeypatch.setattr("otel_allure.kept.rename", in_use)
+    parent.seal()
+    assert not child.write([build_span("late", 2)])
+    assert read(parent)[:1] == ["early"]
+    assert not is_read(parent.directory_for_child() or "")
 
 
 def read(parent: Spool) -> list[str]:
