@@ -15,11 +15,11 @@ from typing import Any
 
 import allure_commons
 from allure_commons import hookimpl
-from allure_commons._allure import StepContext
 from allure_commons.types import AttachmentType, ParameterMode
 
 from otel_allure import conventions as c
 from otel_allure import recorder as recorders
+from otel_allure.compat.allure_commons import STEP_CONTEXT
 from otel_allure.patches import Undo, replace, undo_all
 from otel_allure.recorder import Recorder
 from otel_allure.redaction import Redaction
@@ -31,6 +31,7 @@ from otel_allure.to_results import NOT_SHOWN
 
 _METHODS = ("__init__", "uuid", "__enter__", "__exit__", "__aenter__", "__aexit__", "__call__")
 _undo: list[Undo] = []
+_StepContext: Any = STEP_CONTEXT.imported()
 _PLUGIN_NAME = "otel_allure"
 
 
@@ -342,8 +343,8 @@ def listener() -> AllureApi:
 def take_over() -> None:
     """Listen to allure_commons and make its steps spans; may be nested, see `give_back`."""
     if not _api:
-        if not _undo:
-            _undo.extend(replace(StepContext, name, Step.__dict__[name]) for name in _METHODS)
+        if not _undo and _StepContext is not None:
+            _undo.extend(replace(_StepContext, name, Step.__dict__[name]) for name in _METHODS)
         api = AllureApi()
         manager = allure_commons.plugin_manager
         manager.register(api, _PLUGIN_NAME)
@@ -360,7 +361,7 @@ def give_back() -> None:
         if allure_commons.plugin_manager.is_registered(api):
             allure_commons.plugin_manager.unregister(api)
         # All or none: the methods belong together. If one is wrapped by now, they stay.
-        if all(vars(StepContext).get(name) is Step.__dict__[name] for name in _METHODS):
+        if _undo and all(vars(_StepContext).get(n) is Step.__dict__[n] for n in _METHODS):
             undo_all(_undo)
 
 

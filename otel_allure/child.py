@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from multiprocessing import util
-
 from otel_allure import recorder as recorders
 from otel_allure.clock import now_ns
+from otel_allure.compat.standard_library import at_exit_of_child
 from otel_allure.exporter import AllureSpanProcessor
 from otel_allure.processes import Carrier, WayHome, begin_below, follow_processes
 from otel_allure.provider import SessionProvider
@@ -52,8 +51,7 @@ class ChildRecording:
 
             with problems.caught("activating instrumentations in a child process"):
                 instrumentation.activate(instrumentations, problems)
-        # multiprocessing forgets its finalizers when a child begins; this runs after that.
-        util.register_after_fork(self, ChildRecording._settle_at_exit)
+        at_exit_of_child(self, ChildRecording._settle)
 
     def _take(self, span: RecordingSpan) -> None:
         if span.start_ns >= self._start_ns:  # else it was open at a fork: it is the parent's
@@ -63,9 +61,6 @@ class ChildRecording:
     def _forked(self) -> None:
         self._start_ns = now_ns()
         self._tracer.forget()
-
-    def _settle_at_exit(self) -> None:
-        util.Finalize(self, self._settle, exitpriority=10)
 
     def _settle(self) -> None:
         self._report.settle([*self._tracer.unfinished(), *self._processor.unfinished()])

@@ -17,14 +17,16 @@ from typing import Any, NamedTuple
 
 from opentelemetry import context as context_api
 from opentelemetry.context import Context
-from opentelemetry.trace.propagation import _SPAN_KEY  # `set_span_in_context` copies once more
+from opentelemetry.trace import INVALID_SPAN, set_span_in_context
 
-SPAN = _SPAN_KEY
+(SPAN,) = set_span_in_context(INVALID_SPAN, Context())
+"""The key of the current span. With it no context has to be copied to set a span in it."""
 SCOPE = context_api.create_key("otel-allure-scope")
 ISOLATED = context_api.create_key("otel-allure-isolated")
 
-# `context.detach` logs an error where we need to know.
-_shared: Any = context_api._RUNTIME_CONTEXT
+# Kept from the start: tests look at how often the API is asked.
+_shared_current = context_api.get_current
+_attach_shared = context_api.attach
 
 
 class _Hidden(NamedTuple):
@@ -55,7 +57,7 @@ def current() -> Context:
     ours = _ours.get()
     if type(ours) is _Hidden:
         return ours.context
-    context: Context = _shared.get_current()
+    context = _shared_current()
     if ours and SCOPE not in context and SCOPE in ours:
         return Context({**context, SCOPE: ours[SCOPE]})  # type: ignore[call-overload]
     return context
@@ -64,8 +66,8 @@ def current() -> Context:
 def attach(context: Context) -> Tokens:
     """Make a context the current one, of whichever kind it is; return what `detach` needs."""
     if ISOLATED in context:
-        return _ours.set(_Hidden(context, _shared.get_current().get(SPAN))), None
-    return _ours.set(context), _shared.attach(context)
+        return _ours.set(_Hidden(context, _shared_current().get(SPAN))), None
+    return _ours.set(context), _attach_shared(context)
 
 
 def detach(tokens: Tokens) -> None:
@@ -77,8 +79,10 @@ def detach(tokens: Tokens) -> None:
     """
     ours, shared = tokens
     _ours.reset(ours)
-    if shared is not None:
-        _shared.detach(shared)
+    if type(shared) is contextvars.Token:
+        shared.var.reset(shared)  # the API's `detach` logs an error where we need to know
+    elif shared is not None:  # of another runtime, see OTEL_PYTHON_CONTEXT
+        context_api.detach(shared)
 
 
 @contextmanager
@@ -100,7 +104,7 @@ def _hidden() -> _Hidden | None:
 def span_inside() -> Any:
     """Return the span that users' code has made current inside of a hidden context, else None."""
     hidden = _hidden()
-    span = None if hidden is None else _shared.get_current().get(SPAN)
+    span = None if hidden is None else _shared_current().get(SPAN)
     return None if hidden is None or span is hidden.seen else span
 
 
@@ -125,6 +129,4 @@ def contexts_in(variables: contextvars.Context) -> Iterator[Context]:
     ours = variables.get(_ours)
     if type(ours) is _Hidden:
         yield ours.context
-    variable = getattr(_shared, "_current_context", None)
-    if variable is not None and variable in variables:
-        yield variables[variable]
+    yield variables.copy().run(_shared_current)  # a copy, as somebody may be running in it

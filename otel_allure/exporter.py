@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from opentelemetry.context import Context
-from opentelemetry.sdk import trace as sdk_trace
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import SpanContext, get_tracer_provider
 
-from otel_allure import __version__, settings, spans
+from otel_allure import __version__, compat, settings, spans
 from otel_allure import recorder as recorders
 from otel_allure.adoption import Adopted
 from otel_allure.clock import lead_ns, now_ns
+from otel_allure.compat.opentelemetry import processors_of, sdk_clock
+from otel_allure.compat.standard_library import at_exit_of_child
 from otel_allure.conventions import DEFAULT_RESULTS_DIR, RESULTS_DIR
 from otel_allure.from_sdk import from_sdk
 from otel_allure.processes import join_parent
@@ -78,6 +79,7 @@ class _OwnReport:
         report.closed = True
         with report.problems.caught("flushing"):
             report.settle(unfinished)
+        compat.tell(report.problems.first, report.problems.add)
         self._recorder.write_logs_outside(LOGS_OUTSIDE)
         if self.results_written:
             report.write_about_run({"otel-allure": __version__})
@@ -147,8 +149,7 @@ class AllureSpanExporter(SpanExporter):
 
     def _flush_at_exit(self) -> None:
         """Take what a batch processor still has, and write all of it."""
-        multi = getattr(get_tracer_provider(), "_active_span_processor", None)
-        for processor in getattr(multi, "_span_processors", ()):
+        for processor in processors_of(get_tracer_provider()):
             if getattr(processor, "span_exporter", None) is self:
                 processor.force_flush()
         self.force_flush()
@@ -173,18 +174,8 @@ def _after_fork_in_child() -> None:
     """Leave to the parent process what is the parent's, and write the child's at its exit."""
     for each in list(_live):
         each._after_fork()
-        # Children of multiprocessing end without `atexit`, and forget their finalizers when they
-        # begin; what is registered here runs after that.
         if "multiprocessing.util" in sys.modules:
-            from multiprocessing.util import register_after_fork
-
-            register_after_fork(each, _finalize)
-
-
-def _finalize(each: AllureSpanExporter | AllureSpanProcessor) -> None:
-    from multiprocessing.util import Finalize
-
-    Finalize(each, each._flush_at_exit, exitpriority=10)
+            at_exit_of_child(each, type(each)._flush_at_exit)
 
 
 if hasattr(os, "register_at_fork"):
@@ -344,4 +335,4 @@ def _lead(said_ns: int | None) -> int:
     """Return how far our clock is ahead of the SDK's, which said `said_ns` a moment ago."""
     # As the SDK finds it: what fakes the clock replaces it there, or in `time`, or in both.
     said_ns = said_ns if type(said_ns) is int else 0  # whoever gives a time may give anything
-    return lead_ns(getattr(sdk_trace, "time_ns", time.time_ns), said_ns)
+    return lead_ns(sdk_clock(), said_ns)

@@ -16,8 +16,9 @@ from otel_allure.spans import NOTHING, Event, Link, Log, Span
 from otel_allure.texts import text_of
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk._logs import ReadableLogRecord, ReadWriteLogRecord
     from opentelemetry.sdk.trace import ReadableSpan
+
+    from otel_allure.compat.opentelemetry_logs import ReadableLogRecord, ReadWriteLogRecord
 
 AGREED = (0, 0)
 

@@ -17,6 +17,7 @@ from typing import Any
 from opentelemetry.context import Context
 
 from otel_allure import contexts
+from otel_allure.compat.others import EVENTLET_SPAWN, GEVENT_BEFORE, GEVENT_RESULT, GEVENT_WORKER
 from otel_allure.contexts import SCOPE, SPAN, held
 from otel_allure.problems import Problems
 from otel_allure.redirect import Redirection, begin_all
@@ -80,14 +81,13 @@ class Greenlets:
     def _gevent(self, gevent: Any) -> Callable[[], None]:
         # It is imported when somebody first asks for the hub's, and would not be seen.
         pools = importlib.import_module("gevent.threadpool")
-        worker = getattr(pools, "_WorkerGreenlet", None)
+        result, worker = GEVENT_RESULT.of(pools), GEVENT_WORKER.of(pools)
         redirections = [
-            Redirection(pools.ThreadResult, "__init__", self._submitted, is_told=True),
-            Redirection(worker, "_before_run_task", self._taken, is_told=True),
+            Redirection(result, "__init__", self._submitted, is_told=True),
+            Redirection(worker, GEVENT_BEFORE, self._taken, is_told=True),
         ]
         if not all(redirection.is_possible for redirection in redirections):
             self._problems.add("following gevent's threads", "its pools are not as known")
-            redirections.clear()
         end = begin_all(redirections)
         gevent.Greenlet.add_spawn_callback(self._spawned)
 
@@ -115,10 +115,8 @@ class Greenlets:
             return timer, thread
 
         return begin_all(
-            [
-                Redirection(greenthread.GreenThread, "__init__", made),
-                Redirection(greenthread, "_spawn_n", spawned),
-            ]
+            [Redirection(greenthread.GreenThread, "__init__", made)],
+            [Redirection(greenthread, EVENTLET_SPAWN, spawned)],
         )
 
     def _spawned(self, greenlet: Any) -> None:

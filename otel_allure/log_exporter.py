@@ -11,10 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
-from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
-
 from otel_allure import recorder as recorders
+from otel_allure.compat.opentelemetry_logs import (
+    LogRecordExporter,
+    LogRecordExportResult,
+    LogRecordProcessor,
+    ReadableLogRecord,
+    ReadWriteLogRecord,
+)
 from otel_allure.exporter import LOGS_OUTSIDE, report_in, results_dir_from_environment
 from otel_allure.from_sdk import log_from_sdk
 from otel_allure.problems import Problems

@@ -11,16 +11,20 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from opentelemetry._logs import Logger
-from opentelemetry._logs import _internal as api
-
 from otel_allure import recorder as recorders
-from otel_allure.patches import Undo, replace, undo_all
+from otel_allure.compat.opentelemetry import (
+    LOGGER_PROVIDER_CLASS,
+    LOGGING_DISABLED,
+    enable,
+    global_logger_provider,
+    proxy_loggers,
+)
+from otel_allure.patches import Undo, undo_all
 from otel_allure.problems import Problems
 from otel_allure.provider import ListeningOnce, takes_processors
 
-_proxy_class: Any = api.ProxyLogger
-_plain_logger_of_proxy: Any = _proxy_class.__dict__["_logger"]
+_global_provider = global_logger_provider()
+_proxies = proxy_loggers()
 
 
 class SessionLoggers:
@@ -41,13 +45,13 @@ class SessionLoggers:
         self._relay = _Relay(take)
         self._providers: list[weakref.ref[Any]] = []
         self._own: Any = None
-        self._proxied: weakref.WeakKeyDictionary[Any, Logger] = weakref.WeakKeyDictionary()
+        self._proxied: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
     def install(self) -> None:
         """Stand in where no provider is set, and listen to the one that is."""
         _sessions.append(self)
         if not _undo:
-            _undo.append(replace(_proxy_class, "_logger", property(_logger_of_proxy)))
+            _undo.append(_proxies.stand_in(_logger_without_provider))
         self.look()
 
     def uninstall(self) -> None:
@@ -56,8 +60,7 @@ class SessionLoggers:
         _sessions.remove(self)
         if not _sessions:
             undo_all(_undo)
-            once: Any = api._LOGGER_PROVIDER_SET_ONCE
-            api._LOGGER_PROVIDER_SET_ONCE = getattr(once, "plain", once)
+            _global_provider.guard(ListeningOnce.removed)
 
     @property
     def stands_in(self) -> bool:
@@ -67,10 +70,8 @@ class SessionLoggers:
     def look(self) -> None:
         """Look at whose provider is set by now. It is called in users' code: nothing is raised."""
         with self._problems.caught("listening to a logger provider"):
-            once: Any = api._LOGGER_PROVIDER_SET_ONCE
-            if not isinstance(once, ListeningOnce):
-                api._LOGGER_PROVIDER_SET_ONCE = ListeningOnce(once)
-            provider = api._LOGGER_PROVIDER
+            _global_provider.guard(ListeningOnce.added)
+            provider = _global_provider.get()
             if takes_processors(provider, "add_log_record_processor"):
                 self._listen_to(provider)
 
@@ -80,22 +81,20 @@ class SessionLoggers:
             self._providers.append(weakref.ref(provider))
             provider.add_log_record_processor(self._relay)
 
-    def logger_without_provider(self, proxy: Any) -> Logger:
-        """Return what the API's `proxy` uses until a provider is set."""
+    def logger_without_provider(self, proxy: Any) -> Any:
+        """Return what the API's `proxy` uses until a provider is set, None for nothing."""
         logger = self._proxied.get(proxy)
-        if logger is None:
-            logger = self._proxied[proxy] = self._provider().get_logger(
-                proxy._name, proxy._version, proxy._schema_url, proxy._attributes
-            )
+        if logger is None and (provider := self._provider()) is not None:
+            logger = self._proxied[proxy] = provider.get_logger(*_proxies.arguments(proxy))
         return logger
 
     def _provider(self) -> Any:
         if self._own is None:
-            from opentelemetry.sdk._logs import LoggerProvider
-
-            self._own = LoggerProvider(shutdown_on_exit=False)
-            self._own._disabled = False  # OTEL_SDK_DISABLED is about telemetry, not the report
-            self._own.add_log_record_processor(self._relay)
+            make = LOGGER_PROVIDER_CLASS.imported()
+            if make is not None:
+                self._own = make(shutdown_on_exit=False)
+                enable(self._own, LOGGING_DISABLED)  # OTEL_SDK_DISABLED is not about the report
+                self._own.add_log_record_processor(self._relay)
         return self._own
 
 
@@ -104,11 +103,10 @@ _sessions: list[SessionLoggers] = []
 """The innermost is the last: a test may run pytest itself."""
 
 
-def _logger_of_proxy(proxy: Any) -> Logger:
-    logger: Logger = _plain_logger_of_proxy.fget(proxy)
-    if logger is proxy._noop_logger and _sessions and _sessions[-1].stands_in:
+def _logger_without_provider(proxy: Any) -> Any:
+    if _sessions and _sessions[-1].stands_in:
         return _sessions[-1].logger_without_provider(proxy)
-    return logger
+    return None
 
 
 class _Relay:

@@ -31,6 +31,8 @@ from opentelemetry.trace import get_current_span
 from otel_allure import conventions as c
 from otel_allure import recorder as recorders
 from otel_allure.clock import now_ns
+from otel_allure.compat.others import LOGURU_CORE
+from otel_allure.compat.standard_library import CALL_HANDLERS
 from otel_allure.contexts import SPAN, held
 from otel_allure.from_sdk import log_from_sdk
 from otel_allure.patches import Undo, replace, undo_all
@@ -253,7 +255,7 @@ def _take(logger: logging.Logger, record: logging.LogRecord) -> None:
         _captures[-1].take(record)
 
 
-_handled = Redirection(logging.Logger, "callHandlers", _take, is_told=True)
+_handled = Redirection(logging.Logger, CALL_HANDLERS, _take, is_told=True)
 
 # -- loguru
 
@@ -285,7 +287,9 @@ class _Loguru(logging.Handler):
         logger = _loguru()
         if logger is None:
             return
-        handlers = logger._core.handlers
+        handlers = getattr(LOGURU_CORE.of(logger), "handlers", None)
+        if handlers is None:
+            return
         levels = [handler.levelno for number, handler in handlers.items() if number != self._id]
         if not levels:  # nobody listens: then nothing is to be emitted for us
             self.leave()

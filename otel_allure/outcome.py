@@ -92,11 +92,11 @@ def _status_of(exception: BaseException) -> str:
         doctest is not None and isinstance(exception, doctest.DocTestFailure)
     ):
         return FAILED
-    outcomes = sys.modules.get("_pytest.outcomes")  # no pytest, none of its exceptions
-    if outcomes is not None:
-        if isinstance(exception, outcomes.Failed):
+    pytest = sys.modules.get("pytest")  # no pytest, none of its exceptions
+    if pytest is not None:
+        if isinstance(exception, pytest.fail.Exception):
             return FAILED
-        if isinstance(exception, outcomes.Skipped):
+        if isinstance(exception, pytest.skip.Exception):
             return SKIPPED
     return SKIPPED if is_cancellation(exception) else BROKEN
 

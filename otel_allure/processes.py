@@ -10,7 +10,7 @@ Two things must get to a child: the OpenTelemetry context, as text, and where it
 * **Any other program** is given an environment by its starter, and `environment` makes one. An
   exporter of ours in the program finds it there.
 
-Everything of multiprocessing begins with `BaseProcess.start`. Pools and executors are followed from
+Everything of multiprocessing begins with `Process.start`. Pools and executors are followed from
 the time on when they start their first worker: what is submitted before has that start's context.
 """
 
@@ -31,6 +31,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from otel_allure import contexts
 from otel_allure import conventions as c
 from otel_allure import recorder as recorders
+from otel_allure.compat import Private, found
+from otel_allure.compat.standard_library import POOL_TASKS, PROCESS_WORK_ITEM
 from otel_allure.contexts import ISOLATED, SPAN, held
 from otel_allure.recorder import Recorder
 from otel_allure.redirect import Redirection
@@ -203,14 +205,14 @@ class _Followed:
 
     def __init__(self) -> None:
         self.users = 0
-        self._ends: dict[tuple[type, str], Callable[[], None]] = {}
+        self._ends: dict[tuple[Any, str | Private], Callable[[], None]] = {}
 
     def begin(self) -> Callable[[], None]:
         """Begin, or go on; return what ends it."""
-        from multiprocessing.process import BaseProcess
+        from multiprocessing import Process
 
         self.users += 1
-        self._follow(BaseProcess, "start", _start)
+        self._follow(Process, "start", _start)
         self.look()
         on_start.append(self.look)
 
@@ -226,12 +228,12 @@ class _Followed:
         """Follow what hands work over and has been imported by now."""
         for module, owner, name, hook in _WAYS_OF_WORK:
             if module in sys.modules:
-                self._follow(getattr(sys.modules[module], owner, None), name, hook)
+                self._follow(found(sys.modules[module], owner), name, hook)
 
-    def _follow(self, owner: Any, name: str, hook: Callable[..., Any]) -> None:
+    def _follow(self, owner: Any, name: str | Private, hook: Callable[..., Any]) -> None:
         if (owner, name) not in self._ends:
             redirection = Redirection(owner, name, hook)
-            if not redirection.is_possible:
+            if not redirection.is_possible and isinstance(name, str):
                 recorders.note("following pools of processes", f"{name} is not as known")
             self._ends[owner, name] = redirection.begin()
 
@@ -359,8 +361,8 @@ def _mapped(tasks_of: Any, pool: Any, *args: Any) -> Iterable[Any]:
     return map(carrying, tasks_of(pool, *args))
 
 
-_WAYS_OF_WORK = (
-    ("concurrent.futures.process", "_WorkItem", "__init__", _submitted),
+_WAYS_OF_WORK: tuple[tuple[str, str | Private, str | Private, Callable[..., Any]], ...] = (
+    ("concurrent.futures.process", PROCESS_WORK_ITEM, "__init__", _submitted),
     ("multiprocessing.pool", "Pool", "apply_async", _applied),
-    ("multiprocessing.pool", "Pool", "_guarded_task_generation", _mapped),
+    ("multiprocessing.pool", "Pool", POOL_TASKS, _mapped),
 )

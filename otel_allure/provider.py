@@ -43,11 +43,17 @@ from opentelemetry.sdk.trace import (
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-from opentelemetry.util._once import Once
 
 from otel_allure import recorder as recorders
+from otel_allure.compat.opentelemetry import (
+    GLOBAL_TRACER_PROVIDER,
+    PROXY_TRACERS,
+    TRACING_DISABLED,
+    enable,
+    processors_of,
+)
 from otel_allure.exporter import AllureSpanExporter, AllureSpanProcessor
-from otel_allure.patches import Undo, replace, undo_all
+from otel_allure.patches import Undo, undo_all
 from otel_allure.problems import Problems
 from otel_allure.tracer import RecordingSpan, RecordingTracer
 
@@ -84,7 +90,7 @@ class SessionProvider:
         """Listen for providers, and stand in where none is set."""
         _sessions.append(self)
         if not _undo:
-            _undo.append(replace(_proxy_class, "_tracer", property(_tracer_of_proxy)))
+            _undo.append(PROXY_TRACERS.stand_in(_tracer_without_provider))
         if type(trace) is ModuleType:
             trace.__class__ = _ListeningModule
         self.look()
@@ -97,8 +103,7 @@ class SessionProvider:
             if type(trace) is _ListeningModule:
                 trace.__class__ = ModuleType  # type: ignore[assignment]
             undo_all(_undo)
-            once: Any = trace._TRACER_PROVIDER_SET_ONCE
-            trace._TRACER_PROVIDER_SET_ONCE = getattr(once, "plain", once)
+            GLOBAL_TRACER_PROVIDER.guard(ListeningOnce.removed)
         with self._problems.caught("flushing the exporters"):
             if self._own is not None:
                 self._own.shutdown()
@@ -123,20 +128,15 @@ class SessionProvider:
         tracer = self._proxied.get(proxy)
         if tracer is None:
             tracer = self._proxied[proxy] = self._stand_in().get_tracer(
-                proxy._instrumenting_module_name,
-                proxy._instrumenting_library_version,
-                proxy._schema_url,
-                proxy._attributes,
+                *PROXY_TRACERS.arguments(proxy)
             )
         return tracer
 
     def look(self) -> None:
         """Look at whose provider is set by now. It is called in users' code: nothing is raised."""
         with self._problems.caught("listening to a provider"):
-            once: Any = trace._TRACER_PROVIDER_SET_ONCE
-            if not isinstance(once, ListeningOnce):
-                trace._TRACER_PROVIDER_SET_ONCE = ListeningOnce(once)
-            provider: Any = trace._TRACER_PROVIDER
+            GLOBAL_TRACER_PROVIDER.guard(ListeningOnce.added)
+            provider = GLOBAL_TRACER_PROVIDER.get()
             provider = getattr(provider, "provider", provider)  # logfire's, which exchanges it
             if takes_processors(provider, "add_span_processor"):
                 self._relay.listen_to(provider)
@@ -145,7 +145,7 @@ class SessionProvider:
 
     def share_with_backend(self) -> None:
         """Give our spans to the provider that is set by now, if any, but in isolation."""
-        provider: Any = trace._TRACER_PROVIDER
+        provider = GLOBAL_TRACER_PROVIDER.get()
         if not self._isolated and takes_processors(provider, "add_span_processor"):
             self._share(provider)
 
@@ -157,7 +157,7 @@ class SessionProvider:
 
     def add_exporters_from_environment(self) -> None:
         """Add the exporters that OTEL_TRACES_EXPORTER names beside ours, where no SDK does."""
-        if trace._TRACER_PROVIDER is not None or self._isolated:
+        if GLOBAL_TRACER_PROVIDER.get() is not None or self._isolated:
             return
         others = _names(os.environ.get(OTEL_TRACES_EXPORTER, "")) - {"allure", "none"}
         for name in sorted(others):
@@ -193,7 +193,7 @@ def unlimited_provider() -> TracerProvider:
     provider = TracerProvider(
         sampler=ALWAYS_ON, span_limits=limits, resource=Resource.create(), shutdown_on_exit=False
     )
-    provider._disabled = False  # OTEL_SDK_DISABLED is about telemetry, not about the report
+    enable(provider, TRACING_DISABLED)  # OTEL_SDK_DISABLED is not about the report
     return provider
 
 
@@ -203,15 +203,12 @@ _sessions: list[SessionProvider] = []
 """The innermost is the last: a test may run pytest itself."""
 
 _undo: list[Undo] = []
-_proxy_class: Any = trace.ProxyTracer
-_plain_tracer_of_proxy: Any = _proxy_class.__dict__["_tracer"]
 
 
-def _tracer_of_proxy(proxy: Any) -> trace.Tracer:
-    tracer: trace.Tracer = _plain_tracer_of_proxy.fget(proxy)
-    if tracer is proxy._noop_tracer and _sessions and _sessions[-1].stands_in:
+def _tracer_without_provider(proxy: Any) -> trace.Tracer | None:
+    if _sessions and _sessions[-1].stands_in:
         return _sessions[-1].tracer_without_provider(proxy)
-    return tracer
+    return None
 
 
 class _ListeningModule(ModuleType):
@@ -219,25 +216,43 @@ class _ListeningModule(ModuleType):
 
     def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)
-        if name.startswith("_TRACER_PROVIDER") and _sessions:
+        if name in GLOBAL_TRACER_PROVIDER.names and _sessions:
             _sessions[-1].look()
 
 
-class ListeningOnce(Once):
-    """The `Once` that guards `set_tracer_provider`, while it tells us when it was used."""
+class ListeningOnce:
+    """The `Once` that guards `set_tracer_provider`, while it tells us when it was used.
 
-    def __init__(self, plain: Once) -> None:
-        self.plain = plain
+    Everything else is the plain one's: tests reset it.
+    """
 
-    @property
-    def _done(self) -> bool:  # tests reset it
-        return self.plain._done
+    plain: Any
 
-    @_done.setter
-    def _done(self, value: bool) -> None:
-        self.plain._done = value
+    def __init__(self, plain: Any) -> None:
+        self.__dict__["plain"] = plain
 
-    def do_once(self, func: Any) -> bool:
+    @staticmethod
+    def added(once: Any) -> Any:
+        """Return what tells us, and does what `once` does."""
+        return once if type(once) is ListeningOnce else ListeningOnce(once)
+
+    @staticmethod
+    def removed(once: Any) -> Any:
+        """Return the plain one."""
+        return once.plain if type(once) is ListeningOnce else once
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """The class that `isinstance` sees."""
+        return type(self.plain)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.plain, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self.plain, name, value)
+
+    def do_once(self, func: Any) -> Any:
         """Do what has not been done, and tell the sessions."""
         done = self.plain.do_once(func)
         if _sessions:
@@ -279,8 +294,7 @@ class _Backend:
         self._problems = problems
 
     def _processors(self) -> Iterator[SpanProcessor]:
-        multi = getattr(self._provider, "_active_span_processor", None)
-        for processor in getattr(multi, "_span_processors", ()):
+        for processor in processors_of(self._provider):
             exporter = getattr(processor, "span_exporter", None)
             if not isinstance(processor, (_Relay, AllureSpanProcessor)) and not isinstance(
                 exporter, (InMemorySpanExporter, AllureSpanExporter)

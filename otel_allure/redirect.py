@@ -9,9 +9,11 @@ code is exchanged. That can be undone at any time, whatever others have put arou
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from types import CodeType, FunctionType
 from typing import Any
+
+from otel_allure.compat import Private, found
 
 # What the new code does, with what it calls among its constants: the names in it are those of the
 # function's own module.
@@ -25,7 +27,7 @@ class Redirection:
 
     Args:
         owner: the class or module that has it. If others have wrapped it, what is inside is meant.
-        name: its name there.
+        name: its name there; one that is private may be missing.
         hook: given what does what the function did, and the arguments.
         is_told: the hook is only told the arguments before. While the function runs no frame of
             ours is on the stack, which others walk to find who has called them: from a handler of
@@ -36,9 +38,17 @@ class Redirection:
     """
 
     def __init__(
-        self, owner: Any, name: str, hook: Callable[..., Any], *, is_told: bool = False
+        self,
+        owner: Any,
+        name: str | Private,
+        hook: Callable[..., Any],
+        *,
+        is_told: bool = False,
     ) -> None:
-        function = _innermost(getattr(owner, name, None), name)
+        its_name = name.attribute if isinstance(name, Private) else name
+        function = _innermost(found(owner, name), its_name)
+        if function is None and owner is not None and isinstance(name, Private):
+            name.is_missing()
         self.is_possible = function is not None
         self._users = 0
         if function is not None:
@@ -64,9 +74,14 @@ class Redirection:
             self._function.__code__ = self._plain
 
 
-def begin_all(redirections: Iterable[Redirection]) -> Callable[[], None]:
-    """Begin each of them, and return what ends all."""
-    ends = [redirection.begin() for redirection in redirections]
+def begin_all(*groups: Sequence[Redirection]) -> Callable[[], None]:
+    """Begin each of them, and return what ends all. Of a group with one that cannot, none does."""
+    ends = [
+        redirection.begin()
+        for group in groups
+        if all(redirection.is_possible for redirection in group)
+        for redirection in group
+    ]
 
     def undo() -> None:
         for end in ends:

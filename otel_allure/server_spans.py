@@ -17,12 +17,12 @@ from opentelemetry.propagate import extract
 from opentelemetry.trace import get_current_span
 
 from otel_allure import contexts
+from otel_allure.compat.opentelemetry import START_SERVER_SPAN
 from otel_allure.contexts import SPAN
 from otel_allure.redirect import Redirection
 from otel_allure.tracer import RecordingSpan
 
 _MODULE = "opentelemetry.instrumentation.utils"
-_FUNCTION = "_start_internal_or_server_span"  # private; without it, requests are where served
 
 
 class ServerSpans:
@@ -35,7 +35,7 @@ class ServerSpans:
         """Follow the instrumentations of servers, if any has been imported by now."""
         module = sys.modules.get(_MODULE)
         if self._end is None and module is not None:
-            self._end = Redirection(module, _FUNCTION, _started).begin()
+            self._end = Redirection(module, START_SERVER_SPAN, _started).begin()
 
     def stop(self) -> None:
         """Put everything back."""

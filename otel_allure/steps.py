@@ -24,6 +24,7 @@ from otel_allure import contexts, texts
 from otel_allure import conventions as c
 from otel_allure import recorder as recorders
 from otel_allure.clock import catch_up, now_ns
+from otel_allure.compat.pytest import FIXTURE_FUNCTION, is_fixture
 from otel_allure.contexts import SCOPE, attached, held
 from otel_allure.lookalike import looking_like
 from otel_allure.outcome import Outcome, outcome_of
@@ -273,10 +274,10 @@ def decorated(title: str, func: F) -> F:
             return redecorate(title, function)  # type: ignore[no-any-return]
     if isinstance(function, type):
         return _class_in_step(title, function)  # type: ignore[no-any-return]
-    if hasattr(type(function), "_get_wrapped_function"):
-        return _fixture_in_step(title, function)  # type: ignore[no-any-return]
     if isinstance(function, (FunctionType, functools.partial)):
         return _in_step(title, function)  # type: ignore[no-any-return]
+    if is_fixture(function):
+        return _fixture_in_step(title, function)  # type: ignore[no-any-return]
     return _object_in_step(title, function) if callable(function) else func
 
 
@@ -345,9 +346,10 @@ def _object_in_step(title: str, function: Any) -> Any:
 
 def _fixture_in_step(title: str, definition: Any) -> Any:
     """Run a fixture's function in a step; pytest knows what it has made of it by its exact type."""
-    function: Any = definition._get_wrapped_function()
-    if vars(definition).get("_fixture_function") is function:
-        definition._fixture_function = decorated(title, function)  # what `__get__` binds, too
+    function: Any = FIXTURE_FUNCTION.of(definition)
+    if function is not None:
+        in_step = definition.__wrapped__ = decorated(title, function)
+        setattr(definition, FIXTURE_FUNCTION.attribute, in_step)  # what `__get__` binds, too
     return definition
 
 
@@ -357,7 +359,7 @@ def _class_in_step(title: str, cls: Any) -> Any:
     A class that has a `__new__` in place of an `__init__` is made in that, as object's `__init__`
     takes no arguments. The call of an enum makes nothing, and a protocol has no instances.
     """
-    if isinstance(cls, enum.EnumMeta) or cls.__dict__.get("_is_protocol"):
+    if isinstance(cls, enum.EnumMeta) or any(map(_is_protocol, cls.__bases__)):
         return cls
     init, new = cls.__init__, cls.__new__
     try:
@@ -370,6 +372,10 @@ def _class_in_step(title: str, cls: Any) -> Any:
     except (AttributeError, TypeError):  # a builtin, or one that is closed to changes
         return _object_in_step(title, cls)
     return cls
+
+
+def _is_protocol(base: type) -> bool:
+    return base.__name__ == "Protocol" and base.__module__ in ("typing", "typing_extensions")
 
 
 def _has_fields(cls: type) -> bool:

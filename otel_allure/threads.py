@@ -21,6 +21,7 @@ from typing import Any
 from opentelemetry.context import Context
 
 from otel_allure import recorder as recorders
+from otel_allure.compat.standard_library import THREAD_BEGINS, THREAD_TARGET, WORK_ITEM
 from otel_allure.contexts import Tokens, attach, detach
 from otel_allure.redirect import Redirection, begin_all
 
@@ -49,7 +50,7 @@ def _begun(thread: threading.Thread) -> None:
 
 def _is_worker(thread: threading.Thread) -> bool:
     """Whether it is one of a pool. That is not of this step: it will call back for others too."""
-    target = getattr(thread, "_target", None)
+    target = THREAD_TARGET.of(thread)
     return getattr(target, "__module__", None) == pools.__name__
 
 
@@ -86,17 +87,21 @@ def _taken(item: Any, *_: Any) -> None:
 
 
 # These are told only: no frame of ours is below users' work, nor anything of ours around it.
-_work = getattr(pools, "_WorkItem", None)
-_REDIRECTIONS = [
-    Redirection(threading.Thread, "start", _starting, is_told=True),
-    Redirection(threading.Thread, "_bootstrap_inner", _begun, is_told=True),
-    Redirection(_work, "__init__", _submitted, is_told=True),
-    Redirection(_work, "run", _taken, is_told=True),
-]
+_work = WORK_ITEM.of(pools)
+_REDIRECTIONS = (
+    [
+        Redirection(threading.Thread, "start", _starting, is_told=True),
+        Redirection(threading.Thread, THREAD_BEGINS, _begun, is_told=True),
+    ],
+    [
+        Redirection(_work, "__init__", _submitted, is_told=True),
+        Redirection(_work, "run", _taken, is_told=True),
+    ],
+)
 
 
 def hand_over_contexts() -> Callable[[], None]:
     """Begin to hand contexts over; return what ends it."""
-    if not all(redirection.is_possible for redirection in _REDIRECTIONS):
+    if not all(redirection.is_possible for both in _REDIRECTIONS for redirection in both):
         recorders.note("following threads", "a part of threading or of its pools is not as known")
-    return begin_all(_REDIRECTIONS)
+    return begin_all(*_REDIRECTIONS)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import allure_commons
 import pytest
 
+from otel_allure.compat.pytest import KNOWN_ARGUMENTS
 from otel_allure.patches import undo_all
 from otel_allure.pytest_plugin import decorators, metadata, options, selection, stand_in
 
@@ -158,7 +159,7 @@ def _results_dir(config: pytest.Config, *, parsed: bool = True) -> str | None:
 
     Before all options are `parsed`, what is known of the command line has to do.
     """
-    known: str | None = getattr(config.known_args_namespace, "allure_report_dir", None)
+    known: str | None = getattr(KNOWN_ARGUMENTS.of(config), "allure_report_dir", None)
     given = config.option.allure_report_dir if parsed else known
     if known and not given:
         return None  # a conftest file has said so

@@ -14,9 +14,9 @@ from contextlib import suppress
 from typing import Any, TextIO, TypeVar
 
 import pytest
-from _pytest.logging import DEFAULT_LOG_FORMAT
 
 from otel_allure import conventions as c
+from otel_allure.compat.pytest import CAPTURING, LOG_FORMAT, LOG_HANDLER, LOG_LEVEL
 from otel_allure.logger_provider import SessionLoggers
 from otel_allure.logs import COLOURS, LogCapture
 from otel_allure.recorder import Recorder
@@ -71,9 +71,9 @@ class Logs:
         if not self.on:
             return []
         plugin = self._config.pluginmanager.get_plugin("logging-plugin")
-        self._pytests = getattr(plugin, "report_handler", None)
-        self._least = getattr(plugin, "log_level", None) or 0
-        users_own = _log_format(self._config) != DEFAULT_LOG_FORMAT
+        self._pytests = LOG_HANDLER.of(plugin)
+        self._least = LOG_LEVEL.of(plugin) or 0
+        users_own = _log_format(self._config) != _DEFAULT_FORMAT
         self._capture.form = "complete" if users_own else "line"
         self._capture.start()
         self._loggers.install()
@@ -136,14 +136,16 @@ class Logs:
         return max(self._least, getattr(self._pytests, "level", 0))
 
 
-_DEFAULT_FORMATTER = logging.Formatter(DEFAULT_LOG_FORMAT)
+_OURS = "%(levelname)-8s %(name)s:%(filename)s:%(lineno)d %(message)s"
+_DEFAULT_FORMAT: str = LOG_FORMAT.imported(_OURS)
+_DEFAULT_FORMATTER = logging.Formatter(_DEFAULT_FORMAT)
 
 
 def _log_format(config: pytest.Config) -> str:
     try:
         return str(config.getoption("log_format") or config.getini("log_format"))
     except ValueError:  # pytest runs without its plugin for logging
-        return DEFAULT_LOG_FORMAT
+        return _DEFAULT_FORMAT
 
 
 class _Lines:
@@ -196,7 +198,7 @@ class Output:
         if not self.on:
             return
         manager: Any = self._config.pluginmanager.get_plugin("capturemanager")
-        capturing = getattr(manager, "_global_capturing", None)
+        capturing = CAPTURING.of(manager)
         for name, short in (("stdout", "out"), ("stderr", "err")):
             pytests = getattr(getattr(capturing, short, None), "tmpfile", None)
             for stream in (getattr(sys, name), pytests):

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from otel_allure.compat.others import COOPERATIVE_FIXTURES, COOPERATIVE_TEST
 from otel_allure.contexts import attach, attached
 from otel_allure.outcome import outcome_of
 from otel_allure.patches import replace, undo_all
@@ -24,9 +25,9 @@ _PLUGIN = "pytest_asyncio_cooperative.plugin"
 def follow(listener: AllureListener) -> Callable[[], None]:
     """Record the tests of pytest-asyncio-cooperative, where it is loaded; return the undoing."""
     plugin: Any = sys.modules.get(_PLUGIN)
-    if plugin is None or not hasattr(plugin, "test_wrapper"):
+    test_wrapper, fill_fixtures = COOPERATIVE_TEST.of(plugin), COOPERATIVE_FIXTURES.of(plugin)
+    if test_wrapper is None or fill_fixtures is None:
         return lambda: None
-    test_wrapper, fill_fixtures = plugin.test_wrapper, plugin.fill_fixtures
     tracer = listener.provider.tracer
 
     @functools.wraps(test_wrapper)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import pytest
 from allure_commons import hookimpl
 
+from otel_allure.compat.pytest import is_fixture
 from otel_allure.pytest_plugin import metadata
 
 F = TypeVar("F")
@@ -21,8 +22,10 @@ class TitleDecorator:
         """Return a decorator for tests and fixtures, on either side of `@pytest.fixture`."""
 
         def decorator(func: F) -> F:
-            unwrap = getattr(func, "_get_wrapped_function", None)
-            setattr(func if unwrap is None else unwrap(), metadata.TITLE_ATTRIBUTE, test_title)
+            its: Any = func
+            if is_fixture(func):
+                its = its.__wrapped__
+            setattr(its, metadata.TITLE_ATTRIBUTE, test_title)
             return func
 
         return decorator

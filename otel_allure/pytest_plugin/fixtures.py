@@ -19,6 +19,7 @@ from opentelemetry.trace import Link
 from otel_allure import allure_api
 from otel_allure import conventions as c
 from otel_allure.clock import now_ns
+from otel_allure.compat.pytest import FINALIZERS, FIXTURE_MANAGER, FIXTURES_REACHED, REQUEST
 from otel_allure.contexts import ISOLATED, SCOPE, attached, root_context
 from otel_allure.lookalike import is_lookalike, looking_like, original
 from otel_allure.outcome import outcome_of
@@ -222,7 +223,8 @@ class Fixtures:
         function = original(fixturedef.func)
         if is_async(function):
             _set_function(fixturedef, in_place(function, lambda: self._place_of(fixturedef)))
-        finalizers = fixturedef._finalizers  # there is no public way to name or time them
+        # There is no public way to name or time them.
+        finalizers: list[Any] = FINALIZERS.of(fixturedef, [], kind=list)
         before = len(finalizers)
         try:
             with life.part("before", name) as scope:
@@ -275,10 +277,12 @@ class Fixtures:
         If the test's set-up is not `complete`, because it was skipped or a fixture failed, only
         those count that it came to.
         """
-        request = getattr(item, "_request", None)
-        reached = getattr(request, "_fixture_defs", {})
-        for name in getattr(request, "fixturenames", ()):
-            for fixturedef in item.session._fixturemanager.getfixturedefs(name, item) or ():
+        is_function = isinstance(item, pytest.Function)  # others may have no fixtures
+        request = REQUEST.of(item if is_function else None, getattr(item, REQUEST.attribute, None))
+        reached = FIXTURES_REACHED.of(request, {})
+        manager = FIXTURE_MANAGER.of(item.session)
+        for name in getattr(item if request is None else request, "fixturenames", ()):
+            for fixturedef in manager.getfixturedefs(name, item) or () if manager else ():
                 life = self._lives.get(fixturedef)
                 if life is not None and (complete or life.failed or name in reached):
                     yield life

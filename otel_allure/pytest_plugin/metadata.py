@@ -18,6 +18,7 @@ from allure_commons.types import LabelType, LinkType
 from allure_commons.utils import SafeFormatter, platform_label
 
 from otel_allure import conventions as c
+from otel_allure.compat.pytest import CALL_SPEC
 from otel_allure.texts import attempt, is_true, md5, text_of
 
 DESCRIPTION_MARK = "allure_description"
@@ -132,15 +133,20 @@ def history_id(name: str, parameters: Iterable[Any], original_values: dict[str, 
     return md5(name, *(original_values.get(p.name, p.value) for p in counted))
 
 
+def _callspec(item: pytest.Item) -> Any:
+    is_parametrized = type(item) is pytest.Function and item.get_closest_marker("parametrize")
+    return CALL_SPEC.of(item) if is_parametrized else getattr(item, CALL_SPEC.attribute, None)
+
+
 def callspec_parameters(item: pytest.Item) -> dict[str, Any]:
     """Return what parametrize passes to the test."""
-    callspec = getattr(item, "callspec", None)
+    callspec = _callspec(item)
     return dict(callspec.params) if callspec is not None else {}
 
 
 def callspec_id(item: pytest.Item) -> str | None:
     """Return what tells the test from others of the same function, None if there are none."""
-    callspec = getattr(item, "callspec", None)
+    callspec = _callspec(item)
     return None if callspec is None else callspec.id
 
 

@@ -11,6 +11,7 @@ import pytest
 from allure_commons.types import LabelType, Severity
 
 from otel_allure import settings
+from otel_allure.compat.pytest import KNOWN_ARGUMENTS
 
 _SEVERITIES = [severity.value for severity in Severity]
 
@@ -183,7 +184,7 @@ def read_settings(config: pytest.Config) -> settings.Settings:
 
 def _given(config: pytest.Config, dest: str) -> Any:
     """Return what the command line says; a conftest file may have loaded us after a first look."""
-    known = getattr(config.known_args_namespace, dest, None)
+    known = getattr(KNOWN_ARGUMENTS.of(config), dest, None)
     return getattr(config.option, dest, None) if known is None else known
 
 

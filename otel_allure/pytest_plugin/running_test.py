@@ -10,6 +10,7 @@ import pytest
 
 from otel_allure import conventions as c
 from otel_allure.clock import now_ns
+from otel_allure.compat.pytest import REPORT_SECTIONS
 from otel_allure.outcome import Outcome
 from otel_allure.problems import Problems
 from otel_allure.pytest_plugin import metadata, subtests
@@ -36,7 +37,7 @@ class RunningTest:
         self.verdict = Verdict()
         self.is_set_up = False
         """Whether pytest has begun to set it up: it does so once in an attempt."""
-        self.first_section = len(getattr(item, "_report_sections", ()))
+        self.first_section = len(REPORT_SECTIONS.of(item, ()))
         """Before it is what earlier attempts have printed."""
         self.is_captured = False
         """Whether what it has printed is attached."""

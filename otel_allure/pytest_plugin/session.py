@@ -21,16 +21,16 @@ from typing import Any
 
 import pluggy
 import pytest
-from _pytest import python as pytest_python
 from allure_commons.types import AttachmentType
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from otel_allure import __version__, allure_api
+from otel_allure import __version__, allure_api, compat
 from otel_allure import conventions as c
 from otel_allure import recorder as recorders
 from otel_allure.clock import catch_up, now_ns
+from otel_allure.compat.pytest import DIRECT_PARAMETER, ITEM_OF_REQUEST, REPORT_SECTIONS, loaded
 from otel_allure.contexts import ISOLATED, attached, root_context
 from otel_allure.exporter import AllureSpanProcessor
 from otel_allure.greenlets import Greenlets
@@ -251,6 +251,7 @@ class AllureListener(stand_in.AllureListener):
             return (yield)
         finally:
             self.settle()
+            compat.tell(self.problems.first, self.problems.add)
             self.worker_output["otel_allure_problems"] = list(self.problems.first.items())
             self.worker_output["otel_allure_services"] = self.report.services
             self.worker_output["otel_allure_masked"] = self.report.masked
@@ -590,8 +591,7 @@ class AllureListener(stand_in.AllureListener):
         """Attach what an attempt has printed of whose tear-down pytest makes no report."""
         item = running.item
         sections = [
-            (f"Captured {key} {when}", text)
-            for when, key, text in getattr(item, "_report_sections", ())
+            (f"Captured {key} {when}", text) for when, key, text in REPORT_SECTIONS.of(item, ())
         ]
         report = pytest.TestReport(
             item.nodeid, item.location, {}, "passed", None, "teardown", sections
@@ -646,8 +646,7 @@ class AllureListener(stand_in.AllureListener):
         if fixturedef.func is _DIRECT_PARAMETER or fixturedef.argname.startswith(_NO_FIXTURES):
             yield
             return
-        item = getattr(request, "_pyfuncitem", None)
-        running = self.running_at(item) if item is not None else None
+        running = self.running_at(ITEM_OF_REQUEST.of(request) or request.node)
         test = running.scope if running is not None else None
         yield from self._fixtures.set_up(fixturedef, test)
 
@@ -668,7 +667,7 @@ def _nothing() -> None:
 
 
 # pytest makes a fixture of every directly parametrized argument. They are parameters already.
-_DIRECT_PARAMETER = getattr(pytest_python, "get_direct_param_fixture_func", None)
+_DIRECT_PARAMETER = loaded(DIRECT_PARAMETER)
 _CONCURRENT_RUNNERS = ("pytest_asyncio_cooperative", "pytest_asyncio_concurrent")
 _NO_TESTS = {"AsyncioConcurrentGroup"}  # runs the tests, which are items of their own
 _NO_FIXTURES = ("pytestbdd_stepdef_",)

@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from otel_allure.compat.others import SUBTESTS_PLUGIN
+from otel_allure.compat.pytest import SUBTESTS, UNITTEST_FUNCTION, loaded
+from otel_allure.compat.standard_library import SUBTEST
 from otel_allure.outcome import BROKEN, FAILED, Outcome, outcome_of
 from otel_allure.patches import Undo, replace, undo_all
 from otel_allure.presentation.domain import shortened
@@ -24,8 +27,8 @@ if TYPE_CHECKING:
 _LONGEST_VALUE = 40
 _LONGEST_TITLE = 120
 _STEP = "_otel_allure_step"
-_HOMES = ("_pytest.subtests", "pytest_subtests.plugin")
-"""Modules with the context manager of the fixture."""
+_MANAGERS = (SUBTESTS, SUBTESTS_PLUGIN)
+"""The context manager of the fixture, in pytest and in the plugin."""
 
 
 class Ending:
@@ -59,17 +62,15 @@ def follow(listener: AllureListener) -> Callable[[], None]:
         if original is not None:
             undo.append(replace(owner, name, wrap(original)))
 
-    for home in _HOMES:
-        manager = getattr(sys.modules.get(home), "_SubTestContextManager", None)
+    for manager in map(loaded, _MANAGERS):
         wrapped(manager, "__enter__", lambda original: _entered(listener, original))
         wrapped(manager, "__exit__", lambda original: _left(listener, original))
     if "unittest" in sys.modules:
         from unittest import TestCase
 
-        from _pytest.unittest import TestCaseFunction
-
+        function = loaded(UNITTEST_FUNCTION)
         wrapped(TestCase, "subTest", lambda original: _sub_test(listener, original))
-        wrapped(TestCaseFunction, "addSubTest", lambda original: _added(listener, original))
+        wrapped(function, "addSubTest", lambda original: _added(listener, original))
 
     return lambda: undo_all(undo)
 
@@ -160,8 +161,9 @@ def _sub_test(listener: AllureListener, original: Any) -> Any:
         running = Step.__enter__(step)
         try:
             with original(self, *message, **parameters):
-                if self._subtest is not None:
-                    setattr(self._subtest, _STEP, running)
+                subtest = SUBTEST.of(self)
+                if subtest is not None:
+                    setattr(subtest, _STEP, running)
                 try:
                     yield
                 except BaseException as error:

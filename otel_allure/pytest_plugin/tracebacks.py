@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import Any
 
-import _pytest
+import pytest
 
-_PYTEST = os.path.dirname(_pytest.__file__)  # noqa: PTH120 -- compared as text
+_PYTEST = os.path.dirname(inspect.getfile(pytest.Item))  # noqa: PTH120 -- compared as text
 
 
 def hidden(excinfo: Any) -> bool:
