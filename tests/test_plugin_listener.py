@@ -1224,6 +1224,7 @@ def pytest_collection_finish(session):
         )
         result.labels = [Label(name=n, value=v) for n, v in utils.allure_labels(item)]
         result.labels += [Label(name="tag", value=v) for v in utils.pytest_markers(item)]
+        result.labels.append(Label(name="subSuite", value="by hand"))
         AllureListener._AllureListener__apply_default_suites(None, item, result)
         result.labels.append(Label(name="package", value=utils.allure_package(item)))
         result.links = [Link(*link) for link in utils.allure_links(item)]
@@ -1261,7 +1262,9 @@ def test_results_that_others_make_of_items(run, pytester, monkeypatch):
         other = by_hand[result["fullName"] + result["name"]]
         for name in ("titlePath", "testCaseId", "historyId", "description", "parameters", "links"):
             assert result.get(name) == other.get(name), name
-        assert all(labels(result)[name] == values for name, values in labels(other).items())
+        given = labels(other)
+        assert given.pop("subSuite") == ["by hand"]
+        assert all(labels(result)[name] == values for name, values in given.items())
         assert other["status"] == "unknown"
 
 
