@@ -80,7 +80,7 @@ def secrets_that_begin_alike(count: int) -> Callable[[], Any]:
         (traces_outside_of_tests, 10_000),
         (traces_without_roots, 20_000),
         (text_of_one_form, 2_000),
-        (secrets_that_begin_alike, 500),
+        (secrets_that_begin_alike, 4_000),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
