@@ -52,11 +52,12 @@ SUITE = """
     import pytest
     from opentelemetry import trace
     from opentelemetry._logs import SeverityNumber, get_logger
+    from otel_allure import step
 
     tracer = trace.get_tracer("app")
 
     @allure.title("a shelf")
-    @allure.step("take a shelf")
+    @step("take a shelf")
     @pytest.fixture(scope="module")
     def shelf():
         with allure.step("build"):
