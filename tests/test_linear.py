@@ -74,17 +74,19 @@ def secrets_that_begin_alike(count: int) -> Callable[[], Any]:
 @pytest.mark.parametrize(
     ("prepare", "count"),
     [
-        (events, 20_000),
-        (links, 20_000),
-        (orphans_among_tests, 1_500),
-        (traces_outside_of_tests, 10_000),
-        (traces_without_roots, 20_000),
-        (text_of_one_form, 2_000),
-        (secrets_that_begin_alike, 4_000),
+        (events, 10_000),
+        (links, 10_000),
+        (orphans_among_tests, 800),
+        (traces_outside_of_tests, 5_000),
+        (traces_without_roots, 10_000),
+        (text_of_one_form, 1_000),
+        (secrets_that_begin_alike, 2_500),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_twice_as_much_takes_twice_as_long(prepare, count):
+def test_four_times_as_much_takes_four_times_as_long(prepare, count):
+    """Not sixteen times; what is between the two leaves room for a busy machine."""
+
     def cost(count: int) -> float:
         tries = []
         for _ in range(3):
@@ -97,7 +99,7 @@ def test_twice_as_much_takes_twice_as_long(prepare, count):
             gc.enable()
         return min(tries)
 
-    assert cost(2 * count) < 3 * cost(count)
+    assert cost(4 * count) < 8 * cost(count)
 
 
 def test_secrets_that_begin_alike_are_all_found():
