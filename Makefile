@@ -4,7 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # The versions of pytest that `make matrix` tests the plugin with; `newest` is that of `make test`.
-PYTESTS ?= 8.4 9.0 newest
+PYTESTS ?= lowest 8.4 9.0 newest
+# What runs with the lowest versions of all that we depend on; without optional packages.
+LOWEST_TESTS := $(addprefix tests/test_,to_results.py provider.py log_exporter.py threads.py plugin_fixtures.py)
 PLUGIN_TESTS := $(wildcard tests/test_plugin_*.py) tests/test_differential.py
 ARGS ?= -n auto
 RESULTS := allure-results
@@ -40,6 +42,9 @@ matrix: $(PYTESTS:%=matrix-%)  ## the plugin's tests with other versions of pyte
 
 matrix-newest: $(VENV)/.test
 	$(BIN)/python -m pytest $(PLUGIN_TESTS) $(ARGS)
+
+matrix-lowest: $(VENV)/lowest/.test
+	$(VENV)/lowest/bin/python -m pytest $(LOWEST_TESTS) -o addopts= $(ARGS)
 
 matrix-%: $(VENV)/pytest-%/.test
 	$(VENV)/pytest-$*/bin/python -m pytest $(PLUGIN_TESTS) $(ARGS)
@@ -77,6 +82,10 @@ $(VENV)/.lint: pyproject.toml | $(VENV)/bin/pip
 
 $(VENV)/pytest-%/.test: pyproject.toml | $(VENV)/pytest-%/bin/pip
 	$(call pip,$(VENV)/pytest-$*) -e ".[examples]" --group test "pytest==$*.*"
+	touch $@
+
+$(VENV)/lowest/.test: pyproject.toml | $(VENV)/lowest/bin/pip
+	$(call pip,$(VENV)/lowest) -e . --group lowest
 	touch $@
 
 # A virtual environment of its own: allure-pytest must not be beside us in the others.
