@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from otel_allure.allure_api import mark_test
-    from otel_allure.exporter import AllureSpanExporter, AllureSpanProcessor
-    from otel_allure.log_exporter import AllureLogRecordExporter, AllureLogRecordProcessor
-    from otel_allure.processes import environment
-    from otel_allure.steps import RunningStep, log_step, step
+    from otel_allure.inputs.log_exporter import AllureLogRecordExporter, AllureLogRecordProcessor
+    from otel_allure.inputs.span_exporter import AllureSpanExporter
+    from otel_allure.inputs.span_processor import AllureSpanProcessor
+    from otel_allure.processes.environment import environment
+    from otel_allure.recording.allure_hooks import mark_test
+    from otel_allure.recording.running_step import RunningStep
+    from otel_allure.recording.steps import log_step, step
 
 __all__ = [
     "AllureLogRecordExporter",
@@ -26,15 +28,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AllureLogRecordExporter": "otel_allure.log_exporter",
-    "AllureLogRecordProcessor": "otel_allure.log_exporter",
-    "AllureSpanExporter": "otel_allure.exporter",
-    "AllureSpanProcessor": "otel_allure.exporter",
-    "RunningStep": "otel_allure.steps",
-    "environment": "otel_allure.processes",
-    "log_step": "otel_allure.steps",
-    "mark_test": "otel_allure.allure_api",
-    "step": "otel_allure.steps",
+    "AllureLogRecordExporter": "otel_allure.inputs.log_exporter",
+    "AllureLogRecordProcessor": "otel_allure.inputs.log_exporter",
+    "AllureSpanExporter": "otel_allure.inputs.span_exporter",
+    "AllureSpanProcessor": "otel_allure.inputs.span_processor",
+    "RunningStep": "otel_allure.recording.steps",
+    "environment": "otel_allure.processes.environment",
+    "log_step": "otel_allure.recording.steps",
+    "mark_test": "otel_allure.recording.allure_hooks",
+    "step": "otel_allure.recording.steps",
 }
 
 

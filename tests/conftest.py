@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from otel_allure.testing import Results
+from otel_allure.testing.results import Results
 
 pytest_plugins = ["pytester"]
 

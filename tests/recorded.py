@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from otel_allure.otlp import from_otlp
-from otel_allure.spans import Span
+from otel_allure.formats.otlp_reader import from_otlp
+from otel_allure.model.spans import Span
 
 _DIRECTORY = Path(__file__).parent / "data" / "spans"
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from otel_allure.about_run import CATEGORIES, MARK, environment_properties, executor
+from otel_allure.output.run_files import CATEGORIES, MARK, environment_properties, executor
 
 # What each CI sets, as its documentation says, and what is made of it.
 CIS = {

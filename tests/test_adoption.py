@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from opentelemetry.trace import SpanContext, TraceFlags
 
-from otel_allure import adoption
-from otel_allure.adoption import Adopted, Adoptions, Place
-from otel_allure.testing import build_span
-from otel_allure.tracer import RecordingTracer
+from otel_allure.recording import adoption
+from otel_allure.recording.adoption import Adopted, Adoptions, Place
+from otel_allure.recording.tracer import RecordingTracer
+from otel_allure.testing.spans import build_span
 
 TEST, OTHER_TEST = Place(0x10, 0x11), Place(0x20, 0x21)
 

@@ -9,16 +9,17 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from otel_allure import report as reports
-from otel_allure.exporter import AllureSpanExporter
-from otel_allure.otlp import from_otlp
-from otel_allure.presentation import Presentation
-from otel_allure.report import Report
-from otel_allure.settings import Settings
-from otel_allure.spans import Span
-from otel_allure.testing import Results, build_span
-from otel_allure.to_results import to_results
-from otel_allure.traces import REWRITES, Traces
+from otel_allure.formats.otlp_reader import from_otlp
+from otel_allure.inputs.span_exporter import AllureSpanExporter
+from otel_allure.model.settings import Settings
+from otel_allure.model.spans import Span
+from otel_allure.output import report as reports
+from otel_allure.output.report import Report
+from otel_allure.presentation.presentation import Presentation
+from otel_allure.testing.results import Results
+from otel_allure.testing.spans import build_span
+from otel_allure.translation.to_results import to_results
+from otel_allure.translation.trace_buffer import REWRITES, TraceBuffer
 
 
 def span(trace_id, span_id, parent_id):
@@ -72,7 +73,7 @@ def test_what_is_done_grows_as_the_trace_does(size):
     """Ten times the spans are ten times the work, however they come."""
 
     def work(count):
-        traces = Traces()
+        traces = TraceBuffer()
         written = [len(trace.spans) for trace in traces.add([span(1, 1, None)])]
         for first in range(2, count, size):
             written += [len(trace.spans) for trace in traces.add(batch(first, size))]
@@ -91,7 +92,7 @@ def test_what_is_done_grows_as_the_trace_does(size):
 def test_many_that_finish_a_trace(root):
     """All tests of a run in one trace, or all requests of a client to this server."""
     count = 10_000
-    traces = Traces()
+    traces = TraceBuffer()
     written = [len(t.spans) for n in range(count) for t in traces.add([root(n + 2)])]
     assert written[:20] == list(range(1, 21))  # at once, while it is small
     assert sum(written) <= (REWRITES + 10) * count
@@ -128,7 +129,7 @@ def test_a_root_that_does_not_come(tmp_path):
 
 def test_a_trace_that_is_too_large_to_wait():
     """What comes of it later is more of it, and the memory is let go."""
-    traces = Traces(waiting=1_000)
+    traces = TraceBuffer(waiting=1_000)
     parts = [t for number in range(100) for t in traces.add(batch(2 + number * 100, 100))]
     parts += traces.settle()
     assert sum(len(part.spans) for part in parts) == 10_000
@@ -138,7 +139,7 @@ def test_a_trace_that_is_too_large_to_wait():
 
 def test_a_finished_trace_that_does_not_stop():
     """It is let go when it is too large, though more of it comes all the time."""
-    traces = Traces(waiting=1_000, keep_spans=500)
+    traces = TraceBuffer(waiting=1_000, keep_spans=500)
     traces.add([span(1, 1, None)])
     for number in range(100):
         traces.add(batch(2 + number * 100, 100))
@@ -147,7 +148,7 @@ def test_a_finished_trace_that_does_not_stop():
 
 def test_a_large_trace_is_not_kept():
     """Not longer than until something else comes."""
-    traces = Traces()
+    traces = TraceBuffer()
     (trace,) = traces.add([span(1, 1, None), *batch(2, 20_000)])
     large = weakref.ref(trace)
     del trace
@@ -171,7 +172,7 @@ def test_what_comes_after_a_trace_was_forgotten(tmp_path, work):
     assert len(results) == 1500
     (more,) = [r for r in results if r["name"].startswith("More of trace ")]
     assert "×1,000" in more["steps"][0]["name"]
-    assert any("very late" in line for line in report.problems.lines())
+    assert any("very late" in line for line in report.diagnostics.lines())
 
 
 # -- the attached trace is bounded

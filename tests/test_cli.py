@@ -6,8 +6,10 @@ import sys
 
 import pytest
 
-from otel_allure import __version__, cli
-from otel_allure.testing import Results, tree
+from otel_allure import __version__
+from otel_allure.cli import run
+from otel_allure.cli import main as cli
+from otel_allure.testing.results import Results, tree
 
 PROGRAM = """
 import sys
@@ -27,7 +29,7 @@ sys.exit(3)
 def test_run_writes_a_result_for_each_trace(tmp_path):
     """Its output, arguments and exit code are the program's; the last line says what was made."""
     (tmp_path / "app.py").write_text(PROGRAM)
-    command = [sys.executable, "-m", "otel_allure.cli", "run", "--results-dir", "out"]
+    command = [sys.executable, "-m", "otel_allure.cli.main", "run", "--results-dir", "out"]
     done = subprocess.run(
         [*command, "python", "app.py", "--flag", "x"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
@@ -43,7 +45,7 @@ def test_run_writes_a_result_for_each_trace(tmp_path):
 def test_run_keeps_the_exporters_that_are_named(tmp_path):
     """Those of OTEL_TRACES_EXPORTER are used beside ours."""
     (tmp_path / "app.py").write_text(PROGRAM)
-    command = [sys.executable, "-m", "otel_allure.cli", "run", "python", "app.py"]
+    command = [sys.executable, "-m", "otel_allure.cli.main", "run", "python", "app.py"]
     environment = {"OTEL_TRACES_EXPORTER": "console", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
@@ -97,18 +99,18 @@ def test_tree_says_what_it_cannot_read(tmp_path, capsys, content):
 
 def test_run_waits_where_a_program_cannot_take_over_its_process(tmp_path, monkeypatch, capfd):
     """As on Windows: there, it begins as another process, and the first would be over at once."""
-    monkeypatch.setattr(cli, "_EXEC_RETURNS", True)
+    monkeypatch.setattr(run, "_EXEC_RETURNS", True)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "app.py").write_text(f"import os\nprint('id', os.getpid())\n{PROGRAM}")
     started = []
-    plain = cli.subprocess.Popen
+    plain = run.subprocess.Popen
 
     def note(*args, **kwargs):
         started.append(plain(*args, **kwargs))
         return started[-1]
 
-    monkeypatch.setattr(cli.subprocess, "Popen", note)
-    monkeypatch.setattr(cli.signal, "signal", lambda number, handler: None)
+    monkeypatch.setattr(run.subprocess, "Popen", note)
+    monkeypatch.setattr(run.signal, "signal", lambda number, handler: None)
     assert cli.main(["run", "--results-dir", "out", "python", "app.py", "x"]) == 3
     printed = capfd.readouterr()
     assert "arguments: ['x']" in printed.out

@@ -22,7 +22,7 @@ def test_first_import_under_a_faked_clock(fake):
     code = f"""
 {fake}
 with fake:
-    from otel_allure.clock import catch_up, now_ns
+    from otel_allure.model.clock import catch_up, now_ns
     first = now_ns()
     assert any(now_ns() > first for _ in range(1_000_000))
     catch_up()

@@ -15,7 +15,7 @@ import pytest
 
 import otel_allure
 from otel_allure.compat import Private
-from otel_allure.testing import Results
+from otel_allure.testing.results import Results
 
 PACKAGE = Path(otel_allure.__file__).parent
 FILES = sorted(path.stem for path in (PACKAGE / "compat").glob("*.py") if path.stem != "__init__")
@@ -257,7 +257,9 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from otel_allure import AllureLogRecordExporter, AllureLogRecordProcessor, AllureSpanExporter
+from otel_allure import AllureLogRecordExporter
+from otel_allure import AllureLogRecordProcessor
+from otel_allure import AllureSpanExporter
 
 spans, logs = TracerProvider(), LoggerProvider()
 spans.add_span_processor(SimpleSpanProcessor(AllureSpanExporter(sys.argv[3])))

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from otel_allure.testing import tree
+from otel_allure.testing.results import tree
 
 pytestmark = pytest.mark.usefixtures("only_steps")
 

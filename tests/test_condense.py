@@ -12,16 +12,17 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from otel_allure import conventions as c
-from otel_allure.condense import condense
-from otel_allure.otlp import from_otlp
-from otel_allure.presentation import Presentation
-from otel_allure.results_directory import plain
-from otel_allure.settings import Settings
-from otel_allure.span_tree import SpanTree
-from otel_allure.spans import Event, Log, Span
-from otel_allure.testing import build_span, steps, tree
-from otel_allure.to_results import to_container, to_results
+from otel_allure.formats.otlp_reader import from_otlp
+from otel_allure.model import conventions as c
+from otel_allure.model.settings import Settings
+from otel_allure.model.spans import Event, Log, Span
+from otel_allure.output.allure_json import plain
+from otel_allure.presentation.presentation import Presentation
+from otel_allure.testing.results import steps, tree
+from otel_allure.testing.spans import build_span
+from otel_allure.translation.condense import condense
+from otel_allure.translation.span_tree import SpanTree
+from otel_allure.translation.to_results import to_container, to_results
 
 TEST = build_span("test", 1, start_ns=0, end_ns=10_000_000_000, attributes={c.KIND: c.TEST})
 STEP = {c.KIND: c.STEP}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_allure.testing import Results
+from otel_allure.testing.results import Results
 from tests.differential import docs
 from tests.differential.differences import DIFFERENCES, stale, unexplained
 from tests.differential.features import FEATURES

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from otel_allure import cli
-from otel_allure.testing import Results, tree
+from otel_allure.cli.main import main as cli
+from otel_allure.testing.results import Results, tree
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -6,12 +6,13 @@ import threading
 from collections import deque
 from typing import Any
 
+from otel_allure.model.spans import Log
+from otel_allure.output.report import Report
 from otel_allure.pytest_plugin.captured import taken_from
-from otel_allure.recorder import Recorder
-from otel_allure.report import Report
-from otel_allure.spans import Log
-from otel_allure.testing import Results, build_span
-from otel_allure.tracer import RecordingTracer
+from otel_allure.recording.recorder import Recorder
+from otel_allure.recording.tracer import RecordingTracer
+from otel_allure.testing.results import Results
+from otel_allure.testing.spans import build_span
 
 
 def test_two_threads_that_take_the_last_one():

@@ -30,15 +30,17 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, TraceFlags
 
 import otel_allure
-from otel_allure import conventions as c
-from otel_allure import recorder as recorders
-from otel_allure.exporter import AllureSpanExporter, AllureSpanProcessor
-from otel_allure.from_sdk import from_sdk
-from otel_allure.settings import DEFAULTS
-from otel_allure.spans import Event, Span
-from otel_allure.spans import Link as PlainLink
-from otel_allure.testing import Results, steps, tree
-from otel_allure.to_results import UNFINISHED
+from otel_allure.formats.sdk import from_sdk
+from otel_allure.inputs.span_exporter import AllureSpanExporter
+from otel_allure.inputs.span_processor import AllureSpanProcessor
+from otel_allure.model import conventions as c
+from otel_allure.model.settings import DEFAULTS
+from otel_allure.model.spans import Event, Span
+from otel_allure.model.spans import Link as PlainLink
+from otel_allure.recording import active as recorders
+from otel_allure.recording.active import active_recorder
+from otel_allure.testing.results import Results, steps, tree
+from otel_allure.translation.to_results import UNFINISHED
 
 pytestmark = pytest.mark.usefixtures("only_steps")
 
@@ -48,8 +50,8 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget the test sessions of this process: exporters stand aside for what those report."""
-    monkeypatch.setattr(recorders, "_stack", [])
-    monkeypatch.setattr(recorders, "_past", [])
+    monkeypatch.setattr(recorders, "stack", [])
+    monkeypatch.setattr(recorders, "past_sessions", [])
 
 
 @pytest.fixture
@@ -357,7 +359,7 @@ def test_exports_at_the_same_time_are_written_one_after_the_other(exporter):
 def test_spans_exported_while_another_thread_shuts_down(exporter, tmp_path, monkeypatch):
     """An export that was under way is written too."""
     tracer = provider_with(SimpleSpanProcessor(exporter)).get_tracer("test")
-    add = exporter._report.add
+    add = exporter.report.add
 
     def add_late(spans: Any) -> None:
         shutdown = threading.Thread(target=exporter.shutdown)
@@ -365,7 +367,7 @@ def test_spans_exported_while_another_thread_shuts_down(exporter, tmp_path, monk
         shutdown.join()
         add(spans)
 
-    monkeypatch.setattr(exporter._report, "add", add_late)
+    monkeypatch.setattr(exporter.report, "add", add_late)
     parent = trace.set_span_in_context(tracer.start_span("never ends"))
     tracer.start_span("a", parent).end()
     assert trees(tmp_path / "results") == {"a": []}
@@ -430,7 +432,7 @@ def test_after_shutdown(recorded, tmp_path):
     exporter.shutdown()
     assert exporter.export(recorded) is SpanExportResult.FAILURE
     assert files(tmp_path / "results") == {}
-    assert recorders.active() is None
+    assert active_recorder() is None
 
 
 @pytest.mark.parametrize("end", ["force_flush", "shutdown"])
@@ -531,7 +533,7 @@ def test_a_directory_of_ours_that_listens_to_allure_gets_only_its_own(exporter, 
     """As that of a test session does, which other people's listeners see too."""
     import allure_commons
 
-    from otel_allure.report import Report
+    from otel_allure.output.report import Report
 
     session = Report(tmp_path / "session")
     allure_commons.plugin_manager.register(session.directory)
@@ -590,7 +592,7 @@ def test_the_processor_writes_what_is_left_at_shutdown(processor, tmp_path):
     root = provider.get_tracer("test").start_span("root")
     provider.shutdown()
     assert Results(tmp_path / "results")["root"]["status"] == "unknown"
-    assert recorders.active() is None
+    assert active_recorder() is None
     root.end()
 
 
@@ -628,7 +630,8 @@ PRELUDE = """
     from opentelemetry import trace
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
-    from otel_allure.exporter import AllureSpanExporter, AllureSpanProcessor
+    from otel_allure.inputs.span_exporter import AllureSpanExporter
+    from otel_allure.inputs.span_processor import AllureSpanProcessor
 
     def provide(processor):
         provider = TracerProvider()

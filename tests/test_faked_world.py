@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from allure_commons import model2
 
-from otel_allure.about_run import MARK
-from otel_allure.problems import Problems
-from otel_allure.results_directory import ResultsDirectory
-from otel_allure.testing import Results
+from otel_allure.model.diagnostics import Diagnostics
+from otel_allure.output.results_directory import ResultsDirectory
+from otel_allure.output.run_files import MARK
+from otel_allure.testing.results import Results
 
 pytestmark = pytest.mark.usefixtures("only_steps")
 
@@ -156,12 +156,12 @@ def test_names_of_files_are_never_the_same(run):
 
 def test_directory_that_cannot_be_made_and_file_that_is_not_whole(tmp_path, monkeypatch):
     """Nothing of a file that could not be written is left."""
-    from otel_allure import kept
-    from otel_allure.problems import Problems
-    from otel_allure.results_directory import ResultsDirectory
+    from otel_allure.compat import kept
+    from otel_allure.model.diagnostics import Diagnostics
+    from otel_allure.output.results_directory import ResultsDirectory
 
-    problems = Problems()
-    directory = ResultsDirectory(tmp_path / "a" / "b", problems)
+    diagnostics = Diagnostics()
+    directory = ResultsDirectory(tmp_path / "a" / "b", diagnostics)
     directory.report_attached_data("text", "first.txt")
     assert (tmp_path / "a" / "b" / "first.txt").read_text("utf-8") == "text"
 
@@ -171,7 +171,7 @@ def test_directory_that_cannot_be_made_and_file_that_is_not_whole(tmp_path, monk
     monkeypatch.setattr(kept._real, "write", full)
     directory.report_attached_data("text", "second.txt")
     assert [path.name for path in directory.path.iterdir()] == ["first.txt"]
-    assert len(problems.lines()) == 1
+    assert len(diagnostics.lines()) == 1
 
 
 FORKS = """
@@ -214,7 +214,7 @@ def test_children_in_a_faked_world(run, fixture):
 
 def test_the_directory_in_a_faked_world(tmp_path, monkeypatch):
     """What is written is found again: to be changed, replaced or removed."""
-    directory = ResultsDirectory(tmp_path, Problems(log=False))
+    directory = ResultsDirectory(tmp_path, Diagnostics(log=False))
     directory.report_result(model2.TestResult(uuid="1", name="one", status="passed"))
     directory.write_about_run("environment.properties", f"{MARK}\na = b")
 

@@ -19,9 +19,10 @@ from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
 
-from otel_allure import conventions as c
-from otel_allure import recorder as recorders
-from otel_allure.exporter import AllureSpanExporter, AllureSpanProcessor
+from otel_allure.inputs.span_exporter import AllureSpanExporter
+from otel_allure.inputs.span_processor import AllureSpanProcessor
+from otel_allure.model import conventions as c
+from otel_allure.recording import active as recorders
 
 ODD = '''
 import collections, datetime, decimal, enum, os, pathlib, types
@@ -112,7 +113,7 @@ VALUES: list[object] = _names["ODD"]  # type: ignore[assignment]
 
 CALLS = """
 import contextlib, types
-import allure, otel_allure, otel_allure.recorder, pytest
+import allure, otel_allure, otel_allure.recording.active, pytest
 from opentelemetry import trace
 from odd import ODD, Raises
 
@@ -232,7 +233,7 @@ def own_span(odd, other):
         s.add_link(odd, attributes=other)
         s.set_status(odd, other)
         s.update_name(odd)
-        tracer = otel_allure.recorder.active().tracer
+        tracer = otel_allure.recording.active.active_recorder().tracer
         below = tracer.start_span(odd, kind=odd, attributes=odd, links=[odd], start_time=odd)
         below.set_status(types.SimpleNamespace(status_code=odd, description=odd))
         below.add_link(types.SimpleNamespace(trace_id=odd, span_id=odd), odd)
@@ -400,8 +401,8 @@ def test_marks_and_parameters(pytester, outcomes_of):
 @pytest.fixture(autouse=True)
 def alone(monkeypatch):
     """Forget the test sessions of this process: exporters stand aside for what those report."""
-    monkeypatch.setattr(recorders, "_stack", [])
-    monkeypatch.setattr(recorders, "_past", [])
+    monkeypatch.setattr(recorders, "stack", [])
+    monkeypatch.setattr(recorders, "past_sessions", [])
 
 
 ids = count(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from otel_allure.testing import tree
+from otel_allure.testing.results import tree
 
 pytestmark = pytest.mark.usefixtures("only_steps")
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from otel_allure.testing import tree
+from otel_allure.testing.results import tree
 
 NEEDED = "aiohttp", "opentelemetry.instrumentation.aiohttp_client"
 pytestmark = [
@@ -108,7 +108,7 @@ def test_deactivation(pytester, monkeypatch):
         import aiohttp.web
         from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
         from opentelemetry.instrumentation.aiohttp_server import AioHttpServerInstrumentor
-        from otel_allure.testing import Results
+        from otel_allure.testing.results import Results
 
         application = aiohttp.web.Application
         AioHttpClientInstrumentor().instrument()

@@ -12,14 +12,16 @@ import allure_commons
 import pytest
 from allure_commons import hookimpl
 
-from otel_allure import conventions as c
-from otel_allure import results_directory, to_results
-from otel_allure.presentation import Presentation
-from otel_allure.redaction import Redaction
-from otel_allure.report import Report
-from otel_allure.span_tree import SpanTree
-from otel_allure.spans import Event, Link, Log
-from otel_allure.testing import TRACE_ID, Results, build_span, steps
+from otel_allure.model import conventions as c
+from otel_allure.model.spans import Event, Link, Log
+from otel_allure.output import results_directory
+from otel_allure.output.report import Report
+from otel_allure.presentation.presentation import Presentation
+from otel_allure.redaction.redaction import Redaction
+from otel_allure.testing.results import Results, steps
+from otel_allure.testing.spans import TRACE_ID, build_span
+from otel_allure.translation import to_results
+from otel_allure.translation.span_tree import SpanTree
 
 ODD = "odd"
 """In the name of what cannot be shown."""
@@ -107,7 +109,7 @@ def encoder_broken_by(names):
     return encode
 
 
-TRANSLATION = to_results._Translation
+TRANSLATION = to_results._Translator
 PARTS = {
     "title": (Presentation, "title", broken),
     "one title": (Presentation, "title", broken_for_odd(Presentation.title)),
@@ -115,7 +117,7 @@ PARTS = {
     "documents": (Presentation, "documents", broken),
     "outcome": (Presentation, "outcome", broken),
     "own outcome": (TRANSLATION, "_outcome", broken),
-    "own parameters": (to_results, "_parameters", broken),
+    "own parameters": (to_results, "parameters_of", broken),
     "attachments": (TRANSLATION, "_add_documents", broken),
     "steps": (TRANSLATION, "fill", broken),
     "one step": (TRANSLATION, "_step", broken),
@@ -127,8 +129,8 @@ PARTS = {
     "description": (to_results, "with_picture", broken),
     "links": (to_results, "trace_link", broken),
     "log lines": (Presentation, "log_lines", broken),
-    "log places": (to_results._LogPlaces, "_place", broken),
-    "noting logs": (to_results._LogPlaces, "note", broken),
+    "log places": (to_results.LogPlaces, "_place", broken),
+    "noting logs": (to_results.LogPlaces, "note", broken),
     "secrets": (Presentation, "knowing", broken),
     "masking": (Redaction, "text", broken),
     "masking values": (Redaction, "value", broken),
@@ -153,7 +155,7 @@ def written(directory):
     report = Report(directory, only_tests=True)
     report.add([*logs(), *wide_fixture(), *trace()])
     report.settle()
-    return Results(directory), report.problems.lines()
+    return Results(directory), report.diagnostics.lines()
 
 
 def assert_complete(result, name="test_it[1]"):
@@ -164,13 +166,13 @@ def assert_complete(result, name="test_it[1]"):
 
 
 def test_a_part_that_is_broken(tmp_path, part):
-    report, problems = written(tmp_path)
+    report, diagnostics = written(tmp_path)
     (result,) = report.results
     # Without its values, if secrets cannot be looked for.
     assert_complete(result, "test_it" if part == "masking" else "test_it[1]")
     if part not in ("masking", "own outcome"):
         assert result["statusDetails"]["message"] == MESSAGE
-    assert any(str(ERROR) in line for line in problems), problems
+    assert any(str(ERROR) in line for line in diagnostics), diagnostics
     for item in (result, *steps(result)):
         for attachment in item.get("attachments", ()):
             assert (tmp_path / attachment["source"]).exists()
@@ -183,7 +185,7 @@ def test_what_is_odd_costs_nothing_of_the_others(tmp_path, monkeypatch, part):
     as_usual, _ = written(tmp_path / "as usual")
     whole = getattr(Presentation, part)
     monkeypatch.setattr(Presentation, part, broken_for_odd(whole))
-    report, problems = written(tmp_path / "broken")
+    report, diagnostics = written(tmp_path / "broken")
     shown, usual = ({s["name"]: s for s in steps(r.results[0])} for r in (report, as_usual))
     assert {"GET /even", "other step"} < shown.keys()
     for name in usual.keys() - {"GET /odd"}:
@@ -200,7 +202,7 @@ def test_what_is_odd_costs_nothing_of_the_others(tmp_path, monkeypatch, part):
         assert own.pop(1) == f"<Log: its text raised {ERROR!r}>"
         others.pop(1)
     assert own == others
-    assert len(problems) == 1
+    assert len(diagnostics) == 1
 
 
 def test_notes_stand_where_something_is_missing(tmp_path, monkeypatch):
@@ -267,12 +269,12 @@ def test_listeners_that_break_a_result(tmp_path, monkeypatch, change, is_told):
     listener = Listener(change)
     allure_commons.plugin_manager.register(listener)
     try:
-        report, problems = written(tmp_path)
+        report, diagnostics = written(tmp_path)
     finally:
         allure_commons.plugin_manager.unregister(listener)
     (result,) = report.results
     assert_complete(result)
-    assert bool(problems) == is_told, problems
+    assert bool(diagnostics) == is_told, diagnostics
 
 
 def test_one_trace_costs_no_other(tmp_path, monkeypatch):
@@ -284,7 +286,7 @@ def test_one_trace_costs_no_other(tmp_path, monkeypatch):
         report.add(spans)
     report.settle()
     assert len(Results(tmp_path).results) == 2
-    assert report.problems.lines() == [f"translating a trace: RuntimeError: {ERROR}"]
+    assert report.diagnostics.lines() == [f"translating a trace: RuntimeError: {ERROR}"]
 
 
 def broken_once(function):

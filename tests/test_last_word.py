@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from otel_allure.testing import Results
+from otel_allure.testing.results import Results
 
 COUNTED = {
     "passed": "passed",

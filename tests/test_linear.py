@@ -10,17 +10,18 @@ from typing import Any
 import pytest
 from opentelemetry.trace import SpanContext
 
-from otel_allure import conventions as c
-from otel_allure import results_directory
-from otel_allure.problems import Problems
-from otel_allure.redaction import MASK, Redaction
-from otel_allure.report import Report
-from otel_allure.results_directory import ResultsDirectory
-from otel_allure.settings import Settings
-from otel_allure.span_tree import SpanTree
-from otel_allure.testing import Results, build_span
-from otel_allure.tracer import RecordingTracer
-from otel_allure.traces import Traces
+from otel_allure.model import conventions as c
+from otel_allure.model.diagnostics import Diagnostics
+from otel_allure.model.settings import Settings
+from otel_allure.output import results_directory
+from otel_allure.output.report import Report
+from otel_allure.output.results_directory import ResultsDirectory
+from otel_allure.recording.tracer import RecordingTracer
+from otel_allure.redaction.redaction import MASK, Redaction
+from otel_allure.testing.results import Results
+from otel_allure.testing.spans import build_span
+from otel_allure.translation.span_tree import SpanTree
+from otel_allure.translation.trace_buffer import TraceBuffer
 
 TEST = {c.KIND: c.TEST}
 
@@ -52,7 +53,7 @@ def traces_outside_of_tests(count: int) -> Callable[[], Any]:
 
 
 def traces_without_roots(count: int) -> Callable[[], Any]:
-    traces = Traces()
+    traces = TraceBuffer()
     return lambda: [traces.add([build_span("call", 2, 1, trace_id=i)]) for i in range(1, count)]
 
 
@@ -138,7 +139,7 @@ def test_all_tests_of_others_in_one_trace(tmp_path):
 def test_a_server_that_writes_for_ever(tmp_path, monkeypatch):
     """What is known of files is bounded; the numbers are right all the same."""
     monkeypatch.setattr(results_directory, "_REMEMBERED", 5)
-    directory = ResultsDirectory(tmp_path, Problems())
+    directory = ResultsDirectory(tmp_path, Diagnostics())
     for i in range(20):
         directory.report_attached_data(f"token=****{i}", f"{i}-attachment.txt")
     directory.report_attached_data("token=**** and ****", "19-attachment.txt")

@@ -21,7 +21,7 @@ from otel_allure import (
     AllureSpanExporter,
     AllureSpanProcessor,
 )
-from otel_allure.testing import Results, steps
+from otel_allure.testing.results import Results, steps
 from tests.test_logs import TIME, attached, logged, logs_of
 
 # -- in a test session
@@ -246,7 +246,7 @@ def test_records_without_a_result(exported, tmp_path):
 
 def test_records_of_a_test_session(exported, tmp_path, monkeypatch):
     """They are left to the session, which has them already."""
-    from otel_allure import recorder as recorders
+    from otel_allure.inputs import log_exporter as recorders
 
     _, logs = exported
     monkeypatch.setattr(recorders, "belongs_to_session", lambda time_ns: True)

@@ -6,12 +6,13 @@ import re
 
 import pytest
 
-from otel_allure import conventions as c
-from otel_allure.presentation import Presentation
-from otel_allure.settings import Settings
-from otel_allure.spans import Log
-from otel_allure.testing import TRACE_ID, Results, build_span, steps
-from otel_allure.to_results import to_container, to_results
+from otel_allure.model import conventions as c
+from otel_allure.model.settings import Settings
+from otel_allure.model.spans import Log
+from otel_allure.presentation.presentation import Presentation
+from otel_allure.testing.results import Results, steps
+from otel_allure.testing.spans import TRACE_ID, build_span
+from otel_allure.translation.to_results import to_container, to_results
 
 TIME = re.compile(r"^\d\d:\d\d:\d\d\.\d\d\dZ ", re.MULTILINE)
 SOURCE = re.compile(r"\S+:\S+\.py:\d+ ")
@@ -799,7 +800,7 @@ def test_a_nested_run(run):
                         logging.warning("of the inner")
             ''')
             pytester.runpytest_inprocess("--alluredir=inner", "-p", "otel_allure")
-            from otel_allure.testing import Results, steps
+            from otel_allure.testing.results import Results, steps
 
             report = Results(pytester.path / "inner")
             (step,) = steps(report["test_inner"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from otel_allure.testing import steps, tree
+from otel_allure.testing.results import steps, tree
 
 pytestmark = pytest.mark.usefixtures("only_steps")
 

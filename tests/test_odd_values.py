@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from otel_allure.testing import steps
+from otel_allure.testing.results import steps
 
 
 def names_and_values(entries):

@@ -21,14 +21,17 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from otel_allure.from_sdk import from_sdk
-from otel_allure.otlp import MAX_NESTING, TOO_DEEP, from_otlp, to_otlp
-from otel_allure.presentation import Presentation
-from otel_allure.results_directory import plain
-from otel_allure.settings import Settings
-from otel_allure.spans import Event, Link, Span
-from otel_allure.testing import TRACE_ID, build_span, steps, tree
-from otel_allure.to_results import to_results
+from otel_allure.formats.otlp_reader import from_otlp
+from otel_allure.formats.otlp_schema import MAX_NESTING, TOO_DEEP
+from otel_allure.formats.otlp_writer import to_otlp
+from otel_allure.formats.sdk import from_sdk
+from otel_allure.model.settings import Settings
+from otel_allure.model.spans import Event, Link, Span
+from otel_allure.output.allure_json import plain
+from otel_allure.presentation.presentation import Presentation
+from otel_allure.testing.results import steps, tree
+from otel_allure.testing.spans import TRACE_ID, build_span
+from otel_allure.translation.to_results import to_results
 
 from .recorded import RECORDINGS, cases, read_jsonl
 
@@ -60,10 +63,10 @@ FULL = Span(
 
 def read(request: object) -> tuple[list[Span], list[str]]:
     """Return the spans of a request, and the problems with it."""
-    problems: list[str] = []
+    diagnostics: list[str] = []
     request = json.loads(json.dumps(request))
-    spans = list(from_otlp(request, lambda doing, detail: problems.append(f"{doing}: {detail}")))
-    return spans, problems
+    spans = list(from_otlp(request, lambda doing, detail: diagnostics.append(f"{doing}: {detail}")))
+    return spans, diagnostics
 
 
 def request_of(*records: object) -> dict:
@@ -114,10 +117,10 @@ spans = st.builds(
 
 @given(st.lists(spans, max_size=3))
 def test_what_is_written_is_read(spans: list[Span]):
-    found, problems = read(to_otlp(spans))
+    found, diagnostics = read(to_otlp(spans))
     # Types matter (1 == True == 1.0), and build_span's maps are proxies.
     assert sorted(map(as_text, found)) == sorted(map(as_text, spans))
-    assert not problems
+    assert not diagnostics
 
 
 def as_text(span: Span) -> str:
@@ -191,8 +194,8 @@ def test_nesting_is_bounded_for_readers_too(levels: int):
         entry = {"key": "k", "value": value}
         deeper = {"kvlistValue": {"values": [entry]}}
         value = deeper if level % 2 else {"arrayValue": {"values": [value]}}
-    (span,), problems = read(request_of(record(attributes=[{"key": "a", "value": value}])))
-    assert (TOO_DEEP in str(span.attributes)) == bool(problems) == (levels > MAX_NESTING)
+    (span,), diagnostics = read(request_of(record(attributes=[{"key": "a", "value": value}])))
+    assert (TOO_DEEP in str(span.attributes)) == bool(diagnostics) == (levels > MAX_NESTING)
 
 
 @pytest.mark.parametrize("levels", [MAX_NESTING, MAX_NESTING + 1, 100_000])
@@ -200,12 +203,12 @@ def test_nesting_is_bounded(levels: int):
     value: object = "end"
     for _ in range(levels):
         value = [value]
-    (found,), problems = read(to_otlp([build_span("", 1, attributes={"a": value})]))
+    (found,), diagnostics = read(to_otlp([build_span("", 1, attributes={"a": value})]))
     value = found.attributes["a"]
     while isinstance(value, tuple):
         (value,) = value
     assert value == ("end" if levels <= MAX_NESTING else TOO_DEEP)
-    assert not problems
+    assert not diagnostics
 
 
 # -- what is understood
@@ -241,9 +244,9 @@ def test_nesting_is_bounded(levels: int):
     ],
 )
 def test_a_field_is_understood(changes: dict, expected: dict):
-    (span,), problems = read(request_of(record(**changes)))
+    (span,), diagnostics = read(request_of(record(**changes)))
     assert {name: getattr(span, name) for name in expected} == expected
-    assert not problems
+    assert not diagnostics
 
 
 @pytest.mark.parametrize(
@@ -268,10 +271,10 @@ def test_a_field_is_understood(changes: dict, expected: dict):
     ],
 )
 def test_a_value_is_understood(value: object, expected: object):
-    spans, problems = read(request_of(record(attributes=[{"key": "k", "value": value}])))
+    spans, diagnostics = read(request_of(record(attributes=[{"key": "k", "value": value}])))
     found = spans[0].attributes["k"]
     assert (found, type(found)) == (expected, type(expected))
-    assert not problems
+    assert not diagnostics
 
 
 @pytest.mark.parametrize(
@@ -289,9 +292,9 @@ def test_a_value_is_understood(value: object, expected: object):
 )
 def test_whether_the_parent_is_remote(flags: object, kind: str, remote: bool):
     known = {"parentSpanId": f"{1:016x}", "flags": flags, "kind": kind}
-    (span,), problems = read(request_of(record(**known)))
+    (span,), diagnostics = read(request_of(record(**known)))
     assert span.parent_is_remote is remote
-    assert not problems
+    assert not diagnostics
     (root,), _ = read(request_of(record(**known | {"parentSpanId": ""})))
     assert not root.parent_is_remote
 
@@ -314,9 +317,9 @@ def test_whether_the_parent_is_remote(flags: object, kind: str, remote: bool):
     ],
 )
 def test_a_request_is_understood(request_: dict):
-    (span,), problems = read(request_)
+    (span,), diagnostics = read(request_)
     assert (span.span_id, span.scope) == (2, "s")
-    assert not problems
+    assert not diagnostics
 
 
 @pytest.mark.parametrize("request_", [{}, {"resourceSpans": []}, {"resourceLogs": [{"a": 1}]}])
@@ -352,9 +355,9 @@ def in_snake_case(item: object) -> object:
 )
 def test_a_span_without_ids_is_left_out(changes: dict, problem: str):
     good = record(spanId=f"{9:016x}")
-    spans, problems = read(request_of(record(**changes), good))
+    spans, diagnostics = read(request_of(record(**changes), good))
     assert [span.span_id for span in spans] == [9]
-    assert problems == [f"reading {problem}"]
+    assert diagnostics == [f"reading {problem}"]
 
 
 @pytest.mark.parametrize(
@@ -382,10 +385,10 @@ def test_a_span_without_ids_is_left_out(changes: dict, problem: str):
     ],
 )
 def test_what_makes_no_sense_is_left_out_of_its_span(changes: dict, expected: dict, problem: str):
-    (span,), problems = read(request_of(record(**changes)))
+    (span,), diagnostics = read(request_of(record(**changes)))
     assert {name: getattr(span, name) for name in expected} == expected
-    assert problems
-    assert all(text.startswith(f"reading {problem} from OTLP: ") for text in problems)
+    assert diagnostics
+    assert all(text.startswith(f"reading {problem} from OTLP: ") for text in diagnostics)
 
 
 @pytest.mark.parametrize(
@@ -409,10 +412,12 @@ def test_what_makes_no_sense_is_left_out_of_its_span(changes: dict, expected: di
 )
 def test_a_value_that_makes_no_sense_is_left_out(value: object):
     good = {"key": "good", "value": {"stringValue": "yes"}}
-    (span,), problems = read(request_of(record(attributes=[{"key": "bad", "value": value}, good])))
+    (span,), diagnostics = read(
+        request_of(record(attributes=[{"key": "bad", "value": value}, good]))
+    )
     assert span.attributes == {"good": "yes"}
-    assert len(problems) == 1
-    assert problems[0].startswith("reading an attribute from OTLP: bad: ")
+    assert len(diagnostics) == 1
+    assert diagnostics[0].startswith("reading an attribute from OTLP: bad: ")
 
 
 def test_problems_do_not_quote_values():
@@ -421,16 +426,16 @@ def test_problems_do_not_quote_values():
     changes = {"traceId": secret, "kind": secret, "name": [secret], "flags": secret}
     values = [{"intValue": secret}, {"bytesValue": secret + "?"}, secret, {"boolValue": secret}]
     attributes = [{"key": "k", "value": value} for value in values]
-    _, problems = read(request_of(record(**changes), record(attributes=attributes, kind=secret)))
-    assert len(problems) >= 5
-    assert secret not in str(problems)
+    _, diagnostics = read(request_of(record(**changes), record(attributes=attributes, kind=secret)))
+    assert len(diagnostics) >= 5
+    assert secret not in str(diagnostics)
 
 
 @pytest.mark.parametrize("request_", [None, [], "text", 7, {"resourceSpans": 7}, {"batches": [7]}])
 def test_what_is_no_request_is_one_problem(request_: object):
-    spans, problems = read(request_)
+    spans, diagnostics = read(request_)
     assert not spans
-    assert len(problems) == 1
+    assert len(diagnostics) == 1
 
 
 junk = st.recursive(
@@ -494,10 +499,10 @@ def sdk_spans():
 
 def test_spans_of_the_sdk_over_protobuf(sdk_spans):
     """`MessageToDict` says ids in base64, enums by name and 64 bits as text."""
-    found, problems = read(MessageToDict(encode_spans(sdk_spans)))
+    found, diagnostics = read(MessageToDict(encode_spans(sdk_spans)))
     expected = [plain_data(from_sdk(span)) for span in sdk_spans]
     assert sorted(map(repr, found)) == sorted(map(repr, expected))
-    assert not problems
+    assert not diagnostics
 
 
 def plain_data(span: Span) -> Span:
@@ -590,11 +595,11 @@ def test_concurrent_calls_overlap():
 
 def test_protobuf_of_the_javascript_sdk():
     message = ExportTraceServiceRequest.FromString(CHECKOUT.with_suffix(".pb").read_bytes())
-    found, problems = read(MessageToDict(message))
+    found, diagnostics = read(MessageToDict(message))
     (expected,) = read_jsonl(CHECKOUT)
     # The frames of a stack name the script, which was renamed in the text only.
     assert str(found).replace("/srv/rec.cjs", "/srv/checkout.js") == str(expected)
-    assert not problems
+    assert not diagnostics
 
 
 # -- recordings

@@ -8,12 +8,12 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from otel_allure import conventions as c
-from otel_allure.presentation import Presentation
-from otel_allure.settings import Settings
-from otel_allure.spans import Link, Span
-from otel_allure.testing import TRACE_ID, build_span
-from otel_allure.to_results import Translated, to_results
+from otel_allure.model import conventions as c
+from otel_allure.model.settings import Settings
+from otel_allure.model.spans import Link, Span
+from otel_allure.presentation.presentation import Presentation
+from otel_allure.testing.spans import TRACE_ID, build_span
+from otel_allure.translation.to_results import Translation, to_results
 
 TEST = {c.KIND: c.TEST}
 STEP = {c.KIND: c.STEP}
@@ -35,11 +35,11 @@ def call(span_id: int, parent_id: int = 1, **fields: object) -> Span:
     return build_span(f"call {span_id}", span_id, parent_id, **fields)
 
 
-def translated(*spans: Span, **settings: object) -> Translated:
+def translated(*spans: Span, **settings: object) -> Translation:
     return to_results([the_test(), *spans], Presentation(Settings(**settings)))
 
 
-def pictures(translated: Translated) -> dict[str, str]:
+def pictures(translated: Translation) -> dict[str, str]:
     (result,) = translated.results
     return {
         a.name: translated.files[a.source] for a in result.attachments if a.type == "image/svg+xml"
@@ -153,7 +153,7 @@ def test_no_picture_in_the_description_if_not_wanted(waterfall):
 # -- links and the trace's id
 
 
-def links(translated: Translated) -> list[tuple[str, str, str]]:
+def links(translated: Translation) -> list[tuple[str, str, str]]:
     return [(link.type, link.name, link.url) for link in translated.results[0].links]
 
 

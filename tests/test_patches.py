@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from otel_allure.patches import replace, undo_all
-from otel_allure.testing import Results
+from otel_allure.compat.patches import replace, undo_all
+from otel_allure.testing.results import Results
 
 TIDIES_NOTHING_UP = """
 import logging

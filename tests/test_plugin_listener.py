@@ -6,7 +6,7 @@ import importlib.util
 
 import pytest
 
-from otel_allure.testing import Results, tree
+from otel_allure.testing.results import Results, tree
 
 NEEDS_ALLURE_PYTEST = pytest.mark.skipif(
     importlib.util.find_spec("allure_pytest") is None, reason="allure-pytest is not installed"
@@ -583,7 +583,7 @@ def test_allure_pytest_is_named(pytester, run, options, first):
     done.assert_outcomes(passed=1)
     forbidden = "no:allure_pytest" in options
     done.stdout.fnmatch_lines([f"*found: {not forbidden}*"])
-    from otel_allure.testing import Results
+    from otel_allure.testing.results import Results
 
     (result,) = Results(pytester.path / "results").results
     assert result["attachments"][0]["type"] == "text/plain"  # allure-pytest gives none

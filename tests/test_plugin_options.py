@@ -12,7 +12,7 @@ import pytest
 from allure_commons._allure import StepContext
 from opentelemetry import trace
 
-from otel_allure.testing import Results, tree
+from otel_allure.testing.results import Results, tree
 
 pytestmark = pytest.mark.usefixtures("only_steps")
 
@@ -275,7 +275,7 @@ def test_several_runs_in_a_process(pytester, monkeypatch):
         import pytest
         import sys
         from opentelemetry import trace
-        from otel_allure.testing import Results, tree
+        from otel_allure.testing.results import Results, tree
 
         def state():
             step = allure_commons._allure.StepContext

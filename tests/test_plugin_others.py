@@ -6,7 +6,7 @@ import importlib.util
 
 import pytest
 
-from otel_allure.testing import tree
+from otel_allure.testing.results import tree
 
 PYTEST_HAS_SUBTESTS = pytest.version_tuple >= (9,)
 
@@ -690,7 +690,7 @@ def test_pytest_opentelemetry(pytester, run, first):
     order = [option for name in (first, *others) for option in ("-p", name)]
     done = pytester.runpytest_subprocess("-p", "no:cacheprovider", *order, "--alluredir=results")
     done.assert_outcomes(passed=1, failed=1)
-    from otel_allure.testing import Results
+    from otel_allure.testing.results import Results
 
     report = Results(pytester.path / "results")
     assert [r["name"] for r in report.results] == ["test_one", "test_two"]

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from otel_allure.testing import Results, tree
+from otel_allure.testing.results import Results, tree
 
 
 def rows(result, field, *keys):

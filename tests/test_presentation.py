@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from otel_allure import conventions as c
-from otel_allure.outcome import OK, Outcome
-from otel_allure.presentation import DOMAINS, Presentation, as_text
-from otel_allure.settings import SPAN_ERRORS, Settings
-from otel_allure.spans import Event, Span
-from otel_allure.testing import build_span
+from otel_allure.model import conventions as c
+from otel_allure.model.outcome import OK, Outcome
+from otel_allure.model.settings import SPAN_ERRORS, Settings
+from otel_allure.model.spans import Event, Span
+from otel_allure.presentation.presentation import DOMAINS, Presentation, as_text
+from otel_allure.testing.spans import build_span
 
 PRESENTATION = Presentation()
 ALL = Presentation(Settings(span_parameters="all"))

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from otel_allure.presentation import DOMAINS, Presentation, graphql, http_exchange, sql
+from otel_allure.model.settings import DEFAULTS, SPAN_ERRORS
+from otel_allure.presentation import http_exchange, sql
+from otel_allure.presentation.domains import graphql
 from otel_allure.presentation.errors import SERVER_CODES
-from otel_allure.settings import DEFAULTS, SPAN_ERRORS
-from otel_allure.testing import build_span
+from otel_allure.presentation.presentation import DOMAINS, Presentation
+from otel_allure.testing.spans import build_span
 
 TEXT = (Path(__file__).parent.parent / "docs" / "spans.md").read_text("utf-8")
 

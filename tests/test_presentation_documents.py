@@ -10,11 +10,11 @@ import time
 
 import pytest
 
-from otel_allure.presentation import Document, Presentation
+from otel_allure.model.settings import Settings
+from otel_allure.model.spans import Event, Span
 from otel_allure.presentation import sql as sql_module
-from otel_allure.settings import Settings
-from otel_allure.spans import Event, Span
-from otel_allure.testing import build_span
+from otel_allure.presentation.presentation import Document, Presentation
+from otel_allure.testing.spans import build_span
 
 SECRET = "hunter2SECRET"
 MASKED = "__ALLURE_REDACTED__"

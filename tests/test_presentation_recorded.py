@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from otel_allure.presentation import Presentation
-from otel_allure.settings import Settings
-from otel_allure.spans import Span
-from otel_allure.to_results import to_results
+from otel_allure.model.settings import Settings
+from otel_allure.model.spans import Span
+from otel_allure.presentation.presentation import Presentation
+from otel_allure.translation.to_results import to_results
 from tests.recorded import RECORDINGS, cases, read_jsonl, recording
 
 PRESENTATION = Presentation(Settings(waterfall=False))

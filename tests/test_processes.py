@@ -12,10 +12,11 @@ from types import MappingProxyType
 
 import pytest
 
-from otel_allure.problems import Problems
-from otel_allure.spans import Event, Link
-from otel_allure.spool import Spool, is_read
-from otel_allure.testing import Results, build_span, tree
+from otel_allure.model.diagnostics import Diagnostics
+from otel_allure.model.spans import Event, Link
+from otel_allure.output.spool import Spool, is_read
+from otel_allure.testing.results import Results, tree
+from otel_allure.testing.spans import build_span
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 METHODS = ["spawn"] if sys.platform == "win32" else ["fork", "forkserver", "spawn"]
@@ -666,7 +667,8 @@ WITH_PROVIDER = """
     from opentelemetry import trace
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
-    from otel_allure import AllureSpanExporter, AllureSpanProcessor
+    from otel_allure import AllureSpanExporter
+    from otel_allure import AllureSpanProcessor
 
     provider = TracerProvider()
     provider.add_span_processor({processor})
@@ -678,7 +680,7 @@ def provided(processor: str) -> str:
     return WITH_PROVIDER.format(processor=processor) + APP
 
 
-RUN = ["-m", "otel_allure.cli", "run", sys.executable]
+RUN = ["-m", "otel_allure.cli.main", "run", sys.executable]
 INSTRUMENT = [
     "-c",
     "from opentelemetry.instrumentation.auto_instrumentation import run; run()",
@@ -842,7 +844,7 @@ def test_example_of_the_documentation(run, pytester, monkeypatch):
 def spools() -> Iterator[tuple[Spool, Spool]]:
     """A parent's, and a child's."""
     parent = Spool(lambda: None)
-    parent.prepare(Problems())
+    parent.prepare(Diagnostics())
     child = Spool(lambda: None, parent.directory_for_child())
     yield parent, child
     child.close()
@@ -857,7 +859,7 @@ def test_a_child_that_comes_too_late(spools, monkeypatch):
 
     parent, child = spools
     assert child.write([build_span("early", 1)])
-    monkeypatch.setattr("otel_allure.kept.rename", in_use)
+    monkeypatch.setattr("otel_allure.compat.kept.rename", in_use)
     parent.seal()
     assert not child.write([build_span("late", 2)])
     assert read(parent)[:1] == ["early"]
@@ -865,9 +867,9 @@ def test_a_child_that_comes_too_late(spools, monkeypatch):
 
 
 def read(parent: Spool) -> list[str]:
-    problems = Problems()
-    names = [span.name for span in parent.read(problems)]
-    return names + problems.lines()
+    diagnostics = Diagnostics()
+    names = [span.name for span in parent.read(diagnostics)]
+    return names + diagnostics.lines()
 
 
 def test_nothing_is_read_or_written_at_a_fork(run):
@@ -984,7 +986,7 @@ def test_each_record_is_read_once(spools):
     attributes = {"big": 2**127, "map": MappingProxyType({"none": None}), "object": object}
     span = build_span("one", 1, events=(event,), links=(link,), attributes=attributes)
     assert child.write([span])
-    (found,) = parent.read(Problems())
+    (found,) = parent.read(Diagnostics())
     assert found.events == [event]
     assert found.links == [link]
     assert found.attributes == {**attributes, "object": str(object)}
@@ -1010,7 +1012,10 @@ def test_files_of_children_that_have_ended_are_removed(spools):
     """Else each test would look at those of all before."""
     parent, child = spools
     assert child.write([build_span("of a child that lives", 1)])
-    code = "import sys; from otel_allure.spool import Spool; Spool(id, sys.argv[1]).note('a', 'b')"
+    code = (
+        "import sys; from otel_allure.output.spool import Spool;"
+        "Spool(id, sys.argv[1]).note('a', 'b')"
+    )
     options = ["-W", "error"]
     subprocess.run([sys.executable, *options, "-c", code, parent.directory_for_child()], check=True)
     assert sorted(read(parent)) == ["a: b", "of a child that lives"]
@@ -1040,7 +1045,7 @@ def test_pools_are_imported_by_who_uses_them(run):
         def test_before():
             assert not {"multiprocessing.pool", "concurrent.futures.process"} & set(sys.modules)
             finders = [type(finder).__module__ for finder in sys.meta_path]
-            assert not [name for name in finders if name.startswith("otel_allure.processes")]
+            assert not [name for name in finders if name.startswith("otel_allure")]
         """,
         plugins=(),
         passed=1,
@@ -1052,7 +1057,7 @@ def test_undone():
     code = """
 import sys
 
-from otel_allure.processes import follow_processes
+from otel_allure.processes.multiprocessing_hooks import follow_processes
 
 from multiprocessing.pool import Pool
 from multiprocessing.process import BaseProcess

@@ -13,9 +13,11 @@ from allure_commons._allure import StepContext
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
-from otel_allure import recorder as recorders
-from otel_allure.exporter import AllureSpanExporter, AllureSpanProcessor
-from otel_allure.testing import Results, tree
+from otel_allure.inputs.span_exporter import AllureSpanExporter
+from otel_allure.inputs.span_processor import AllureSpanProcessor
+from otel_allure.recording import active as recorders
+from otel_allure.recording.active import active_recorder
+from otel_allure.testing.results import Results, tree
 
 pytestmark = pytest.mark.usefixtures("only_steps")
 
@@ -23,8 +25,8 @@ pytestmark = pytest.mark.usefixtures("only_steps")
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget the test sessions of this process, which processors would join."""
-    monkeypatch.setattr(recorders, "_stack", [])
-    monkeypatch.setattr(recorders, "_past", [])
+    monkeypatch.setattr(recorders, "stack", [])
+    monkeypatch.setattr(recorders, "past_sessions", [])
 
 
 def provider_with(*processors: Any) -> TracerProvider:
@@ -152,7 +154,7 @@ def test_import_allure_is_as_before(alone, tmp_path, make, ends):
     gc.collect()
     assert vars(StepContext) == methods
     assert allure_commons.plugin_manager.get_plugins() == plugins
-    assert recorders.active() is None
+    assert active_recorder() is None
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from otel_allure.testing import tree
+from otel_allure.testing.results import tree
 
 pytestmark = pytest.mark.usefixtures("only_steps")
 
@@ -440,7 +440,7 @@ def test_several_runs_with_a_provider(pytester, monkeypatch, theirs):
         import json
         import pytest
         import theirs
-        from otel_allure.testing import Results, tree
+        from otel_allure.testing.results import Results, tree
 
         trees = []
         for directory in "one", "two":

@@ -19,8 +19,8 @@ from opentelemetry.trace import (
     TraceState,
 )
 
-from otel_allure import conventions as c
-from otel_allure.tracer import RecordingSpan, RecordingTracer
+from otel_allure.model import conventions as c
+from otel_allure.recording.tracer import RecordingSpan, RecordingTracer
 
 PUBLIC = [
     name

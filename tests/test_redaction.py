@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from otel_allure.redaction import MASK, Redaction, secrets_in
-from otel_allure.settings import Settings
-from otel_allure.testing import build_span
+from otel_allure.model.settings import Settings
+from otel_allure.redaction.redaction import MASK, Redaction, secrets_in
+from otel_allure.testing.spans import build_span
 
 REDACTION = Redaction()
 is_sensitive, redacted, redacted_text = (

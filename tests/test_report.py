@@ -6,13 +6,14 @@ import itertools
 
 import pytest
 
-from otel_allure import conventions as c
-from otel_allure import report as reports
-from otel_allure.report import Report
-from otel_allure.settings import Settings
-from otel_allure.spans import Link, Span
-from otel_allure.testing import Results, build_span, tree
-from otel_allure.traces import Traces
+from otel_allure.model import conventions as c
+from otel_allure.model.settings import Settings
+from otel_allure.model.spans import Link, Span
+from otel_allure.output import report as reports
+from otel_allure.output.report import Report
+from otel_allure.testing.results import Results, tree
+from otel_allure.testing.spans import build_span
+from otel_allure.translation.trace_buffer import TraceBuffer
 
 TEST = {c.KIND: c.TEST}
 CONTAINER = {c.KIND: c.CONTAINER}
@@ -110,14 +111,14 @@ def test_a_trace_that_turns_out_to_be_a_wide_fixture(report):
 
 def test_what_waits_too_long_is_written_with_a_word(report, monkeypatch):
     """Roots that never come: the spans are shown, and the problem is told."""
-    monkeypatch.setattr(report, "_traces", Traces(waiting=10))
+    monkeypatch.setattr(report, "_traces", TraceBuffer(waiting=10))
     for i in range(1, 101):
         report.add([build_span(f"{i}", 2, 1, trace_id=i)])
     before_settling = len(written(report).results) + len(report.others)
     report.settle()
     assert before_settling >= 85
     assert len(written(report).results) + len(report.others) == 100
-    (line,) = report.problems.lines()
+    (line,) = report.diagnostics.lines()
     assert line.startswith("waiting for the roots of traces: more than 200000 spans have none")
 
 
@@ -132,7 +133,7 @@ def test_a_trace_that_cannot_be_translated(report, monkeypatch):
     monkeypatch.setattr(reports, "to_results", fails_once)
     report.add([*user("a", 2), *user("b", 3)])
     assert [result["name"] for result in written(report).results] == ["b"]
-    assert report.problems.lines() == ["translating a trace: ValueError: no"]
+    assert report.diagnostics.lines() == ["translating a trace: ValueError: no"]
 
 
 def test_what_is_forgotten_is_not_written(report):

@@ -10,11 +10,13 @@ import socket
 
 import pytest
 
-from otel_allure import kept, results_directory
-from otel_allure.problems import Problems
-from otel_allure.report import Report
-from otel_allure.results_directory import ResultsDirectory
-from otel_allure.testing import Results, build_span
+from otel_allure.compat import kept
+from otel_allure.model.diagnostics import Diagnostics
+from otel_allure.output import results_directory
+from otel_allure.output.report import Report
+from otel_allure.output.results_directory import ResultsDirectory
+from otel_allure.testing.results import Results
+from otel_allure.testing.spans import build_span
 
 
 def names(directory):
@@ -23,8 +25,8 @@ def names(directory):
 
 def test_a_full_disk(tmp_path, monkeypatch):
     """What does not fit is lost, without a trace but in the summary; then it goes on."""
-    problems = Problems(log=False)
-    directory = ResultsDirectory(tmp_path, problems)
+    diagnostics = Diagnostics(log=False)
+    directory = ResultsDirectory(tmp_path, diagnostics)
     replace = os.replace
     full = OSError(errno.ENOSPC, "No space left on device")
 
@@ -36,7 +38,7 @@ def test_a_full_disk(tmp_path, monkeypatch):
     directory.report_attached_file(source=__file__, file_name="2-attachment.py")
     assert names(tmp_path) == []
     assert set(directory.lost) == {"1-attachment.txt", "2-attachment.py"}
-    assert "No space left" in "".join(problems.lines())
+    assert "No space left" in "".join(diagnostics.lines())
     monkeypatch.setattr(kept._real, "replace", replace)
     directory.report_attached_data(body="fits", file_name="1-attachment.txt")
     assert names(tmp_path) == ["1-attachment.txt"]
@@ -104,7 +106,7 @@ def test_what_is_no_file_cannot_be_attached(tmp_path, kind):
 
 
 def test_files_without_a_size_can_be_attached(tmp_path):
-    directory = ResultsDirectory(tmp_path, Problems(log=False))
+    directory = ResultsDirectory(tmp_path, Diagnostics(log=False))
     directory.report_attached_file(source="/proc/self/status", file_name="1-attachment.txt")
     assert "Pid:" in (tmp_path / "1-attachment.txt").read_text()
 
@@ -138,7 +140,7 @@ def test_a_note_is_where_an_attachment_is_lost(run, tmp_path):
         f"""
         import errno
         import allure
-        from otel_allure import kept
+        from otel_allure.compat import kept
 
         write = kept._real.write
 
@@ -175,7 +177,7 @@ def test_a_file_that_vanishes_while_it_is_attached(run):
         """
         import os
         import allure
-        from otel_allure import allure_api
+        from otel_allure.recording import attachments as allure_api
 
         def test_one(tmp_path, monkeypatch):
             path = tmp_path / "file.txt"

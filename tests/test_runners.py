@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from otel_allure import clock
-from otel_allure.testing import steps, tree
+from otel_allure.model import clock
+from otel_allure.testing.results import steps, tree
 
 pytestmark = pytest.mark.usefixtures("only_steps")
 
@@ -318,7 +318,7 @@ def test_a_machine_that_slept(run):
         """
         import allure
         import time
-        import otel_allure.clock
+        import otel_allure.model.clock
         from opentelemetry import trace
 
         HOUR = 3_600_000_000_000
@@ -327,7 +327,7 @@ def test_a_machine_that_slept(run):
         def test_sleeps():
             with allure.step("before"):
                 pass
-            otel_allure.clock._epoch_ns -= HOUR  # as if our counter had stood still
+            otel_allure.model.clock._epoch_ns -= HOUR  # as if our counter had stood still
             for n in range(2):
                 with tracer.start_as_current_span(f"span {n}"):
                     pass

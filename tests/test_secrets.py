@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from otel_allure import AllureSpanExporter
-from otel_allure.testing import Results
+from otel_allure.testing.results import Results
 
 
 class Kind(NamedTuple):

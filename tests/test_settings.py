@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from otel_allure.exporter import AllureSpanExporter, AllureSpanProcessor
-from otel_allure.settings import DEFAULTS, SETTINGS, Settings, from_environment, read
+from otel_allure.inputs.span_exporter import AllureSpanExporter
+from otel_allure.inputs.span_processor import AllureSpanProcessor
+from otel_allure.model.settings import DEFAULTS, SETTINGS, Settings, from_environment, read
 
 # A value for each kind of setting, as text, and what it means.
 GIVEN = [

@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from otel_allure.testing import Results, steps, tree
+from otel_allure.testing.results import Results, steps, tree
 
 SHOP = Path(__file__).parent.parent / "examples" / "shop"
 INSTRUMENTATIONS = "aiohttp-client,aiohttp-server,asyncpg"

@@ -13,9 +13,9 @@ from contextlib import nullcontext
 import pytest
 from _pytest.compat import getfuncargnames, getimfunc
 
-from otel_allure.lookalike import is_lookalike, original
+from otel_allure.compat.lookalike import is_lookalike, original
 from otel_allure.pytest_plugin.coroutines import in_place, is_async
-from otel_allure.testing import tree
+from otel_allure.testing.results import tree
 
 pytestmark = pytest.mark.usefixtures("only_steps")
 
@@ -84,7 +84,7 @@ def test_it_looks_like_the_function(function):
     assert {found: 1}[function] == 1
     for kind in (types.FunctionType, types.MethodType, functools.partial, type(function)):
         assert isinstance(found, kind) == isinstance(function, kind)
-    for look in (
+    for refresh in (
         inspect.iscoroutinefunction,
         inspect.isasyncgenfunction,
         inspect.isgeneratorfunction,
@@ -101,7 +101,7 @@ def test_it_looks_like_the_function(function):
         dir,
         callable,
     ):
-        assert look(found) == look(function), look
+        assert refresh(found) == refresh(function), refresh
     for name in dir(function):
         if name not in {"__call__", "__get__", "__reduce_ex__", "__reduce__", "__getstate__"} and (
             not isinstance(

@@ -23,13 +23,14 @@ from opentelemetry import trace
 from opentelemetry.context import Context, get_current
 
 from otel_allure import log_step, step
-from otel_allure import recorder as recorders
-from otel_allure.contexts import attached
-from otel_allure.report import Report
-from otel_allure.scope import TestScope
-from otel_allure.settings import Settings
-from otel_allure.testing import Results, steps, tree
-from otel_allure.tracer import RecordingTracer
+from otel_allure.model.settings import Settings
+from otel_allure.output.report import Report
+from otel_allure.recording.activation import activate, deactivate
+from otel_allure.recording.contexts import attached
+from otel_allure.recording.recorder import Recorder
+from otel_allure.recording.running_item import RunningTest
+from otel_allure.recording.tracer import RecordingTracer
+from otel_allure.testing.results import Results, steps, tree
 
 # What there is, no more and no less.
 PLAIN = Settings(waterfall="off", attach_trace=False, max_steps=0, fold=0)
@@ -43,13 +44,13 @@ class Recording:
         self.report = Report(directory, only_tests=True, settings=PLAIN)
         self.ended: list[Any] = []
         self.tracer = RecordingTracer(self.ended.append)
-        self.recorder = recorders.Recorder(self.report, lambda: self.tracer, is_session=True)
+        self.recorder = Recorder(self.report, lambda: self.tracer, is_session=True)
         self.recorder.adoptions.follow(self.tracer)
 
     @contextlib.contextmanager
     def test(self, name: str = "test") -> Iterator[None]:
         span = self.tracer.start_span(name, Context())
-        scope = TestScope(name, span, Context())
+        scope = RunningTest(name, span, Context())
         self.recorder.running[span.trace_id] = scope
         try:
             with attached(scope.context):
@@ -58,11 +59,11 @@ class Recording:
             del self.recorder.running[span.trace_id]
             scope.end()
 
-    def read(self, problems: tuple[str, ...] = ()) -> Results:
+    def read(self, diagnostics: tuple[str, ...] = ()) -> Results:
         self.report.settle([span.record() for span in self.ended])
         self.report.settle(self.tracer.unfinished())
         self.recorder.write_outside_of_tests()
-        assert tuple(self.report.problems.lines()) == problems
+        assert tuple(self.report.diagnostics.lines()) == diagnostics
         return Results(self.directory)
 
     def tree(self, name: str = "test") -> Any:
@@ -72,14 +73,14 @@ class Recording:
 @pytest.fixture
 def recording(tmp_path):
     recording = Recording(tmp_path / "results")
-    recorders.activate(recording.recorder)
+    activate(recording.recorder)
     yield recording
-    recorders.deactivate(recording.recorder)
+    deactivate(recording.recorder)
 
 
 @pytest.fixture(params=[step, allure.step], ids=["otel_allure", "allure"])
 def either(request):
-    """`otel_allure.steps` and `allure.step` are the same thing."""
+    """`otel_allure.recording.steps` and `allure.step` are the same thing."""
     return request.param
 
 
@@ -313,7 +314,7 @@ def test_argument_that_cannot_be_represented(recording, either):
 
     with recording.test():
         assert call(Broken()) == 1
-    report = recording.read(problems=("showing an argument: RuntimeError: no repr",))
+    report = recording.read(diagnostics=("showing an argument: RuntimeError: no repr",))
     (shown,) = report["test"]["steps"]
     assert "no repr" in shown["parameters"][0]["value"]
 
@@ -1044,13 +1045,13 @@ def test_attributes_that_others_read(either):
 def test_names_imported_and_steps_made_before_are_taken_over(tmp_path):
     made_before, imported_before = allure.step("made before"), allure.step
     recording = Recording(tmp_path)
-    recorders.activate(recording.recorder)
+    activate(recording.recorder)
     try:
         with recording.test(), made_before, imported_before("imported before"):
             pass
         assert recording.tree() == [{"made before": ["imported before"]}]
     finally:
-        recorders.deactivate(recording.recorder)
+        deactivate(recording.recorder)
     assert allure_commons._allure.StepContext.__enter__.__module__ == "allure_commons._allure"
 
 
@@ -1139,7 +1140,7 @@ def test_the_work_grows_with_the_number_of_steps(tmp_path, kind):
             count += event == "line"
             return trace_calls
 
-        recorders.activate(recording.recorder)
+        activate(recording.recorder)
         before = sys.gettrace()
         try:
             with recording.test():
@@ -1149,7 +1150,7 @@ def test_the_work_grows_with_the_number_of_steps(tmp_path, kind):
             recording.read()
         finally:
             sys.settrace(before)
-            recorders.deactivate(recording.recorder)
+            deactivate(recording.recorder)
         return count
 
     lines(10)

@@ -18,8 +18,8 @@ import typing
 import allure
 import pytest
 
-from otel_allure.steps import step
-from otel_allure.testing import tree
+from otel_allure.recording.steps import step
+from otel_allure.testing.results import tree
 from tests import test_step
 
 recording = test_step.recording

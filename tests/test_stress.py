@@ -27,9 +27,10 @@ from hypothesis import strategies as st
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
-from otel_allure import recorder as recorders
-from otel_allure import step, threads
-from otel_allure.exporter import AllureSpanProcessor
+from otel_allure import step
+from otel_allure.inputs.span_processor import AllureSpanProcessor
+from otel_allure.recording import threads
+from otel_allure.recording.activation import activate, deactivate
 
 from .test_step import Recording
 
@@ -667,7 +668,7 @@ def run_program(roots: list[Node], directory: Path, *, eager: bool = False) -> C
     if eager and hasattr(asyncio, "eager_task_factory"):
         loop.set_task_factory(asyncio.eager_task_factory)
     program = Program(provider.get_tracer("instrumentation"))
-    recorders.activate(recording.recorder)
+    activate(recording.recorder)
     undo = threads.hand_over_contexts()
     try:
         with recording.test():
@@ -680,7 +681,7 @@ def run_program(roots: list[Node], directory: Path, *, eager: bool = False) -> C
         results = recording.read()
     finally:
         undo()
-        recorders.deactivate(recording.recorder)
+        deactivate(recording.recorder)
         loop.close()
         for path in directory.iterdir():
             path.unlink()
@@ -711,10 +712,10 @@ def test_report_has_the_tree_that_the_program_has(directory):
         seen.update(run_program(roots, directory, eager=eager))
 
     outermost = Recording(directory)
-    recorders.activate(outermost.recorder)  # registers hooks once, not for every program
+    activate(outermost.recorder)  # registers hooks once, not for every program
     try:
         one()
     finally:
-        recorders.deactivate(outermost.recorder)
+        deactivate(outermost.recorder)
     both = [*ASYNC_WAYS, *FORMS, *(f"{kind} in a thread" for kind in (*SYNC_WAYS, *FORMS)), *ENDS]
     assert [kind for kind in both if seen[kind] < PROGRAMS / 200] == []

@@ -12,7 +12,15 @@ import pytest
 from allure_commons.utils import md5 as allures_md5
 from allure_commons.utils import represent
 
-from otel_allure.texts import attempt, encodable, is_true, md5, represented, text_of, type_name
+from otel_allure.model.texts import (
+    attempt,
+    encodable,
+    is_true,
+    md5,
+    represented,
+    text_of,
+    type_name,
+)
 
 
 class Colour(enum.Enum):

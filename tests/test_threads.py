@@ -17,8 +17,9 @@ import anyio.from_thread
 import anyio.to_thread
 import pytest
 
-from otel_allure import step, threads
-from otel_allure.testing import tree
+from otel_allure import step
+from otel_allure.recording import threads
+from otel_allure.testing.results import tree
 
 from .test_step import Recording
 from .test_step import recording as bare_recording

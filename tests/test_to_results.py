@@ -10,21 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_allure import conventions as c
-from otel_allure.presentation import Presentation
-from otel_allure.results_directory import plain
-from otel_allure.settings import DEFAULTS, Settings
-from otel_allure.spans import Event, Link, Span
-from otel_allure.testing import TRACE_ID, build_span, steps, tree
-from otel_allure.to_results import NO_PARENT, UNFINISHED, Translated, to_container
-from otel_allure.to_results import to_results as as_usual
+from otel_allure.model import conventions as c
+from otel_allure.model.settings import DEFAULTS, Settings
+from otel_allure.model.spans import Event, Link, Span
+from otel_allure.output.allure_json import plain
+from otel_allure.presentation.presentation import Presentation
+from otel_allure.testing.results import steps, tree
+from otel_allure.testing.spans import TRACE_ID, build_span
+from otel_allure.translation.to_results import NO_PARENT, UNFINISHED, Translation, to_container
+from otel_allure.translation.to_results import to_results as as_usual
 
 MAX_DEPTH = DEFAULTS.max_depth
 # The steps, all of them; what is made of large traces and of pictures is tested on its own.
 PLAIN = Presentation(Settings(waterfall="off", fold=0, max_steps=0, attach_http=False))
 
 
-def to_results(spans: Iterable[Span]) -> Translated:
+def to_results(spans: Iterable[Span]) -> Translation:
     return as_usual(spans, PLAIN)
 
 
@@ -743,7 +744,7 @@ def any_spans(draw: st.DrawFn) -> list[Span]:
     return spans
 
 
-def names_in(translated: Translated) -> list[str]:
+def names_in(translated: Translation) -> list[str]:
     """Return the names of all results, steps and fixtures."""
     items = [plain(result) for result in translated.results]
     fixtures = [
@@ -802,7 +803,7 @@ def test_any_spans_in_the_trace_of_a_wide_fixture(spans: list[Span]) -> None:
     root = build_span("root", 99, attributes=CONTAINER, start_ns=0)
     spans = [s for s in spans if kind_of(s) != c.TEST]
     (container,) = to_container([root, *spans], ["a"], PLAIN).containers
-    found = names_in(Translated([], [container], [], {}))
+    found = names_in(Translation([], [container], [], {}))
     containers = {s.name for s in [root, *spans] if kind_of(s) == c.CONTAINER}
     expected = {s.name for s in spans if kind_of(s) not in (c.PHASE, c.CONTAINER)}
     assert set(found) - containers == expected

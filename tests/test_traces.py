@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from otel_allure import conventions as c
-from otel_allure.spans import Log, Span
-from otel_allure.testing import build_span
-from otel_allure.traces import Trace, Traces, is_test
+from otel_allure.model import conventions as c
+from otel_allure.model.spans import Log, Span, is_test
+from otel_allure.testing.spans import build_span
+from otel_allure.translation.trace_buffer import Trace, TraceBuffer
 
 TEST = {c.KIND: c.TEST}
 STEP = {c.KIND: c.STEP}
@@ -58,7 +58,7 @@ def root(trace_id: int = 7, **fields: object) -> Span:
 )
 def test_what_finishes_a_trace(span, finishes):
     """A local root does, and a test, when they have ended."""
-    assert names(Traces().add([span])) == ([["a"]] if finishes else [])
+    assert names(TraceBuffer().add([span])) == ([["a"]] if finishes else [])
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_what_is_a_test(attributes, expected):
 
 def test_children_come_before_their_root():
     """Nothing is handed out until the root has ended; then everything is."""
-    traces = Traces()
+    traces = TraceBuffer()
     assert traces.add(children(2, 3)) == []
     assert names(traces.add([build_span("root", 1)])) == [["root", "2", "3", "4"]]
 
@@ -91,12 +91,12 @@ def test_children_come_before_their_root():
 def test_one_batch_of_several_traces():
     """Each finished trace is handed out once, however its spans are mixed with others."""
     spans = [build_span("x", 2, 1, trace_id=8), root(7), root(8), build_span("y", 2, 1, trace_id=9)]
-    assert names(Traces().add(spans)) == [["root", "x"], ["root"]]
+    assert names(TraceBuffer().add(spans)) == [["root", "x"], ["root"]]
 
 
 def test_nothing_comes_of_nothing():
     """No spans, no traces."""
-    traces = Traces()
+    traces = TraceBuffer()
     assert (traces.add([]), traces.settle()) == ([], [])
 
 
@@ -105,7 +105,7 @@ def test_nothing_comes_of_nothing():
 
 def test_late_spans_are_handed_out_when_they_are_an_eighth():
     """To rewrite a result for each of them would cost the square of their number."""
-    traces = Traces()
+    traces = TraceBuffer()
     traces.add([*children(2, 15), build_span("root", 1)])
     assert traces.add(children(20, 1)) == []
     (trace,) = traces.add(children(21, 1))
@@ -115,7 +115,7 @@ def test_late_spans_are_handed_out_when_they_are_an_eighth():
 
 def test_late_spans_that_are_too_few_come_at_settle():
     """Whole, with all that was handed out before; and only once."""
-    traces = Traces()
+    traces = TraceBuffer()
     traces.add([*children(2, 15), build_span("root", 1)])
     traces.add(children(20, 1))
     (trace,) = traces.settle()
@@ -125,14 +125,14 @@ def test_late_spans_that_are_too_few_come_at_settle():
 
 def test_a_small_trace_is_amended_at_once():
     """One late span is more than an eighth of it."""
-    traces = Traces()
+    traces = TraceBuffer()
     traces.add([build_span("root", 1)])
     assert names(traces.add(children(2, 1))) == [["root", "2"]]
 
 
 def test_a_late_root_is_never_too_small():
     """The real root of a trace that was handed out with a remote one is written at once."""
-    traces = Traces()
+    traces = TraceBuffer()
     traces.add([build_span("server", 2, 1, parent_is_remote=True), *children(3, 30, parent_id=2)])
     (trace,) = traces.add([build_span("client", 1)])
     assert len(trace.spans) == 32
@@ -140,7 +140,7 @@ def test_a_late_root_is_never_too_small():
 
 def test_late_spans_know_what_was_written_before():
     """The trace is the same object, so that results of it can be replaced."""
-    traces = Traces()
+    traces = TraceBuffer()
     (first,) = traces.add([build_span("root", 1)])
     first.written = {"a uuid"}
     (again,) = traces.add(children(2, 1))
@@ -153,7 +153,7 @@ def test_late_spans_know_what_was_written_before():
 
 def test_the_same_span_again_changes_nothing():
     """Two exporters, a retry: it is not even handed out again."""
-    traces = Traces()
+    traces = TraceBuffer()
     span = build_span("root", 1)
     traces.add([span])
     assert traces.add([span]) == []
@@ -163,7 +163,7 @@ def test_the_same_span_again_changes_nothing():
 
 def test_an_unfinished_span_is_replaced_when_it_ends():
     """What was shown as unfinished at a flush ends later."""
-    traces = Traces()
+    traces = TraceBuffer()
     traces.add([build_span("root", 1, end_ns=None)])
     assert names(traces.settle()) == [["root"]]
     (trace,) = traces.add([build_span("root", 1, end_ns=9_000_000)])
@@ -172,7 +172,7 @@ def test_an_unfinished_span_is_replaced_when_it_ends():
 
 def test_an_ended_span_is_not_replaced_by_an_unfinished_one():
     """A forked process knows it as open still."""
-    traces = Traces()
+    traces = TraceBuffer()
     (trace,) = traces.add([build_span("root", 1)])
     traces.add([build_span("root", 1, end_ns=None)])
     assert trace.spans[1].end_ns is not None
@@ -186,14 +186,14 @@ SERVER = build_span("server", 2, 1, parent_is_remote=True)
 
 def test_a_remote_parent_that_has_ended_here_is_no_remote_parent():
     """Client and server in one process: the client's root decides."""
-    traces = Traces()
+    traces = TraceBuffer()
     traces.add([build_span("client", 1, 9)])
     assert traces.add([SERVER]) == []
 
 
 def test_a_remote_parent_that_runs_here_is_no_remote_parent():
     """A processor sees it start."""
-    traces = Traces()
+    traces = TraceBuffer()
     traces.started(SERVER.trace_id, 1)
     assert traces.add([SERVER]) == []
     assert names(traces.add([build_span("client", 1)])) == [["client", "server"]]
@@ -201,7 +201,7 @@ def test_a_remote_parent_that_runs_here_is_no_remote_parent():
 
 def test_a_remote_parent_that_comes_later_takes_its_child_in():
     """An exporter cannot know better: it is handed out twice, the second time whole."""
-    traces = Traces()
+    traces = TraceBuffer()
     assert names(traces.add([SERVER])) == [["server"]]
     assert names(traces.add([build_span("client", 1)])) == [["client", "server"]]
 
@@ -211,7 +211,7 @@ def test_a_remote_parent_that_comes_later_takes_its_child_in():
 
 def test_a_held_trace_is_finished_by_its_test_only():
     """The end of a server's span in it does not make it finished."""
-    traces = Traces()
+    traces = TraceBuffer()
     traces.hold(SERVER.trace_id)
     assert traces.add([SERVER]) == []
     assert traces.add(children(3, 1)) == []
@@ -221,7 +221,7 @@ def test_a_held_trace_is_finished_by_its_test_only():
 
 def test_what_comes_after_a_held_trace_is_finished_amends_it():
     """Also the end of a server's span, whose caller is known."""
-    traces = Traces()
+    traces = TraceBuffer()
     traces.hold(SERVER.trace_id)
     traces.add([build_span("test", 1, attributes=TEST)])
     assert names(traces.add([SERVER])) == [["test", "server"]]
@@ -229,7 +229,7 @@ def test_what_comes_after_a_held_trace_is_finished_amends_it():
 
 def test_a_held_trace_is_handed_out_at_settle():
     """As far as it is known."""
-    traces = Traces()
+    traces = TraceBuffer()
     traces.hold(SERVER.trace_id)
     traces.add(children(2, 1))
     assert names(traces.settle()) == [["2"]]
@@ -240,7 +240,7 @@ def test_a_held_trace_is_handed_out_at_settle():
 
 def test_settle_hands_out_what_has_no_root():
     """Orphans are not lost."""
-    traces = Traces()
+    traces = TraceBuffer()
     traces.add(children(2, 2))
     assert names(traces.settle()) == [["2", "3"]]
     assert traces.settle() == []
@@ -248,7 +248,7 @@ def test_settle_hands_out_what_has_no_root():
 
 def test_a_root_may_come_after_settle():
     """Then the trace is handed out whole."""
-    traces = Traces()
+    traces = TraceBuffer()
     traces.add(children(2, 2))
     traces.settle()
     assert names(traces.add([build_span("root", 1)])) == [["root", "2", "3"]]
@@ -259,7 +259,7 @@ def test_a_root_may_come_after_settle():
 
 def test_finished_traces_are_forgotten():
     """Memory follows what is in flight: of 10,000 traces no more than some 512 are kept."""
-    traces = Traces()
+    traces = TraceBuffer()
     handed_out = [trace for i in range(1, 10_001) for trace in traces.add([root(i)])]
     assert len(handed_out) == 10_000
     assert len(traces._traces) < 700
@@ -267,7 +267,7 @@ def test_finished_traces_are_forgotten():
 
 def test_nothing_is_lost_when_a_finished_trace_is_forgotten():
     """Late spans that were too few to be written are handed out then."""
-    traces = Traces(keep=4)
+    traces = TraceBuffer(keep=4)
     traces.add([root(1), *(span._replace(trace_id=1) for span in children(2, 20))])
     assert traces.add([build_span("late", 99, 1, trace_id=1)]) == []
     evicted = [t for i in range(2, 20) for t in traces.add([root(i)]) if t.trace_id == 1]
@@ -276,7 +276,7 @@ def test_nothing_is_lost_when_a_finished_trace_is_forgotten():
 
 def test_spans_that_come_after_their_trace_was_forgotten_are_handed_out():
     """At once, as more of a trace that is known by its id."""
-    traces = Traces(keep=1)
+    traces = TraceBuffer(keep=1)
     for i in range(1, 10):
         traces.add([root(i)])
     (late,) = traces.add([build_span("late", 2, 1, trace_id=1)])
@@ -287,7 +287,7 @@ def test_spans_that_come_after_their_trace_was_forgotten_are_handed_out():
 
 def test_what_is_open_is_not_forgotten_with_what_is_finished():
     """A background task of a finished trace still runs; so does a trace without a root so far."""
-    traces = Traces(keep=1)
+    traces = TraceBuffer(keep=1)
     traces.started(1, 2)
     traces.add([root(1), build_span("x", 2, 1, trace_id=3)])
     for i in range(10, 30):
@@ -298,7 +298,7 @@ def test_what_is_open_is_not_forgotten_with_what_is_finished():
 
 def test_roots_that_never_come_do_not_fill_the_memory():
     """Every span is handed out, once, the oldest first; a bounded number waits."""
-    traces = Traces(waiting=100)
+    traces = TraceBuffer(waiting=100)
     handed_out = []
     for i in range(1, 1001):
         handed_out += traces.add([build_span(f"{i}", 2, 1, trace_id=i)])
@@ -309,7 +309,7 @@ def test_roots_that_never_come_do_not_fill_the_memory():
 
 def test_a_root_that_never_ends_does_not_fill_the_memory():
     """A worker's endless loop is one trace; its spans are handed out in parts."""
-    traces = Traces(waiting=100)
+    traces = TraceBuffer(waiting=100)
     handed_out = [len(t.spans) for span in children(2, 1000) for t in traces.add([span])]
     handed_out += [len(trace.spans) for trace in traces.settle()]
     assert sum(handed_out) == 1000
@@ -318,7 +318,7 @@ def test_a_root_that_never_ends_does_not_fill_the_memory():
 
 def test_spans_that_start_and_never_end_do_not_fill_the_memory():
     """Those are known to a processor; there is nothing of them to hand out."""
-    traces = Traces(waiting=100)
+    traces = TraceBuffer(waiting=100)
     for i in range(1, 1001):
         traces.started(i, 1)
         assert traces.add([]) == []
@@ -327,7 +327,7 @@ def test_spans_that_start_and_never_end_do_not_fill_the_memory():
 
 def test_a_test_that_runs_is_never_taken_apart():
     """However many spans it has; nor do the traces of others push it out."""
-    traces = Traces(keep=1, waiting=10)
+    traces = TraceBuffer(keep=1, waiting=10)
     traces.hold(7)
     for i in range(2, 200):
         assert traces.add([build_span(f"{i}", i, 1, trace_id=7)]) == []
@@ -338,7 +338,7 @@ def test_a_test_that_runs_is_never_taken_apart():
 
 def test_finished_traces_have_a_number_of_spans_together():
     """The oldest go first; one that has open spans stays until those have ended."""
-    traces = Traces(keep=1000, keep_spans=20)
+    traces = TraceBuffer(keep=1000, keep_spans=20)
     traces.busy = lambda: {1}
     for trace_id in range(1, 21):
         spans = [build_span("step", n, 99, trace_id=trace_id) for n in range(1, 5)]
@@ -367,14 +367,14 @@ def texts(traces: list[Trace]) -> list[list[str]]:
 
 
 def test_logs_wait_for_their_trace():
-    traces = Traces()
+    traces = TraceBuffer()
     assert traces.add([log()]) == []
     assert texts(traces.add([root()])) == [["text"]]
 
 
 def test_late_logs_are_handed_out_with_their_trace():
     """One by one they would cost the square of their number: many come together."""
-    traces = Traces()
+    traces = TraceBuffer()
     traces.add([root(), *[log(text=str(n)) for n in range(80)]])
     assert traces.add([log(text="late")]) == []
     assert len(traces.add([log() for _ in range(20)])) == 1
@@ -384,7 +384,7 @@ def test_late_logs_are_handed_out_with_their_trace():
 
 def test_logs_alone_wait():
     """The spans of their trace may come; what was logged outside of all spans does not wait."""
-    traces = Traces()
+    traces = TraceBuffer()
     traces.add([log(), log(trace_id=0, text="outside")])
     assert texts(traces.settle(last=False)) == [["outside"]]
     assert texts(traces.settle(last=False)) == []
@@ -393,7 +393,7 @@ def test_logs_alone_wait():
 
 def test_logs_do_not_fill_the_memory():
     """Those that wait for a root count as spans do: the oldest are handed out as they are."""
-    traces = Traces(waiting=100)
+    traces = TraceBuffer(waiting=100)
     handed_out = [
         trace for n in range(1, 1001) for trace in traces.add([log(trace_id=n, text=str(n))])
     ]
@@ -403,7 +403,7 @@ def test_logs_do_not_fill_the_memory():
 
 
 def test_logs_are_given_away_once():
-    traces = Traces()
+    traces = TraceBuffer()
     traces.add([log(2, "later", 20), log(1, "first", 10), log(3, "of another span")])
     assert [log.text for log in traces.take_logs(7, [1, 2, 9])] == ["first", "later"]
     assert traces.take_logs(7, [1, 2]) == []

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_allure.waterfall import ROWS, WIDTH, Bar, pages, worth_drawing
+from otel_allure.translation.waterfall.layout import ROWS, WIDTH, Bar
+from otel_allure.translation.waterfall.picture import pages, worth_drawing
 
 SVG = "{http://www.w3.org/2000/svg}"
 LEFT, RIGHT = 302, 796  # the time axis

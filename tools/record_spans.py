@@ -17,9 +17,9 @@ from pathlib import Path
 from span_recorder import Recorder
 from span_scenarios import SCENARIOS
 
-from otel_allure import conventions as c
-from otel_allure.otlp import to_otlp
-from otel_allure.spans import Span
+from otel_allure.formats.otlp_writer import to_otlp
+from otel_allure.model import conventions as c
+from otel_allure.model.spans import Span
 
 ROOT = Path(__file__).parents[1]
 DIRECTORY = ROOT / "tests" / "data" / "spans"

@@ -24,9 +24,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from otel_allure import conventions as c
-from otel_allure.from_sdk import from_sdk
-from otel_allure.spans import Span
+from otel_allure.formats.sdk import from_sdk
+from otel_allure.model import conventions as c
+from otel_allure.model.spans import Span
 
 EPOCH_NS = 1_767_225_600_000_000_000  # 2026-01-01: when every recording begins
 _RANDOM = re.compile(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from opentelemetry import trace
 
 from otel_allure.compat import Private
-from otel_allure.patches import Undo, replace
+from otel_allure.compat.patches import Undo, replace
 
 # -- where the API keeps the provider that is set
 

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from otel_allure.outcome import BROKEN, FAILED, SKIPPED
-from otel_allure.presentation.domain import as_text, first, number_of, text_of
-from otel_allure.spans import Attributes, Span
+from otel_allure.model.outcome import BROKEN, FAILED, SKIPPED
+from otel_allure.model.spans import Attributes, Span
+from otel_allure.presentation.values import as_text, first, number_of, text_of
 
 HTTP_STATUS = ("http.response.status_code", "http.status_code")
 RPC_STATUS = (

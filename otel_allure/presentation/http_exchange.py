@@ -10,7 +10,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from otel_allure.presentation.domain import (
+from otel_allure.model.spans import Attributes, Span
+from otel_allure.presentation.errors import HTTP_STATUS, exception_of
+from otel_allure.presentation.values import (
     Document,
     as_text,
     cut,
@@ -19,9 +21,7 @@ from otel_allure.presentation.domain import (
     number_of,
     text_of,
 )
-from otel_allure.presentation.errors import HTTP_STATUS, exception_of
-from otel_allure.redaction import Redaction
-from otel_allure.spans import Attributes, Span
+from otel_allure.redaction.redaction import Redaction
 
 MASKED = "__ALLURE_REDACTED__"
 """Both viewers show it as `*****`."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from otel_allure.presentation.domain import as_text, shortened, text_of
-from otel_allure.redaction import Redaction
-from otel_allure.spans import Log
+from otel_allure.model.spans import Log
+from otel_allure.presentation.values import as_text, shortened, text_of
+from otel_allure.redaction.redaction import Redaction
 
 _LONGEST_VALUE = 2000
 _UNTOLD = ("code.", "exception.", "log.", "thread.")  # shown otherwise, or about the place in code

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from otel_allure.presentation.domain import as_text, cut, shortened, text_of
-from otel_allure.redaction import MASK, Redaction
-from otel_allure.spans import Attributes
+from otel_allure.model.spans import Attributes
+from otel_allure.presentation.values import as_text, cut, shortened, text_of
+from otel_allure.redaction.redaction import MASK, Redaction
 
 QUERY = ("db.query.text", "db.statement")
 PARAMETER = "db.query.parameter."

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import allure_commons
 import pytest
 
+from otel_allure.compat.patches import undo_all
 from otel_allure.compat.pytest import KNOWN_ARGUMENTS
-from otel_allure.patches import undo_all
-from otel_allure.pytest_plugin import decorators, metadata, options, selection, stand_in
+from otel_allure.pytest_plugin import decorators, metadata, options, selection
+from otel_allure.pytest_plugin.third_party import stand_in
 
 if TYPE_CHECKING:
     from otel_allure.pytest_plugin.crashes import Crashes
-    from otel_allure.pytest_plugin.session import AllureListener
+    from otel_allure.pytest_plugin.listener import AllureListener
 
 _LISTENER = "allure_listener"
 _title_decorator = decorators.TitleDecorator()
@@ -111,9 +112,9 @@ def pytest_terminal_summary(
         from otel_allure.pytest_plugin.isolation_hint import hint
 
         terminalreporter.write_line(f"otel-allure: {hint(listener.looks)}")
-    for note in listener.problems.notes:
+    for note in listener.diagnostics.notes:
         terminalreporter.write_line(f"otel-allure: {note}")
-    if lines := listener.problems.lines():
+    if lines := listener.diagnostics.lines():
         terminalreporter.section("otel-allure: the report is not complete", yellow=True)
         for line in lines:
             terminalreporter.write_line(line)
@@ -130,7 +131,7 @@ def pytest_configure_node(node: Any) -> None:
     if crashes is None:
         from otel_allure.pytest_plugin.crashes import Crashes
 
-        with listener.problems.caught("being ready for workers that die"):
+        with listener.diagnostics.caught("being ready for workers that die"):
             crashes = config.stash[_crashes] = Crashes(listener.report)
             config.pluginmanager.register(crashes)
             config.add_cleanup(crashes.close)
@@ -145,7 +146,7 @@ def pytest_testnodedown(node: Any) -> None:
     if listener is not None:
         output = getattr(node, "workeroutput", {})
         for doing, detail in output.get("otel_allure_problems", ()):
-            listener.problems.add(doing, detail)
+            listener.diagnostics.add(doing, detail)
         listener.report.services |= output.get("otel_allure_services", {})
         listener.report.masked_elsewhere += output.get("otel_allure_masked", 0)
         listener.looks += output.get("otel_allure_looks", ())
@@ -167,7 +168,7 @@ def _results_dir(config: pytest.Config, *, parsed: bool = True) -> str | None:
         return os.path.abspath(given)
     exporters = os.environ.get("OTEL_TRACES_EXPORTER", "")
     if "allure" in (name.strip() for name in exporters.split(",")):
-        from otel_allure.exporter import results_dir_from_environment
+        from otel_allure.inputs.own_report import results_dir_from_environment
 
         return os.path.abspath(results_dir_from_environment())
     return None
@@ -178,9 +179,9 @@ def _start(config: pytest.Config, *, parsed: bool = True) -> None:
     results_dir = _results_dir(config, parsed=parsed)
     if results_dir is None or _listener in config.stash:
         return
-    from otel_allure import instrumentation
-    from otel_allure.pytest_plugin import cooperative
-    from otel_allure.pytest_plugin.session import AllureListener
+    from otel_allure.otel import instrumentation
+    from otel_allure.pytest_plugin.listener import AllureListener
+    from otel_allure.pytest_plugin.third_party import cooperative
 
     listener = config.stash[_listener] = AllureListener(config, results_dir)
     config.stash[stand_in.LISTENER] = listener
@@ -199,7 +200,7 @@ def _start(config: pytest.Config, *, parsed: bool = True) -> None:
     listener.provider.add_exporters_from_environment()
     try:
         names = listener.recorder.instrumentations = options.instrumentations(config)
-        undo.append(instrumentation.activate(names, listener.problems))
+        undo.append(instrumentation.activate(names, listener.diagnostics))
     except instrumentation.UnknownInstrumentationError as error:
         raise pytest.UsageError(f"{options.INSTRUMENT}: {error}") from None
     undo.insert(0, cooperative.follow(listener))
@@ -216,7 +217,7 @@ def _prepare_directory(config: pytest.Config, listener: AllureListener) -> None:
     directory = listener.report.directory
     clean = config.option.clean_alluredir and not config.option.collectonly and not is_worker
     if not is_worker:  # the controller has done it, and said what is wrong
-        from otel_allure.results_directory import ForeignFilesError
+        from otel_allure.output.results_directory import ForeignFilesError
 
         try:
             directory.prepare(clean=clean)

@@ -7,21 +7,19 @@ time is in there too. What has a place of its own is left out, and what nobody h
 from __future__ import annotations
 
 import logging
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, TextIO, TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
-from otel_allure import conventions as c
-from otel_allure.compat.pytest import CAPTURING, LOG_FORMAT, LOG_HANDLER, LOG_LEVEL
-from otel_allure.logger_provider import SessionLoggers
-from otel_allure.logs import COLOURS, LogCapture
-from otel_allure.recorder import Recorder
-from otel_allure.scope import Scope, live_context, scope_in
-from otel_allure.spans import Log
+from otel_allure.compat.pytest import LOG_FORMAT, LOG_HANDLER, LOG_LEVEL
+from otel_allure.model.spans import Log
+from otel_allure.otel.session_loggers import SessionLoggers
+from otel_allure.pytest_plugin.captured_output import Lines
+from otel_allure.recording.log_capture import COLOURS, LogCapture
+from otel_allure.recording.recorder import Recorder
 
 _T = TypeVar("_T")
 
@@ -48,13 +46,13 @@ class Logs:
         self._recorder = recorder
         self._report = recorder.report
         self._waiting: deque[Log] = deque()  # of a list, what comes while it is taken may be lost
-        self._seen = _Lines()
+        self._seen = Lines()
         self._capture = LogCapture(
             recorder, self._take, formatter=self._formatter, level=self._level
         )
         isolated = recorder.report.settings.otel_context == "isolated"
         self._loggers = SessionLoggers(
-            self._capture.take_from_sdk, recorder.problems, isolated=isolated
+            self._capture.take_from_sdk, recorder.diagnostics, isolated=isolated
         )
         self._pytests: Any = None  # the handler that makes the captured log
         self._least = 0
@@ -78,7 +76,7 @@ class Logs:
         self._capture.start()
         self._loggers.install()
         self._recorder.on_log_record = self._capture.take_from_sdk
-        return [self._loggers.look]
+        return [self._loggers.refresh]
 
     def stop(self) -> None:
         """Put everything back."""
@@ -88,11 +86,11 @@ class Logs:
             self._loggers.uninstall()
             self._capture.stop()
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Follow what has been imported or configured by now."""
         if self.on:
-            self._capture.look()
-            self._loggers.look()
+            self._capture.refresh()
+            self._loggers.refresh()
 
     def _take(self, log: Log) -> None:
         if self._report.redirect is not None:  # a child, which may end at any time
@@ -123,7 +121,7 @@ class Logs:
         text = self._seen.without("\n".join(lines), COLOURS.sub("", captured))
         return presentation.redaction.text(text)
 
-    def rest(self) -> None:
+    def reset(self) -> None:
         """Note that no test runs: what was seen so far will not be captured any more."""
         self._seen.clear()
 
@@ -146,109 +144,3 @@ def _log_format(config: pytest.Config) -> str:
         return str(config.getoption("log_format") or config.getini("log_format"))
     except ValueError:  # pytest runs without its plugin for logging
         return _DEFAULT_FORMAT
-
-
-class _Lines:
-    """Lines that have a place of their own. pytest strips what it has captured, so they are."""
-
-    def __init__(self) -> None:
-        self._lines = {""}
-
-    def add(self, text: str) -> None:
-        if "\n" in text:
-            self._lines.update(map(str.strip, text.split("\n")))
-        else:
-            self._lines.add(text.strip())
-
-    def clear(self) -> None:
-        self._lines = {""}
-
-    def without(self, own: str, captured: str) -> str:
-        """Return `own`, and of `captured` the lines that have no place."""
-        if own.strip() == captured.strip():
-            return captured
-        unseen = [line for line in captured.split("\n") if line.strip() not in self._lines]
-        return "\n".join([own.strip("\n"), *unseen] if own else unseen)
-
-
-class Output:
-    """What tests print that run at the same time: pytest cannot tell them apart.
-
-    It listens to `sys.stdout` and `sys.stderr`, and by the context knows whose lines they are. What
-    gets there by another way (`os.write`, child processes) stays where pytest has put it.
-    """
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
-        self._streams: list[TextIO] = []
-        self._seen = {"stdout": _Lines(), "stderr": _Lines()}
-        self._texts: dict[int, dict[str, list[str]]] = {}  # by span id of the test
-        self.on = False
-
-    def start(self) -> None:
-        """Begin to listen."""
-        self.on = True
-        self.look()
-
-    def look(self) -> None:
-        """Listen to what is `sys.stdout` and `sys.stderr` now, and to what pytest makes of them.
-
-        It puts its own there for the phases of tests, and takes them away, again and again.
-        """
-        if not self.on:
-            return
-        manager: Any = self._config.pluginmanager.get_plugin("capturemanager")
-        capturing = CAPTURING.of(manager)
-        for name, short in (("stdout", "out"), ("stderr", "err")):
-            pytests = getattr(getattr(capturing, short, None), "tmpfile", None)
-            for stream in (getattr(sys, name), pytests):
-                if stream is not None and all(stream is not known for known in self._streams):
-                    self._listen(name, stream)
-
-    def _listen(self, name: str, stream: Any) -> None:
-        write = stream.write
-
-        def note_and_write(text: str) -> Any:
-            written = write(text)
-            if isinstance(text, str):
-                self._note(name, text)
-            return written
-
-        with suppress(AttributeError):  # one that is not Python's own
-            stream.write = note_and_write
-            self._streams.append(stream)
-
-    def _note(self, name: str, text: str) -> None:
-        scope = scope_in(live_context())
-        # In the test itself, not in a phase of it, it is pytest that prints how it went.
-        if scope is not None and scope.test is not None and scope.kind != c.TEST:
-            texts = self._texts.setdefault(_id(scope.test), {})
-            texts.setdefault(name, []).append(text)
-
-    def text(self, name: str, captured: str, test: Scope) -> str:
-        """Return the text of a test's attachment."""
-        for texts in self._texts.values():
-            self._seen[name].add("".join(texts.get(name, ())))
-        own = "".join(self._texts.get(_id(test), {}).get(name, ()))
-        return self._seen[name].without(own, captured)
-
-    def forget(self, test: Scope) -> None:
-        """Note that a test has finished."""
-        for name, texts in self._texts.pop(_id(test), {}).items():
-            self._seen[name].add("".join(texts))
-
-    def rest(self) -> None:
-        """Note that no test runs."""
-        for lines in self._seen.values():
-            lines.clear()
-
-    def stop(self) -> None:
-        """Put everything back."""
-        self.on = False
-        while self._streams:
-            with suppress(AttributeError):
-                del self._streams.pop().write
-
-
-def _id(test: Scope) -> int:
-    return test.span.get_span_context().span_id

@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from otel_allure.lookalike import Function, looking_like
+from otel_allure.compat.lookalike import Function, looking_like
 
 
 def is_async(function: object) -> bool:

@@ -24,15 +24,15 @@ from typing import Any
 
 import pytest
 
-from otel_allure import conventions as c
-from otel_allure.clock import now_ns
-from otel_allure.outcome import Outcome
+from otel_allure.model import conventions as c
+from otel_allure.model.clock import now_ns
+from otel_allure.model.outcome import Outcome
+from otel_allure.model.record_json import read_record, to_line
+from otel_allure.model.spans import Span
+from otel_allure.output.report import Report
 from otel_allure.pytest_plugin import metadata
-from otel_allure.pytest_plugin.outcomes import outcome_of_report
-from otel_allure.report import Report
-from otel_allure.spans import Span
-from otel_allure.spool import read_record, to_line
-from otel_allure.to_results import item_uuid
+from otel_allure.pytest_plugin.phase_outcomes import outcome_of_report
+from otel_allure.translation.identity import item_uuid
 
 INPUT = "otel_allure_journal"
 """By which name a worker is told where to write."""
@@ -98,7 +98,7 @@ class Crashes:
     def pytest_testnodedown(self, node: Any, error: object | None) -> None:
         """Write the fixtures of a worker that has died."""
         if error:
-            with self._report.problems.caught("taking the fixtures of a worker that has died"):
+            with self._report.diagnostics.caught("taking the fixtures of a worker that has died"):
                 path = _fixtures_path(self._directory, node.gateway.id)
                 if path.exists():
                     self._write_fixtures(path)
@@ -128,7 +128,7 @@ class Crashes:
                 self._report.note_use(key, uuid)
 
     def _spans_in(self, line: bytes) -> list[Span]:
-        return [r for r in read_record(line, self._report.problems) if isinstance(r, Span)]
+        return [r for r in read_record(line, self._report.diagnostics) if isinstance(r, Span)]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Any:
@@ -138,7 +138,7 @@ class Crashes:
         finally:
             node = getattr(report, "node", None)
             if str(report.when) == "???" and node is not None:
-                with self._report.problems.caught("taking a test whose worker has died"):
+                with self._report.diagnostics.caught("taking a test whose worker has died"):
                     self._write_test(report, node.gateway.id)
 
     def _write_test(self, report: pytest.TestReport, worker: str) -> None:

@@ -16,22 +16,22 @@ import pytest
 from opentelemetry.context import Context
 from opentelemetry.trace import Link
 
-from otel_allure import allure_api
-from otel_allure import conventions as c
-from otel_allure.clock import now_ns
+from otel_allure.compat.lookalike import is_lookalike, looking_like, original
 from otel_allure.compat.pytest import FINALIZERS, FIXTURE_MANAGER, FIXTURES_REACHED, REQUEST
-from otel_allure.contexts import ISOLATED, SCOPE, attached, root_context
-from otel_allure.lookalike import is_lookalike, looking_like, original
-from otel_allure.outcome import outcome_of
+from otel_allure.model import conventions as c
+from otel_allure.model.clock import now_ns
+from otel_allure.model.outcome import outcome_of
 from otel_allure.pytest_plugin import metadata
 from otel_allure.pytest_plugin.coroutines import Place, in_place, is_async
 from otel_allure.pytest_plugin.tracebacks import hidden
-from otel_allure.recorder import Recorder
-from otel_allure.scope import Scope, TestScope
-from otel_allure.to_results import ITS_CONTAINER, item_uuid
+from otel_allure.recording.contexts import ISOLATED, SCOPE, attached, root_context
+from otel_allure.recording.listeners import finalizer_told, has_fixture_listeners
+from otel_allure.recording.recorder import Recorder
+from otel_allure.recording.running_item import RunningItem, RunningTest
+from otel_allure.translation.identity import ITS_CONTAINER, item_uuid
 
 
-def uuid_of(scope: Scope, salt: int = 0) -> str:
+def uuid_of(scope: RunningItem, salt: int = 0) -> str:
     """Return the uuid that what becomes of `scope` has in the report."""
     span: Any = scope.span  # one of our own tracer's has the ids by the same names
     return item_uuid(span, salt)
@@ -52,14 +52,14 @@ class FixtureLife:
     """
 
     def __init__(
-        self, name: str, recorder: Recorder, test: TestScope | None, container: Scope | None
+        self, name: str, recorder: Recorder, test: RunningTest | None, container: RunningItem | None
     ) -> None:
         self.name = name
         self.container = container
         self.context = Context()
         self._recorder = recorder
         self._test = test
-        self.parts: list[Scope] = []
+        self.parts: list[RunningItem] = []
         self.apart: str | None = None
         self.failed = self._in_part = False
         self._users = 0
@@ -90,12 +90,12 @@ class FixtureLife:
             self.container.end(self._torn_down_ns)
 
     @contextmanager
-    def part(self, phase: str, name: str) -> Iterator[Scope]:
+    def part(self, phase: str, name: str) -> Iterator[RunningItem]:
         """Run the block as the fixture's `before` or one of its `after`s."""
         __tracebackhide__ = hidden
         parent = self._parent_context()
         span = self._recorder.tracer.start_span(name, parent, start_time=now_ns())
-        scope = Scope(c.FIXTURE, name, span, parent)
+        scope = RunningItem(c.FIXTURE, name, span, parent)
         scope.test = scope.test or self._test
         scope.attributes = self.attributes(phase)
         self.parts.append(scope)
@@ -126,7 +126,7 @@ class FixtureLife:
     @contextmanager
     def _set_up_again(self) -> Iterator[None]:
         """Run the block as if the set-up were not over."""
-        scope: Scope = self.context[SCOPE]  # type: ignore[assignment]
+        scope: RunningItem = self.context[SCOPE]  # type: ignore[assignment]
         scope.life = None
         try:
             with attached(self.context):
@@ -160,7 +160,7 @@ class FixtureLife:
         return self.apart
 
     @property
-    def test(self) -> TestScope | None:
+    def test(self) -> RunningTest | None:
         """The test that it was set up for; of one of function scope, its only user."""
         return self._test
 
@@ -171,9 +171,9 @@ class FixtureLife:
         def recorded(finalizer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
             __tracebackhide__ = hidden
             with self.part("after", name):
-                if not allure_api.has_fixture_listeners():
+                if not has_fixture_listeners():
                     return finalizer(*args, **kwargs)
-                with allure_api.finalizer_told(self.own_container(), name):
+                with finalizer_told(self.own_container(), name):
                     return finalizer(*args, **kwargs)
 
         recorded_finalizer: Callable[[], object] = looking_like(finalizer, recorded)
@@ -195,7 +195,7 @@ class Fixtures:
         self._isolated = isolated
         self._recorder = recorder
         self._session_links = session_links
-        self.on_set_up: Callable[[Scope], None] | None = None
+        self.on_set_up: Callable[[RunningItem], None] | None = None
         """Told the container of a wider fixture that has been set up."""
         self._lives: dict[pytest.FixtureDef[Any], FixtureLife] = {}
 
@@ -213,7 +213,7 @@ class Fixtures:
         return None
 
     def set_up(
-        self, fixturedef: pytest.FixtureDef[Any], test: TestScope | None
+        self, fixturedef: pytest.FixtureDef[Any], test: RunningTest | None
     ) -> Generator[None, pluggy.Result[Any], None]:
         """Record a fixture's set-up around the `yield`, and see to its finalizers."""
         name = getattr(fixturedef.func, metadata.TITLE_ATTRIBUTE, None) or fixturedef.argname
@@ -245,8 +245,8 @@ class Fixtures:
         return None if life is None else life.resumed
 
     def _container(
-        self, fixturedef: pytest.FixtureDef[Any], name: str, test: TestScope | None
-    ) -> Scope | None:
+        self, fixturedef: pytest.FixtureDef[Any], name: str, test: RunningTest | None
+    ) -> RunningItem | None:
         if fixturedef.scope == "function" and test is not None:
             return None
         isolated = self._isolated if test is None else ISOLATED in test.context
@@ -255,7 +255,7 @@ class Fixtures:
             name, root, links=self._session_links, start_time=now_ns()
         )
         self._recorder.report.hold(span.get_span_context().trace_id)
-        scope = Scope(c.CONTAINER, name, span, root)
+        scope = RunningItem(c.CONTAINER, name, span, root)
         scope.test = test
         return scope
 

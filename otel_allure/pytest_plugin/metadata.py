@@ -17,9 +17,9 @@ import pytest
 from allure_commons.types import LabelType, LinkType
 from allure_commons.utils import SafeFormatter, platform_label
 
-from otel_allure import conventions as c
 from otel_allure.compat.pytest import CALL_SPEC
-from otel_allure.texts import attempt, is_true, md5, text_of
+from otel_allure.model import conventions as c
+from otel_allure.model.texts import attempt, is_true, md5, text_of
 
 DESCRIPTION_MARK = "allure_description"
 DESCRIPTION_HTML_MARK = "allure_description_html"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from allure_commons.types import LabelType, Severity
 
-from otel_allure import settings
 from otel_allure.compat.pytest import KNOWN_ARGUMENTS
+from otel_allure.model import settings
 
 _SEVERITIES = [severity.value for severity in Severity]
 

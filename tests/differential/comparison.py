@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from otel_allure.testing import Results
+from otel_allure.testing.results import Results
 
 Json = Any
 

@@ -1,0 +1,1 @@
+"""The public ways in: exporters and processors."""

@@ -1,0 +1,1 @@
+"""What all parts speak of: span attributes, spans, outcomes, settings, times, problems."""

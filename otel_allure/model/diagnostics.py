@@ -1,0 +1,64 @@
+"""Our own errors: counted, the first kept, told once. They never break a user's run."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from otel_allure.model.texts import text_of, type_name
+
+_logger = logging.getLogger("otel_allure")
+
+
+class Diagnostics:
+    """What went wrong while a report was written.
+
+    Each kind of problem is logged when it is seen first and counted from there on.
+
+    Args:
+        log: whether to log at all. Not within pytest, where tests look at what is logged: the
+            terminal summary tells instead.
+
+    Attributes:
+        counts: number of times, by what was being done.
+        first: the first error's text, by what was being done.
+        notes: what people may want to know although nothing is missing from the report.
+        tell: told about each kind of problem once, in a process whose parent writes the report.
+    """
+
+    def __init__(self, *, log: bool = True) -> None:
+        self._log = log
+        self.counts: Counter[str] = Counter()
+        self.first: dict[str, str] = {}
+        self.notes: list[str] = []
+        self.tell: Callable[[str, str], None] | None = None
+
+    def add(self, doing: str, detail: object) -> None:
+        """Note that `doing` went wrong."""
+        self.counts[doing] += 1
+        if doing in self.first:
+            return
+        text = text_of(detail)
+        is_error = isinstance(detail, BaseException)
+        self.first[doing] = f"{type_name(detail)}: {text}" if is_error else text
+        if self.tell is not None:
+            self.tell(doing, self.first[doing])
+        if self._log:
+            _logger.warning("otel-allure: %s: %s", doing, self.first[doing])
+
+    @contextmanager
+    def caught(self, doing: str) -> Iterator[None]:
+        """Keep an error raised in the block from the caller, and note it."""
+        try:
+            yield
+        except Exception as error:
+            self.add(doing, error)
+
+    def lines(self) -> list[str]:
+        """Return one line for each kind of problem, for people."""
+        return [
+            f"{doing}: {self.first[doing]}" + (f" (and {count - 1} more)" if count > 1 else "")
+            for doing, count in self.counts.items()
+        ]

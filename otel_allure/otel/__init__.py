@@ -1,0 +1,1 @@
+"""The edges to OpenTelemetry's API and SDK."""

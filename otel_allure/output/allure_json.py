@@ -1,0 +1,129 @@
+"""Objects of Allure's model -> JSON, and the names of files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from types import BuiltinFunctionType
+from typing import Any
+
+from allure_commons.model2 import Label, Parameter, TestResult
+
+from otel_allure.compat import kept
+from otel_allure.model.texts import text_of, type_name
+
+RESULT = "-result.json"
+
+
+def as_seen(source: str | os.PathLike[str]) -> Iterator[bytes]:
+    """Yield a file's content as the test sees it: from a faked file system, if there is one.
+
+    From the real one, where a mock stands in the place of `open`.
+    """
+    try:
+        with open(source, "rb") as file:  # noqa: PTH123 -- whatever `open` is by now
+            chunk = file.read(kept.CHUNK)
+            if isinstance(chunk, bytes):
+                while chunk:
+                    yield chunk
+                    chunk = file.read(kept.CHUNK)
+                return
+    except Exception:
+        if isinstance(open, BuiltinFunctionType):
+            raise
+    yield from kept.read(str(source))
+
+
+_MASKS = re.compile(rb"(?<!\*)\*{4}(?!\*)|__ALLURE_REDACTED__")
+
+
+def masked_in(data: bytes) -> int:
+    """Return how many values are masked in the content of a file."""
+    if b"****" not in data and b"__ALLURE_REDACTED__" not in data:
+        return 0
+    return len(_MASKS.findall(data))
+
+
+def result_file_name(uuid: str) -> str:
+    """Return the name of a result's file."""
+    return f"{uuid}{RESULT}"
+
+
+def container_file_name(uuid: str) -> str:
+    """Return the name of a container's file."""
+    return f"{uuid}-container.json"
+
+
+def attachment_file_name(extension: str) -> str:
+    """Return a new name for an attachment's body."""
+    return f"{new_uuid()}-attachment.{extension}"
+
+
+def new_uuid() -> str:
+    """Return a random uuid, from the operating system: seeding `random` does not repeat it."""
+    digits = kept.urandom(16).hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+_STRINGS_ONLY = (Label, Parameter)
+"""Of these both report tools want name and value as strings, empty ones too."""
+_TEXTS = frozenset(
+    {
+        *("uuid", "name", "fullName", "historyId", "testCaseId", "status", "description"),
+        *("descriptionHtml", "message", "trace", "actual", "expected", "source", "type", "url"),
+    }
+)
+"""Fields that are texts, whatever a listener has made of them."""
+_BARE_TEXTS = ("uuid", "name", "fullName", "historyId", "testCaseId", "status")
+
+
+def bare(item: Any, error: Exception) -> dict[str, Any]:
+    """Return what must not be lost of an object that cannot be written as a whole."""
+    out: dict[str, Any] = {}
+    for name in _BARE_TEXTS:
+        value = getattr(item, name, None)
+        if value is not None:
+            out[name] = text_of(value)
+    for name in ("start", "stop"):
+        if type(value := getattr(item, name, None)) is int:
+            out[name] = value
+    if type(children := getattr(item, "children", None)) is list:
+        out["children"] = list(map(text_of, children))
+    if type(labels := getattr(item, "labels", None)) is list:
+        named = [label for label in labels if isinstance(label, Label)]
+        out["labels"] = [{"name": text_of(x.name), "value": text_of(x.value)} for x in named]
+    message = getattr(getattr(item, "statusDetails", None), "message", None)
+    if message is not None:
+        out["statusDetails"] = {"message": text_of(message)}
+    if isinstance(item, TestResult):
+        note = f"all but its outcome: {type_name(error)}: {text_of(error)}"
+        out["parameters"] = [{"name": "not shown", "value": note, "excluded": True}]
+    return out
+
+
+def plain(item: Any) -> dict[str, Any]:
+    """Return a model2 object as JSON has it: without what is empty, values as strings.
+
+    Both report tools drop labels and parameters whose value is not a string.
+    """
+    out: dict[str, Any] = {}
+    texts = _TEXTS
+    for name, value in item.__dict__.items():
+        if name in texts and type(value) is not str:
+            if value is not None:
+                out[name] = text_of(value)
+        elif value:
+            if type(value) is list:
+                items = out[name] = []
+                for entry in value:  # no comprehension: it would double the recursion's depth
+                    is_item = hasattr(entry, "__attrs_attrs__")
+                    items.append(plain(entry) if is_item else text_of(entry))
+            else:
+                out[name] = plain(value) if hasattr(value, "__attrs_attrs__") else value
+        elif value == 0:  # False and the very first millisecond are values, None and "" are not
+            out[name] = value
+    if type(item) in _STRINGS_ONLY:
+        out["name"] = "" if item.name is None else text_of(item.name)
+        out["value"] = text_of(item.value)
+    return out

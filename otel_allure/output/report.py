@@ -1,0 +1,385 @@
+"""One report being written: spans and logs in, files out.
+
+It holds the traces in flight, from any thread.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Container, Iterable, Mapping
+from typing import Any
+
+import allure_commons
+from allure_commons.model2 import ExecutableItem, Parameter, TestResultContainer
+
+from otel_allure.model import conventions as c
+from otel_allure.model.diagnostics import Diagnostics
+from otel_allure.model.settings import DEFAULTS, Settings
+from otel_allure.model.spans import (
+    Log,
+    Record,
+    Span,
+    is_container,
+    is_session,
+    service_of,
+    span_key,
+)
+from otel_allure.output import run_files as about_run
+from otel_allure.output.allure_json import container_file_name, result_file_name
+from otel_allure.output.results_directory import ResultsDirectory
+from otel_allure.output.text_tree import all_steps
+from otel_allure.presentation.presentation import Presentation
+from otel_allure.redaction.redaction import Redaction, secrets_in
+from otel_allure.translation.attributes import NOT_SHOWN
+from otel_allure.translation.to_results import Translation, to_container, to_results
+from otel_allure.translation.trace_buffer import WAITING, Trace, TraceBuffer
+
+MOST_ORPHANS = 50
+"""Spans of one trace that belong below others which have not come are each shown as a result, with
+a note. If there are more than this, all of them are one result."""
+_Key = tuple[int, int]
+"""Trace id and span id."""
+
+
+class Report:
+    """Where finished spans go.
+
+    Args:
+        path: the directory of results.
+        only_tests: whether traces without a test are kept back, as pytest's plugin does; they are
+            then given by `others`, not written as results.
+        busy: returns the ids of traces that have open spans and must stay, beside those that
+            `started` knows.
+        settings: what users have set.
+
+    Attributes:
+        presentation: how spans from instrumentation are shown.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        only_tests: bool = False,
+        busy: Callable[[], Container[int]] = tuple,
+        settings: Settings = DEFAULTS,
+    ) -> None:
+        self.diagnostics = Diagnostics(log=not only_tests)
+        self.directory = ResultsDirectory(path, self.diagnostics)
+        self.settings = settings
+        self.look_at_environment()
+        self.only_tests = only_tests
+        self._others: dict[int, Trace] = {}
+        self.busy: Callable[[], Container[int]] = busy
+        self._logs: list[Log] = []
+        self.closed = False
+        """Whether no more spans come."""
+        self.redirect: Callable[[Iterable[Record]], bool] | None = None
+        """Sends them elsewhere, in a process whose parent writes the report, if it still does."""
+        self.masked_elsewhere = 0
+        """Number of values that are masked in what other processes have written."""
+        self.services: dict[str, str] = {}
+        """Versions of the services that the spans came from, by name; empty where not known."""
+        self.as_lent: Callable[[Trace, TestResultContainer], TestResultContainer] | None = None
+        """Returns a container as somebody who was lent it has changed it."""
+        self._reentrant = threading.RLock()  # a listener of ours may end a span while we write
+        self._start_empty()
+
+    def look_at_environment(self) -> None:
+        """Note which values of the environment are secrets."""
+        redaction = Redaction(self.settings, secrets_in(os.environ, self.settings))
+        self.presentation = Presentation(self.settings, redaction)
+
+    def _start_empty(self) -> None:
+        self._traces = TraceBuffer()
+        self._traces.busy = self.busy
+        self._users: dict[_Key, set[str]] = {}  # uuids of the tests that used a fixture's trace
+        self._containers: weakref.WeakValueDictionary[_Key, Trace] = weakref.WeakValueDictionary()
+        self._unused: dict[_Key, Trace] = {}  # those of them that no test has used so far
+
+    def hold(self, trace_id: int) -> None:
+        """Note that this trace's test, or wide fixture, runs: nothing else makes it finished."""
+        with self._reentrant:
+            self._traces.hold(trace_id)
+
+    def holds(self, trace_id: int) -> bool:
+        """Whether a trace's test, or wide fixture, still runs."""
+        with self._reentrant:
+            return self._traces.holds(trace_id)
+
+    def started(self, trace_id: int, span_id: int) -> None:
+        """Note that a span has started."""
+        if self.redirect is None:
+            with self._reentrant:
+                self._traces.started(trace_id, span_id)
+
+    def add(self, records: Iterable[Record]) -> None:
+        """Take ended spans and log records in and write what is finished."""
+        records = self._taken(records)
+        if self.redirect is not None and self.redirect(records):
+            return
+        with self._reentrant:
+            self._write_all(self._traces.add(records))
+
+    def _taken(self, records: Iterable[Record]) -> list[Record]:
+        return list(map(_frame_of_test, records) if self.only_tests else records)
+
+    def amend(self, span: Span) -> None:
+        """Take a span that has been changed after it was handed over; what waits is written so."""
+        with self._reentrant:
+            self._traces.amend(span)
+
+    def users_of(self, key: _Key) -> list[str]:
+        """Return the uuids of the finished tests that have used a fixture's trace."""
+        with self._reentrant:
+            return sorted(self._users.get(key, ()))
+
+    def take_logs(self, trace_id: int, span_ids: Iterable[int]) -> list[Log]:
+        """Give away the log records of spans, by time: somebody else shows them."""
+        with self._reentrant:
+            return self._traces.take_logs(trace_id, span_ids)
+
+    @property
+    def others(self) -> list[Trace]:
+        """Traces without a test, where `only_tests` is set."""
+        return list(self._others.values())
+
+    def take_others(self) -> list[tuple[list[Span], dict[int, list[Log]]]]:
+        """Give away spans and log records of each of `others`."""
+        with self._reentrant:
+            others, self._others = self._others, {}
+            return [(list(t.spans.values()), dict(t.logs)) for t in others.values()]
+
+    def take_logs_outside(self) -> list[Log]:
+        """Give away the log records that no span of a known trace has emitted, by time."""
+        with self._reentrant:
+            logs, self._logs = self._logs, []
+        return sorted(logs, key=lambda log: log.time_ns)
+
+    def settle(self, unfinished: Iterable[Record] = ()) -> None:
+        """Write everything that is known, with the spans that have not ended."""
+        unfinished = self._taken(unfinished)
+        if self.redirect is not None and self.redirect(unfinished):
+            return
+        with self._reentrant:
+            self._write_all(self._traces.add(unfinished))
+            last = self.only_tests or self.closed
+            self._write_all(self._traces.settle(last=last), settled=True)
+            # Both report tools drop a container without children.
+            unused, self._unused = self._unused, {}
+            for trace in unused.values():
+                self._write_other(trace)
+
+    def write_about_run(self, versions: Mapping[str, str]) -> None:
+        """Write the files about the run as a whole, with the versions of the tools that ran it."""
+        if self.settings.environment:
+            with self.diagnostics.caught("describing the run"):
+                told = dict(versions)
+                if self.masked:
+                    told["Masked values"] = str(self.masked)
+                about = about_run.files(told, self.services, os.environ)
+                for file_name, text in about.items():
+                    masked = self.presentation.redaction.text(text)
+                    self.directory.write_about_run(file_name, masked)
+
+    @property
+    def masked(self) -> int:
+        """Number of values that are masked in the files, here and in other processes."""
+        return self.masked_elsewhere + self.directory.masked
+
+    def forget(self) -> None:
+        """Drop what is in flight, as a forked child does: it is its parent's to write."""
+        self._reentrant = threading.RLock()  # a thread that the child does not have may hold it
+        self._start_empty()
+        self._others.clear()
+        self._logs.clear()
+        self.directory.forget()
+
+    # -- out
+
+    def _write_all(self, traces: Iterable[Trace], *, settled: bool = False) -> None:
+        # Tests first: they say which fixtures they used, so each container is written once.
+        for trace in sorted(traces, key=lambda trace: not trace.has_test):
+            if not trace.spans:
+                self._keep_logs(trace)
+                continue
+            if not (trace.finished or settled):
+                self.diagnostics.add(
+                    "waiting for the roots of traces",
+                    f"more than {WAITING} spans have none, so the oldest are written as they are",
+                )
+            with self.diagnostics.caught("translating a trace"):
+                self._write(trace)
+
+    def _keep_logs(self, trace: Trace) -> None:
+        """Keep the last log records that belong to nothing, and say if there are too many."""
+        self._logs += trace.take_logs(list(trace.logs))
+        excess = len(self._logs) - WAITING
+        if excess > 0:
+            del self._logs[:excess]
+            self.diagnostics.add(
+                "keeping log records outside of spans", f"only the last {WAITING} are kept"
+            )
+
+    def _write(self, trace: Trace) -> None:
+        with self.diagnostics.caught("noting services"):
+            self._note_services(trace)
+        self._others.pop(id(trace), None)  # what it belongs to may have come since
+        container = _container_key(trace)
+        if trace.has_test:
+            self._write_results(trace)
+        elif container is not None:
+            self._supersede(trace, set())
+            self._containers[container] = trace
+            self._write_container(container)
+        elif not all(map(is_session, trace.spans.values())):
+            self._write_other(trace)
+
+    def _note_services(self, trace: Trace) -> None:
+        for span in {id(s.resource): s for s in trace.spans.values() if s.resource}.values():
+            if name := service_of(span):
+                self.services[name] = str(span.resource.get("service.version", ""))
+
+    def _write_other(self, trace: Trace) -> None:
+        if self.only_tests:
+            self._others[id(trace)] = trace
+        else:
+            self._write_results(trace)
+
+    def _write_container(self, key: _Key) -> None:
+        trace, users = self._containers[key], self._users.get(key)
+        if not users:
+            self._unused[key] = trace
+            return
+        self._unused.pop(key, None)
+        translated = to_container(
+            trace.spans.values(), sorted(users), self.presentation, trace.logs, self.diagnostics.add
+        )
+        self._publish_all(trace, translated)
+
+    def _write_results(self, trace: Trace) -> None:
+        spans: Iterable[Span] = trace.spans.values()
+        if trace.is_more and not trace.has_test:
+            spans = _below_one_root(trace, "More", lambda span: True)
+            self.diagnostics.add(
+                "keeping traces in memory", "what came of some very late is a result of its own"
+            )
+        elif not trace.has_test and sum(_is_orphan(span, trace) for span in spans) > MOST_ORPHANS:
+            spans = _below_one_root(trace, "Part", lambda span: _is_orphan(span, trace))
+        translated = to_results(spans, self.presentation, trace.logs, self.diagnostics.add)
+        self._publish_all(trace, translated)
+        for key, uuid in translated.uses:
+            self.note_use(key, uuid)
+
+    def _publish_all(self, trace: Trace, translated: Translation) -> None:
+        self.publish_files(translated)
+        for result in translated.results:
+            self.publish("report_result", result=result)
+        for container in translated.containers:
+            as_lent = container if self.as_lent is None else self.as_lent(trace, container)
+            self.publish("report_container", container=as_lent)
+        self._supersede(
+            trace,
+            {
+                *translated.files,
+                *(result_file_name(result.uuid) for result in translated.results),
+                *(container_file_name(container.uuid) for container in translated.containers),
+            },
+        )
+
+    def publish_files(self, translated: Translation) -> None:
+        """Write what was made of spans; where a file is lost, a note stands in its place."""
+        for name, body in translated.files.items():
+            self.publish("report_attached_data", body=body, file_name=name)
+        lost = self.directory.lost.keys() & translated.files.keys()
+        if lost:
+            fixtures = (f for each in translated.containers for f in each.befores + each.afters)
+            for item in (*translated.results, *fixtures):
+                for step in all_steps(item):
+                    self._without(lost, step)
+
+    def _without(self, lost: Container[str], item: ExecutableItem) -> None:
+        for attachment in [a for a in item.attachments if a.source in lost]:
+            item.attachments.remove(attachment)
+            note = f"{attachment.name} (lost: {self.directory.lost[attachment.source]})"
+            item.parameters.append(Parameter(name=NOT_SHOWN, value=note, excluded=True))
+
+    def note_use(self, key: _Key, uuid: str) -> None:
+        """Note that the test of that uuid uses the fixture whose container's span it is."""
+        users = self._users.setdefault(key, set())
+        if uuid not in users:
+            users.add(uuid)
+            if key in self._containers:  # the fixture came before its user
+                self._write_container(key)
+
+    def _supersede(self, trace: Trace, written: set[str]) -> None:
+        """Remove what was written of a part of a trace and is in what is `written` now."""
+        for file_name in trace.written - written:  # of a root, until its parent came
+            self.directory.discard(file_name)
+        trace.written = written
+
+    def publish(self, hook: str, **arguments: Any) -> None:
+        """Write through the hooks of allure_commons, so that other listeners get it too.
+
+        Other directories of ours are left out: what belongs there is written by their reports.
+        """
+        try:
+            with self.diagnostics.caught(f"an Allure listener's {hook}"):
+                manager = allure_commons.plugin_manager
+                ours = [p for p in manager.get_plugins() if isinstance(p, ResultsDirectory)]
+                manager.subset_hook_caller(hook, ours)(**arguments)
+        finally:  # what listeners have made of it is written, also if one of them raises
+            getattr(self.directory, hook)(**arguments)
+
+
+def _frame_of_test(record: Record) -> Record:
+    """Return a span by which another plugin tells of the same tests as a frame around its content.
+
+    pytest-opentelemetry marks each phase of a test as a test.
+    """
+    if isinstance(record, Span) and record.scope == c.PYTEST_OPENTELEMETRY:
+        return record._replace(attributes={c.KIND: c.PHASE})
+    return record
+
+
+def _is_orphan(span: Span, trace: Trace) -> bool:
+    """Whether the span belongs below one of this process that is not there."""
+    return not (span.parent_id is None or span.parent_is_remote or span.parent_id in trace.spans)
+
+
+def _below_one_root(trace: Trace, what: str, is_below: Callable[[Span], bool]) -> list[Span]:
+    """Return the spans of a trace, some of which below a span that stands for what is missing."""
+    spans = list(trace.spans.values())
+    first = spans[0]
+    root = first._replace(
+        span_id=max(trace.spans) + 1 & (1 << 64) - 1 or min(trace.spans) - 1,
+        parent_id=None,
+        parent_is_remote=False,
+        name=f"{what} of trace {trace.trace_id:032x}",
+        kind="internal",
+        start_ns=min(span.start_ns for span in spans),
+        end_ns=max(span.end_ns or span.start_ns for span in spans),
+        status="unset",
+        status_message="",
+        attributes={},
+        events=(),
+        links=(),
+    )
+    known = trace.spans
+    return [
+        root,
+        *(
+            s if s.parent_id in known or not is_below(s) else s._replace(parent_id=root.span_id)
+            for s in spans
+        ),
+    ]
+
+
+def _container_key(trace: Trace) -> _Key | None:
+    """Return which span is the fixture whose life the trace is, if it is one."""
+    for span in trace.spans.values():
+        if is_container(span) and span.parent_id not in trace.spans:
+            return span_key(span)
+    return None

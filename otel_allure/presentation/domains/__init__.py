@@ -1,0 +1,1 @@
+"""Rules of presentation, a file for each domain of the semantic conventions."""

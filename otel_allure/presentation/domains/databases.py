@@ -1,0 +1,119 @@
+"""Databases, SQL and others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from otel_allure.model.spans import Attributes, Span
+from otel_allure.presentation import sql
+from otel_allure.presentation.values import Document, Domain, server, text_of, words
+from otel_allure.redaction.redaction import Redaction
+
+_OPERATION = ("db.operation.name", "db.operation")
+_TARGET = (
+    "db.collection.name",
+    "db.sql.table",
+    "db.mongodb.collection",
+    "db.cassandra.table",
+    "db.cosmosdb.container",
+    "aws.dynamodb.table_names",
+    "elasticsearch.target",
+    "db.stored_procedure.name",
+)
+# Their query is a command, a document or a language of its own.
+_NOT_SQL = {
+    "aws.dynamodb",
+    "couchdb",
+    "dynamodb",
+    "elasticsearch",
+    "geode",
+    "hbase",
+    "memcached",
+    "mongodb",
+    "neo4j",
+    "opensearch",
+    "redis",
+    "valkey",
+}
+_LONGEST_QUERY_FOR_TITLE = 2000
+_SHORT_QUERY = 60
+
+
+def title(span: Span) -> str | None:
+    """Return operation and target, as `db.query.summary` has them."""
+    a = span.attributes
+    summary = text_of(a, "db.query.summary")
+    if summary is not None:
+        return summary
+    query = text_of(a, *sql.QUERY)
+    if query is not None and _is_sql(a, query):
+        found = sql.summary(query[:_LONGEST_QUERY_FOR_TITLE])
+        if found is not None:
+            return found
+    operation = text_of(a, *_OPERATION)
+    if operation is not None:
+        return words(operation, text_of(a, *_TARGET, "db.namespace", "db.name"))
+    command = _command(query)
+    return words(command, text_of(a, *_TARGET)) if command else None
+
+
+def _command(query: str | None) -> str | None:
+    """Return the first word of a query that is one command, `GET` of `GET ?`."""
+    if query is None or "\n" in query.strip():
+        return None
+    word = query.split(maxsplit=1)[:1]
+    return word[0] if word and word[0].isalpha() else None
+
+
+def _is_sql(a: Attributes, query: str) -> bool:
+    system = text_of(a, "db.system.name", "db.system") or ""
+    return system not in _NOT_SQL and not query.lstrip().startswith(("{", "["))
+
+
+def _short_query(span: Span) -> str | None:
+    """Return a command that needs no attachment."""
+    query = text_of(span.attributes, *sql.QUERY)
+    if query is None or _is_sql(span.attributes, query) or not _is_short(query):
+        return None
+    return query
+
+
+def _is_short(query: str) -> bool:
+    return len(query) <= _SHORT_QUERY and "\n" not in query
+
+
+def documents(span: Span, redaction: Redaction) -> Iterator[Document]:
+    """Yield the query, where it says more than the title."""
+    a = span.attributes
+    query = text_of(a, *sql.QUERY)
+    if query is None:
+        return
+    if not _is_sql(a, query):
+        if not _is_short(query):
+            yield Document("query.txt", "text/plain", "txt", sql.bounded(redaction.sql(query)))
+        return
+    parameters = sql.parameters(query, a, redaction)
+    if parameters or query.strip().rstrip(";").strip().upper() != (title(span) or "").upper():
+        yield Document("query.sql", "text/plain", "txt", sql.document(query, parameters, redaction))
+
+
+_MARKS = ("db.system.name", "db.system")
+
+DOMAIN = Domain(
+    name="Databases",
+    marks=_MARKS,
+    title=title,
+    parameters=(
+        ("system", _MARKS),
+        ("server", (server,)),
+        ("database", ("db.namespace", "db.name", "db.redis.database_index")),
+        ("query", (_short_query,)),
+        ("procedure", ("db.stored_procedure.name",)),
+        ("batch size", ("db.operation.batch.size",)),
+        ("rows", ("db.response.returned_rows",)),
+        ("status code", ("db.response.status_code",)),
+    ),
+    documents=documents,
+    switch="attach_sql",
+    internal=_MARKS,  # as the conventions allow for databases that are embedded
+)

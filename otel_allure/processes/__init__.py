@@ -1,0 +1,1 @@
+"""Child processes: where they belong, and how their spans get to the report."""

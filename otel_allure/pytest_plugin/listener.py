@@ -1,0 +1,648 @@
+"""pytest's hooks -> spans: a trace for each test, with a span for each of its phases.
+
+One object listens while a report is written. What belongs to one test is in its `TestAttempt`,
+and where code runs is in the context; so tests may run at the same time, in one loop or in many.
+
+The order of hooks is pytest's, with two exceptions that matter: pytest-rerunfailures runs several
+attempts within one protocol, and cooperative plugins run the body before it. So a test opens with
+whatever comes first of protocol, set-up and body, and it is finished by `logfinish`, after
+everybody else's, since attachments may still be made there.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+from collections import deque
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pluggy
+import pytest
+from allure_commons.types import AttachmentType
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, Span
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from otel_allure import __version__, compat
+from otel_allure.compat.lookalike import original
+from otel_allure.compat.pytest import DIRECT_PARAMETER, ITEM_OF_REQUEST, REPORT_SECTIONS, loaded
+from otel_allure.model import conventions as c
+from otel_allure.model.clock import catch_up, now_ns
+from otel_allure.model.outcome import BROKEN, FAILED, PASSED, SKIPPED, Outcome
+from otel_allure.model.texts import text_of
+from otel_allure.otel.session import Session
+from otel_allure.output.spool import Spool
+from otel_allure.processes.multiprocessing_hooks import follow_processes
+from otel_allure.processes.parent_link import ParentLink
+from otel_allure.pytest_plugin import metadata, options
+from otel_allure.pytest_plugin.captured import Logs, taken_from
+from otel_allure.pytest_plugin.captured_output import Output
+from otel_allure.pytest_plugin.comparisons import comparison
+from otel_allure.pytest_plugin.coroutines import Place, in_place, is_async
+from otel_allure.pytest_plugin.crashes import Journal
+from otel_allure.pytest_plugin.fixtures import Fixtures
+from otel_allure.pytest_plugin.isolation_hint import looks_at_opentelemetry
+from otel_allure.pytest_plugin.phase_outcomes import excinfo_of, outcome_of_report
+from otel_allure.pytest_plugin.running_tests import RunningTests
+from otel_allure.pytest_plugin.test_attempt import TestAttempt, contains_failed
+from otel_allure.pytest_plugin.third_party import stand_in, subtests
+from otel_allure.pytest_plugin.third_party.allure_logger import AllureLogger, Cache
+from otel_allure.pytest_plugin.tracebacks import hidden
+from otel_allure.recording.active import context_to_hand_over
+from otel_allure.recording.attachments import note_lost, written_data
+from otel_allure.recording.contexts import ISOLATED, attached, root_context
+from otel_allure.recording.greenlets import Greenlets
+from otel_allure.recording.running_item import RunningItem, RunningTest
+from otel_allure.recording.server_spans import ServerSpans
+from otel_allure.recording.threads import take_up
+from otel_allure.recording.tracer import RecordingSpan
+from otel_allure.redaction.redaction import Redaction
+
+
+class AllureListener(stand_in.AllureListener):
+    """Records a pytest session; registered with pytest as `allure_listener`.
+
+    Attributes:
+        allure_logger: what other plugins ask for the running test, and change it by.
+    """
+
+    def __init__(self, config: pytest.Config, results_dir: str) -> None:
+        self.config = config
+        self._session = Session(results_dir, options.read_settings(config), self._take)
+        self.report, self.recorder = self._session.report, self._session.recorder
+        self.provider, self.diagnostics = self._session.provider, self._session.diagnostics
+        self.report.directory.early = set()
+        self._ended: deque[RecordingSpan] = deque()
+        self._spool = Spool(self._become_child)
+        self._process_start_ns = 0
+        self._greenlets = Greenlets(context_to_hand_over, take_up, self.diagnostics)
+        self._server_spans = ServerSpans()
+        self.recorder.spool = self._spool
+        self.running = RunningTests(self.recorder)
+        self.looks: list[str] = []
+        """Failed tests that look at OpenTelemetry's own state, and were not isolated."""
+        self.worker_output: dict[str, Any] = {}
+        """What an xdist worker tells its controller at the end."""
+        self._adopted: list[TestAttempt] = []
+        self._journal: Journal | None = None
+        self._session_span: Span | None = None
+        self._session_links: list[Link] = []
+        self._fixtures = Fixtures(
+            self.recorder, self._session_links, isolated=self._session.isolated
+        )
+        self._logs = Logs(config, self.recorder)
+        self._output = Output(config)
+        self.allure_logger = AllureLogger(
+            self.recorder, self.running, self._fixtures, self._unwritten
+        )
+        self.report.as_lent = self.allure_logger.as_lent
+        self._cache = Cache(self.running, self._fixtures)
+
+    # -- the session
+
+    def start(self) -> None:
+        """Begin to record, before any code of the user is imported."""
+        when_over = self._session.when_over
+        self._spool.prepare(self.diagnostics)
+        when_over(self._spool.close)
+        self._session.start()
+        for end in (
+            self._close_journal,
+            self._server_spans.stop,
+            self._greenlets.stop,
+            self.settle,
+            self._seal,
+            self._output.stop,
+            self._logs.stop,
+        ):
+            when_over(end)
+        self._greenlets.refresh()
+
+    def stop(self) -> None:
+        """Write what is left and put everything back."""
+        self._session.stop()
+
+    def _seal(self) -> None:
+        self._spool.seal()
+        self.recorder.spool = None
+
+    def _close_journal(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def _take(self, span: RecordingSpan) -> None:
+        """Take a span of ours that has ended.
+
+        They wait for the end of a test or of a wide fixture: only then there is something to do.
+        """
+        if span.start_ns < self._process_start_ns and not self._is_adopted(span):
+            return  # it was open at a fork: it is the parent's
+        self._ended.append(span)
+        if span.parent_id is None or self.report.redirect is not None:
+            self._drain()
+            if self._journal is not None and getattr(span.owner, "kind", None) == c.CONTAINER:
+                with self.diagnostics.caught("noting what runs"):
+                    self._journal.note_end((span.trace_id, span.span_id))
+
+    def _is_adopted(self, span: RecordingSpan) -> bool:
+        return any(running.is_adopted and running.scope.span is span for running in self._adopted)
+
+    def _drain(self) -> None:
+        # It runs in the code under test, so nothing may be raised.
+        if self.allure_logger.is_used:
+            with self.diagnostics.caught("taking what other plugins have changed"):
+                self.allure_logger.take_back()
+                self.allure_logger.forget_ended()
+        with self.diagnostics.caught("taking spans"):
+            ended = taken_from(self._ended)
+            self.report.add([*self._logs.take(), *(span.record() for span in ended)])
+
+    def _unwritten(self) -> list[RecordingSpan]:
+        """Return our spans that have not been handed over to the report."""
+        return [*self._ended, *self._session.tracer.open_spans()]
+
+    def _become_child(self) -> None:
+        """Leave the report to the process that this one was forked from."""
+        self._process_start_ns = now_ns()
+        self._ended = deque()
+        self._adopted = []
+        self._journal = None
+        self.recorder.owns_test = False
+        self._logs.forget()
+        self._session.tracer.forget()
+        self.report.forget()
+        if not self.recorder.is_child:
+            ParentLink(self.recorder, self._spool, self._session.tracer)
+
+    def _take_from_children(self) -> None:
+        with self.diagnostics.caught("taking spans of child processes"):
+            found = self._spool.read(self.diagnostics)
+            if found:
+                self.report.add(found)
+
+    def settle(self) -> None:
+        """Write everything that is known."""
+        for running in list(self.running.values()):
+            self.finish(running)
+        self._fixtures.tear_down_all()
+        if self._session_span is not None:
+            self._session_span.end(now_ns())
+            self._session_span = None
+        self._drain()
+        self._take_from_children()
+        self.report.settle(self._session.unfinished())
+        self.recorder.write_outside_of_tests()
+
+    def open_session(self) -> None:
+        """Open the session's span, in the trace that TRACEPARENT names, if any."""
+        self._session.when_over(follow_processes())
+        self.report.look_at_environment()  # conftest files may have set something
+        self.provider.on_set += self._logs.start()
+        if any(name in sys.modules for name in _CONCURRENT_RUNNERS):
+            self._follow_output()
+        carrier = {
+            name: os.environ[name.upper()]
+            for name in ("traceparent", "tracestate")
+            if name.upper() in os.environ
+        }
+        parent = TraceContextTextMapPropagator().extract(carrier, Context())
+        span = self.provider.tracer().start_span(
+            "pytest session", parent, attributes={c.KIND: c.SESSION}, start_time=now_ns()
+        )
+        self._session_span = span
+        self._session_links.append(Link(span.get_span_context(), {c.KIND: c.SESSION}))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self) -> Generator[None, Any, Any]:
+        """Share our spans with a provider that conftest files have set by now."""
+        self.provider.share_with_backend()
+        undo = subtests.follow(self.running)
+        try:
+            return (yield)
+        finally:
+            undo()
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self) -> Generator[None, Any, Any]:
+        """Write, before the terminal summary, or xdist's worker, tells what went wrong.
+
+        Both are wrappers too, so this must be the innermost: the last fixtures' tear-down is
+        inside of it.
+        """
+        try:
+            return (yield)
+        finally:
+            self.settle()
+            compat.tell(self.diagnostics.first, self.diagnostics.add)
+            self.worker_output["otel_allure_problems"] = list(self.diagnostics.first.items())
+            self.worker_output["otel_allure_services"] = self.report.services
+            self.worker_output["otel_allure_masked"] = self.report.masked
+            self.worker_output["otel_allure_looks"] = self.looks
+            if not hasattr(self.config, "workerinput") and not self.config.option.collectonly:
+                versions = {"pytest": pytest.__version__, "otel-allure": __version__}
+                self.report.write_about_run(versions)
+
+    # -- what a worker of pytest-xdist leaves, in case that it dies
+
+    def keep_journal(self, directory: str, worker: str) -> None:
+        """Note what runs, for the controller."""
+        with self.diagnostics.caught("noting what runs"):
+            self._journal = Journal(directory, worker)
+            self._fixtures.on_set_up = self._note_fixture
+
+    def _note_running(self, running: TestAttempt) -> None:
+        if self._journal is not None:
+            with self.diagnostics.caught("noting what runs"):
+                self._journal.note_running(running.snapshot(self.diagnostics))
+
+    def _note_fixture(self, container: RunningItem) -> None:
+        if self._journal is not None:
+            with self.diagnostics.caught("noting what runs"):
+                span: Any = container.span
+                below = (s.record() for s in self._unwritten() if s.trace_id == span.trace_id)
+                its = [
+                    s._replace(attributes=container.described()) if s.parent_id is None else s
+                    for s in below
+                ]
+                self._journal.note_fixture(its)
+                if container.test is not None:
+                    self._journal.note_uses([(span.trace_id, span.span_id)], container.test.span)
+
+    # -- tests
+
+    def open(self, item: pytest.Item) -> TestAttempt:
+        """Return the running attempt at `item`; the first to ask opens it."""
+        running = self.running.at(item)
+        if running is None:
+            catch_up()
+            wanted = metadata.otel_context(item, self.report.settings.otel_context)
+            root = root_context(isolated=wanted == "isolated")
+            span = self.provider.tracer().start_span(
+                item.name, root, links=self._session_links, start_time=now_ns()
+            )
+            running = TestAttempt(item, RunningTest(item.name, span, root))
+            self._logs.refresh()
+            self._greenlets.refresh()
+            self._server_spans.refresh()
+            self._note_overlap(running)
+            self.running.begin(running)
+            self.report.hold(span.trace_id)
+            self._note_running(running)
+        return running
+
+    def _note_overlap(self, running: TestAttempt) -> None:
+        if self.running:
+            for each in (running, *self.running.values()):
+                each.overlaps = True
+            self._follow_output()
+        self._output.refresh()
+
+    def _follow_output(self) -> None:
+        option = self.config.option
+        if not self._output.on and option.attach_capture and getattr(option, "capture", "") != "no":
+            self._output.start()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Open the test, so that hooks between its phases are inside of it."""
+        running = self.open(item)
+        error: BaseException | None = None
+        try:
+            with attached(running.scope.context):
+                return (yield)
+        except BaseException as raised:
+            error = raised  # out of a hook: the test has been cut short
+            raise
+        finally:
+            last = self.running.at(item)
+            if last is not None:
+                if error is not None and last.outcome is None:
+                    last.verdict.raised.setdefault("setup", excinfo_of(error))
+                self.finish(last)
+
+    # Around what may raise in code of pytest's, wrappers are of pluggy's old kind: those of the new
+    # one are in the traceback, and pytest drops a traceback of which it hides every frame.
+    # pytest-asyncio-concurrent enters only the new kind around its calls.
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_setup(
+        self, item: pytest.Item
+    ) -> Generator[None, pluggy.Result[object], None]:
+        """Record the set-up; then the fixtures are known."""
+        running = self.open(item)
+        if running.is_set_up:  # pytest-retry sets up anew for each attempt
+            self.finish(running)
+            running = self.open(item)
+        running.is_set_up = True
+        if running.process_id != os.getpid():
+            self._adopt(running)
+        with self._phase(running, "setup"):
+            outcome = yield
+        if outcome.exception is not None:
+            running.verdict.raised["setup"] = excinfo_of(outcome.exception)
+        self._note_fixtures(running, complete=outcome.exception is None)
+        running.identify(self.diagnostics)
+        self._note_running(running)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Record the call, whose time is the test's."""
+        __tracebackhide__ = hidden
+        running = self.open(item)
+        self.provider.refresh()  # a fixture may have exchanged it
+        try:
+            with self._phase(running, "call"):
+                return (yield)
+        except BaseException as error:
+            running.verdict.raised["call"] = excinfo_of(error)
+            raise
+        finally:
+            self._note_fixtures(running, complete=True)
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(
+        self, item: pytest.Item
+    ) -> Generator[None, pluggy.Result[object], None]:
+        """Record the tear-down."""
+        running = self.open(item)
+        with self._phase(running, "teardown"):
+            outcome = yield
+        if outcome.exception is not None:
+            running.verdict.raised["teardown"] = excinfo_of(outcome.exception)
+
+    def _adopt(self, running: TestAttempt) -> None:
+        """Take over a test that was opened before this process was forked to run it.
+
+        Its result is what this process says; if it ends before, what pytest's reports say.
+        """
+        running.process_id = os.getpid()
+        running.is_adopted = self.recorder.owns_test = True
+        self._adopted.append(running)
+
+    @contextmanager
+    def _phase(self, running: TestAttempt, name: str) -> Iterator[None]:
+        __tracebackhide__ = hidden
+        phase = running.begin_phase(name, self.provider.tracer())
+        with attached(phase.context):
+            try:
+                yield
+            finally:
+                phase.end()
+
+    def _note_fixtures(self, running: TestAttempt, complete: bool) -> None:
+        with self.diagnostics.caught("noting a test's fixtures"):
+            new = [
+                life for life in self._fixtures.used_by(running.item, complete) if running.use(life)
+            ]
+            if self._journal is not None and new:
+                self._journal.note_uses([life.key for life in new], running.scope.span)
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, Any, None]:
+        """Make the call current inside of a coroutine; see `coroutines`."""
+        function = original(pyfuncitem.obj)
+        if not is_async(function):
+            yield
+            return
+        stands_in = pyfuncitem.obj = in_place(function, lambda: self._place_of(pyfuncitem))
+        yield
+        if pyfuncitem.obj is stands_in:  # no other plugin has put something else there
+            pyfuncitem.obj = function
+
+    def _place_of(self, item: pytest.Item) -> Place | None:
+        """Return where a test's coroutine runs."""
+        running = self.running.at(item)
+        if running is None:
+            return None
+        test = running.scope
+        return lambda first: attached(test.live.context)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logfinish(self, nodeid: str) -> Generator[None, Any, Any]:
+        """Finish the attempt, when everybody else has."""
+        try:
+            return (yield)
+        finally:
+            for running in list(self.running.values()):
+                if nodeid in (running.nodeid, running.item.nodeid):
+                    self.finish(running)
+
+    def finish(self, running: TestAttempt) -> None:
+        """End an attempt, with all that is known of it."""
+        item, test = running.item, running.scope
+        self.running.end(running)
+        self._take_from_children()
+        if not running.identified:
+            running.identify(self.diagnostics)
+        if self.allure_logger.is_used:
+            self.allure_logger.take_back()
+        its = test.attributes = running.attributes(self.diagnostics)
+        running.label(self.diagnostics)
+        with self.diagnostics.caught("taking a test's outcome"):
+            running.verdict.take_unreported(item)
+            if running.is_set_up and not running.is_captured:
+                self._attach_captured_so_far(running)
+        with self.diagnostics.caught("finishing a test"):
+            test.outcome = running.outcome or Outcome(SKIPPED)
+            if test.outcome.status in _RESULT_STATUS:
+                its[c.TEST_CASE_RESULT_STATUS] = _RESULT_STATUS[test.outcome.status]
+            if type(item).__name__ in _NO_TESTS:
+                test.kind = c.PHASE
+            test.span.update_name(test.title)
+            if test.phase is not None:
+                test.phase.end()
+        with self.diagnostics.caught("finishing a test"):
+            test.end()
+        running.release_fixtures()
+        self._output.forget(test)
+        if not self.running:
+            self._logs.reset()
+            self._output.reset()
+
+    # -- outcomes
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Take over what pytest made of a phase."""
+        before = self.running.at(item)
+        report = yield
+        running = self.running.at(item)
+        if running is not None:
+            if self.allure_logger.is_used:
+                self.allure_logger.take_back()
+            with self.diagnostics.caught("taking a test's outcome"):
+                # If the test has been tried again meanwhile, the call is not the one reported.
+                same = running is before
+                excinfo = call.excinfo if same else running.verdict.raised.get(str(report.when))
+                self._take_outcome(running, report, excinfo)
+                if report.when == "teardown":
+                    self._attach_captured(report, running)
+                    if running.is_adopted:
+                        self.finish(running)  # nothing comes after it in this process
+        return report
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, Any, Any]:
+        """Take pytest's last word: others have changed what they wanted to."""
+        try:
+            return (yield)
+        finally:
+            running = self.running.get(report.nodeid)
+            if running is not None:
+                with self.diagnostics.caught("taking a test's outcome"):
+                    self._take_last_word(running, report)
+
+    def _take_outcome(
+        self,
+        running: TestAttempt,
+        report: pytest.TestReport,
+        excinfo: pytest.ExceptionInfo[BaseException] | None,
+    ) -> None:
+        outcome = self._outcome_of(report, excinfo)
+        if running.subtest is not None:
+            running.subtest.outcome, running.subtest.reported = outcome, report.outcome
+            return
+        failed = running.failed_subtests
+        has_raised = excinfo is not None and outcome.status in (FAILED, BROKEN)
+        if failed and report.when == "call" and not has_raised:
+            outcome = contains_failed(failed)
+        error = None if excinfo is None else excinfo.value
+        if running.verdict.take(report, outcome):
+            self._take_comparison(running, error)
+        if report.failed and ISOLATED not in running.scope.context:
+            self._note_looks(running, error)
+
+    def _note_looks(self, running: TestAttempt, error: BaseException | None) -> None:
+        function = getattr(running.item, "obj", None)
+        if running.nodeid not in self.looks and looks_at_opentelemetry(function, error):
+            self.looks.append(running.nodeid)
+
+    def _outcome_of(
+        self, report: pytest.TestReport, excinfo: pytest.ExceptionInfo[BaseException] | None
+    ) -> Outcome:
+        try:
+            return outcome_of_report(report, excinfo)
+        except Exception as error:  # what was raised cannot be shown, but it was
+            self.diagnostics.add("taking a test's outcome", error)
+            return Outcome(report.outcome, text_of(report.longrepr))
+
+    def _take_last_word(self, running: TestAttempt, report: pytest.TestReport) -> None:
+        subtest = running.subtest
+        if subtest is not None:
+            if report.outcome != subtest.reported:
+                self._take_outcome(running, report, None)
+            if subtest.step is not None:  # pytest keeps this from the test's own report
+                self._attach_sections(report, subtest.step)
+        elif running.verdict.is_news(report):
+            self._take_outcome(running, report, running.verdict.raised.get(str(report.when)))
+
+    def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> None:
+        """Keep the sides of a comparison that failed; others explain it."""
+        if op != "==":
+            return
+        with self.diagnostics.caught("taking a comparison"):
+            running = self.running.of(self.recorder.test())
+            if running is not None:
+                running.comparison = comparison(left, right)
+
+    def _take_comparison(self, running: TestAttempt, error: BaseException | None) -> None:
+        compared, running.comparison = running.comparison, None
+        if compared is not None and compared.failed_with(error):
+            masked = self.report.presentation.redaction.text
+            running.scope.span.set_attributes(
+                {c.ACTUAL: masked(compared.actual), c.EXPECTED: masked(compared.expected)}
+            )
+
+    def _attach_captured(self, report: pytest.TestReport, running: TestAttempt) -> None:
+        running.is_captured = True
+        own = copy.copy(report)
+        own.sections = report.sections[running.first_section :]
+        self._attach_sections(own, running.scope)
+
+    def _attach_captured_so_far(self, running: TestAttempt) -> None:
+        """Attach what an attempt has printed of whose tear-down pytest makes no report."""
+        item = running.item
+        sections = [
+            (f"Captured {key} {when}", text) for when, key, text in REPORT_SECTIONS.of(item, ())
+        ]
+        report = pytest.TestReport(
+            item.nodeid, item.location, {}, "passed", None, "teardown", sections
+        )
+        self._attach_captured(report, running)
+
+    def _attach_sections(self, report: pytest.TestReport, test: RunningItem) -> None:
+        if not self.config.option.attach_capture:
+            return
+        redaction = self._redaction_of(test)
+        for name, text in self._captured(report, test):
+            if text:
+                with self.diagnostics.caught("attaching"):
+                    try:
+                        attachment = written_data(
+                            self.recorder, text, name, AttachmentType.TEXT, None, redaction
+                        )
+                    except Exception as error:
+                        note_lost(test, name, error)
+                        raise
+                    test.attachments.append(attachment)
+
+    def _redaction_of(self, test: RunningItem) -> Redaction:
+        """Return what is masked in what a test prints: the parameters of its steps, too."""
+        trace_id = test.span.get_span_context().trace_id
+        redaction = self.recorder.redaction_in(test)
+        its = (span for span in self._unwritten() if span.trace_id == trace_id)
+        return redaction.knowing(redaction.secrets_of(its))
+
+    def _captured(self, report: pytest.TestReport, scope: RunningItem) -> Iterator[tuple[str, str]]:
+        """Yield name and text of what was captured and is shown nowhere else."""
+        running = self.running.of(scope)
+        if self._logs.on:
+            self._take_from_children()
+            self.report.add(self._logs.take())
+            trace_id = scope.span.get_span_context().trace_id
+            own = [] if running is None else self.report.take_logs(trace_id, running.span_ids)
+            yield "log", self._logs.text(report.caplog, own)
+        else:
+            yield "log", report.caplog
+        for name, text in (("stdout", report.capstdout), ("stderr", report.capstderr)):
+            apart = running is not None and running.overlaps
+            yield name, self._output.text(name, text, scope) if apart else text
+
+    # -- fixtures
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: Any
+    ) -> Generator[None, pluggy.Result[Any], None]:
+        """Record a fixture's set-up; what plugins make up to pass values on is none."""
+        if fixturedef.func is _DIRECT_PARAMETER or fixturedef.argname.startswith(_NO_FIXTURES):
+            yield
+            return
+        running = self.running.at(ITEM_OF_REQUEST.of(request) or request.node)
+        test = running.scope if running is not None else None
+        yield from self._fixtures.set_up(fixturedef, test)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_post_finalizer(
+        self, fixturedef: pytest.FixtureDef[Any]
+    ) -> Generator[None, Any, Any]:
+        """Note the end of a fixture."""
+        try:
+            return (yield)
+        finally:
+            with self.diagnostics.caught("ending a fixture"):
+                self._fixtures.tear_down(fixturedef)
+
+
+# pytest makes a fixture of every directly parametrized argument. They are parameters already.
+_DIRECT_PARAMETER = loaded(DIRECT_PARAMETER)
+_CONCURRENT_RUNNERS = ("pytest_asyncio_cooperative", "pytest_asyncio_concurrent")
+_NO_TESTS = {"AsyncioConcurrentGroup"}  # runs the tests, which are items of their own
+_NO_FIXTURES = ("pytestbdd_stepdef_",)
+_RESULT_STATUS = {PASSED: "pass", FAILED: "fail", BROKEN: "fail"}

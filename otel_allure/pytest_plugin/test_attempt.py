@@ -1,0 +1,197 @@
+"""An attempt at a test, from the first hook that tells of it to its result."""
+
+from __future__ import annotations
+
+import copy
+import os
+from typing import Any
+
+import pytest
+
+from otel_allure.compat.pytest import REPORT_SECTIONS
+from otel_allure.model import conventions as c
+from otel_allure.model.clock import now_ns
+from otel_allure.model.diagnostics import Diagnostics
+from otel_allure.model.outcome import Outcome
+from otel_allure.model.rows import Parameter
+from otel_allure.model.spans import Span
+from otel_allure.model.texts import md5, text_of
+from otel_allure.pytest_plugin import metadata
+from otel_allure.pytest_plugin.comparisons import Comparison
+from otel_allure.pytest_plugin.fixtures import FixtureLife
+from otel_allure.pytest_plugin.phase_outcomes import Verdict
+from otel_allure.recording.running_item import RunningItem, RunningTest
+from otel_allure.recording.running_step import RunningStep, represented
+
+
+class TestAttempt:
+    """An attempt at a test."""
+
+    def __init__(self, item: pytest.Item, scope: RunningTest) -> None:
+        self.item = item
+        self.nodeid = item.nodeid
+        self.scope = scope
+        self.span_ids = [scope.span.get_span_context().span_id]
+        """Of the test and its phases: what is logged there is the test's own."""
+        self.overlaps = False
+        """Whether another test has run at the same time."""
+        self.verdict = Verdict()
+        self.is_set_up = False
+        """Whether pytest has begun to set it up: it does so once in an attempt."""
+        self.first_section = len(REPORT_SECTIONS.of(item, ()))
+        """Before it is what earlier attempts have printed."""
+        self.is_captured = False
+        """Whether what it has printed is attached."""
+        self.identified = False
+        self.body_error: BaseException | None = None
+        """Set where a plugin ran the body before pytest's protocol."""
+        self.comparison: Comparison | None = None
+        """The last comparison in it that failed."""
+        self.told: dict[str, Any] = {}
+        """Span attributes that others have set, see `allure_logger`."""
+        self.process_id = os.getpid()
+        self.is_adopted = False
+        """Whether its phases run in a process forked for it, as pytest-forked does it."""
+        self.subtest: Ending | None = None
+        """The subtest that is being reported."""
+        self.subtest_messages: set[str] = set()
+        self.failed_subtests: list[Outcome] = []
+        self._is_labelled = False
+        self._used: list[FixtureLife] = []
+
+    @property
+    def trace_id(self) -> int:
+        """Of its trace."""
+        return self.scope.span.get_span_context().trace_id
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What it comes to, as far as is known."""
+        return self.verdict.outcome
+
+    @outcome.setter
+    def outcome(self, outcome: Outcome) -> None:
+        self.verdict.outcome = outcome
+
+    def use(self, life: FixtureLife) -> bool:
+        """Note that the test uses a wider fixture; return whether that is new."""
+        if life in self._used or life.container is None:
+            return False
+        self._used.append(life)
+        life.acquire()
+        self.scope.span.add_link(life.container.span.get_span_context(), {c.KIND: c.CONTAINER})
+        return True
+
+    def uses(self, life: FixtureLife) -> bool:
+        """Whether the test uses a wider fixture."""
+        return life in self._used
+
+    def release_fixtures(self) -> None:
+        """Note that the test has finished."""
+        for life in self._used:
+            life.release()
+
+    def begin_phase(self, name: str, tracer: Any) -> RunningItem:
+        """Start a phase, without making it current."""
+        test = self.scope
+        span = tracer.start_span(name, test.context, start_time=now_ns())
+        phase = test.phase = RunningItem(c.PHASE, name, span, test.context)
+        phase.attributes = {c.PHASE_NAME: name}
+        self.span_ids.append(span.span_id)
+        return phase
+
+    def identify(self, diagnostics: Diagnostics) -> None:
+        """Find out title, description and parameters, once the fixtures are there to fill titles.
+
+        What was told to the test already, by `allure.dynamic`, stays.
+        """
+        item, test = self.item, self.scope
+        self.identified = True
+        with diagnostics.caught("taking a test's parameters"):
+            known = {parameter.name for parameter in test.parameters}
+            for name, value in metadata.callspec_parameters(item).items():
+                if name not in known:
+                    test.parameters.append(Parameter(text_of(name), represented(value)))
+        with diagnostics.caught("taking a test's title"):
+            if test.title == test.first_title:
+                test.title = metadata.title(
+                    item, metadata.callspec_parameters(item), metadata.callspec_id(item)
+                )
+        with diagnostics.caught("taking a test's description"):
+            test.description = test.description or metadata.description(item)
+            test.description_html = test.description_html or metadata.description_html(item)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what the test is known by, as span attributes."""
+        item = self.item
+        full_name = metadata.full_name(item)
+        shown_name = self.told.get(c.FULL_NAME, full_name)
+        originals = metadata.callspec_parameters(item)
+        return {
+            c.FULL_NAME: full_name,
+            c.TITLE_PATH: metadata.title_path(item),
+            c.TEST_CASE_ID: md5(full_name),
+            c.HISTORY_ID: metadata.history_id(shown_name, self.scope.parameters, originals),
+        }
+
+    def attributes(self, diagnostics: Diagnostics) -> dict[str, Any]:
+        """Return what its span says of it beside what its scope was told."""
+        nodeid = self.item.nodeid
+        its: dict[str, Any] = {c.FULL_NAME: nodeid, c.TEST_CASE_NAME: nodeid}
+        # One by one: what cannot be found out costs nothing else.
+        for find_out in (self.identity, lambda: code_attributes(self.item), lambda: self.told):
+            with diagnostics.caught("finding out what a test is known by"):
+                its.update(find_out())
+        return its
+
+    def snapshot(self, diagnostics: Diagnostics) -> Span:
+        """Return its span as it would be if the test ended now; nothing of the test is changed."""
+        copied = copy.copy(self)
+        scope = copied.scope = copy.copy(self.scope)
+        scope._parameters = list(scope.parameters)
+        scope.labels, scope.links = list(scope.labels), list(scope.links)
+        if not copied.identified:
+            copied.identify(diagnostics)
+        copied.label(diagnostics)
+        scope.attributes = copied.attributes(diagnostics)
+        span: Span = self.scope.span.record()  # type: ignore[attr-defined]
+        return span._replace(name=scope.title, attributes={**span.attributes, **scope.described()})
+
+    def label(self, diagnostics: Diagnostics) -> None:
+        """Add the labels and links that marks and the item's place give, once."""
+        if self._is_labelled:
+            return
+        self._is_labelled = True
+        test = self.scope
+        with diagnostics.caught("taking a test's labels"):
+            test.labels += list(metadata.labels(self.item, test.labels))
+        with diagnostics.caught("taking a test's links"):
+            test.links += metadata.links(self.item)
+
+
+def code_attributes(item: pytest.Item) -> dict[str, Any]:
+    """Return where the test is in the code, by OpenTelemetry's names."""
+    path, line, _ = item.location
+    return {"code.file.path": path, **({} if line is None else {"code.line.number": line + 1})}
+
+
+class Ending:
+    """The end of a subtest, while pytest reports it.
+
+    Attributes:
+        step: None where it has ended before pytest reports it.
+        outcome: what pytest makes of it, None until then.
+        reported: how pytest calls that, `passed` for example.
+    """
+
+    def __init__(self, step: RunningStep | None) -> None:
+        self.step = step
+        self.outcome: Outcome | None = None
+        self.reported = ""
+
+
+def contains_failed(failed: list[Outcome]) -> Outcome:
+    """Return what a test with failed subtests comes to that has not failed itself."""
+    first = failed[0]
+    message = f"contains {len(failed)} failed subtest{'s' if len(failed) > 1 else ''}"
+    return Outcome(first.status, f"{message}\n\n{first.message or ''}".rstrip(), first.trace)

@@ -1,0 +1,1 @@
+"""What other plugins of pytest need, and allure-pytest's own names."""

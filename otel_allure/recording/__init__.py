@@ -1,0 +1,1 @@
+"""What runs -> spans: a step is a span, and the context knows which one runs."""

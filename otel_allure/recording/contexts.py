@@ -1,0 +1,132 @@
+"""The current context: OpenTelemetry's or, in isolation, one beside it that nobody else sees.
+
+By default what runs is kept in OpenTelemetry's own context, with its span as the current one, so
+that instrumented calls are below it. In isolation users' code must find OpenTelemetry as it would
+be without us. There the same kind of context is kept in a context variable of ours, which goes
+wherever OpenTelemetry's goes: into tasks, callbacks and generators.
+
+A context that has the key `ISOLATED` is of the second kind, and so is all that is made of it.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
+
+from opentelemetry import context as context_api
+from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN, set_span_in_context
+
+(SPAN,) = set_span_in_context(INVALID_SPAN, Context())
+"""The key of the current span. With it no context has to be copied to set a span in it."""
+SCOPE = context_api.create_key("otel-allure-scope")
+ISOLATED = context_api.create_key("otel-allure-isolated")
+
+# Kept from the start: tests look at how often the API is asked.
+_shared_current = context_api.get_current
+_attach_shared = context_api.attach
+
+
+class _Hidden(NamedTuple):
+    """A context that is current in isolation.
+
+    Attributes:
+        context: the context.
+        seen: the span that was OpenTelemetry's current one when this became current. Another one
+            was made current later, so it is inside.
+    """
+
+    context: Context
+    seen: object
+
+
+# Of a context that is OpenTelemetry's current one we keep a note, as users put others in its place:
+# the one that they make of the headers of a request knows nothing of the test.
+_ours: contextvars.ContextVar[_Hidden | Context | None] = contextvars.ContextVar(
+    "otel-allure", default=None
+)
+
+Tokens = tuple[Any, Any]
+"""What puts back the context that is ours and OpenTelemetry's; None for one left alone."""
+
+
+def current() -> Context:
+    """Return the context in which the caller runs."""
+    ours = _ours.get()
+    if type(ours) is _Hidden:
+        return ours.context
+    context = _shared_current()
+    if ours and SCOPE not in context and SCOPE in ours:
+        return Context({**context, SCOPE: ours[SCOPE]})  # type: ignore[call-overload]
+    return context
+
+
+def attach(context: Context) -> Tokens:
+    """Make a context the current one, of whichever kind it is; return what `detach` needs."""
+    if ISOLATED in context:
+        return _ours.set(_Hidden(context, _shared_current().get(SPAN))), None
+    return _ours.set(context), _attach_shared(context)
+
+
+def detach(tokens: Tokens) -> None:
+    """Undo `attach`.
+
+    Raises:
+        ValueError: in another task or thread.
+        RuntimeError: the second time.
+    """
+    ours, shared = tokens
+    _ours.reset(ours)
+    if type(shared) is contextvars.Token:
+        shared.var.reset(shared)  # the API's `detach` logs an error where we need to know
+    elif shared is not None:  # of another runtime, see OTEL_PYTHON_CONTEXT
+        context_api.detach(shared)
+
+
+@contextmanager
+def attached(context: Context) -> Iterator[None]:
+    """Make `context` current inside of the block, whatever is left attached in it."""
+    tokens = attach(context)
+    try:
+        yield
+    finally:
+        with suppress(ValueError, RuntimeError):
+            detach(tokens)
+
+
+def _hidden() -> _Hidden | None:
+    ours = _ours.get()
+    return ours if type(ours) is _Hidden else None
+
+
+def span_inside() -> Any:
+    """Return the span that users' code has made current inside of a hidden context, else None."""
+    hidden = _hidden()
+    span = None if hidden is None else _shared_current().get(SPAN)
+    return None if hidden is None or span is hidden.seen else span
+
+
+def is_innermost(span: Any) -> bool:
+    """Whether a hidden context was made current in a span of users' that still is current."""
+    hidden = _hidden()
+    return hidden is not None and hidden.seen is not None and hidden.seen is span
+
+
+def root_context(*, isolated: bool) -> Context:
+    """Return the context that a trace of ours begins in: nothing is current there."""
+    return Context({ISOLATED: True}) if isolated else Context()
+
+
+def held(context: Context, key: str) -> Any:
+    """Return what a context has, also the span of a scope that is over: see `ItemContext`."""
+    return dict.get(context, key)
+
+
+def contexts_in(variables: contextvars.Context) -> Iterator[Context]:
+    """Yield the contexts that are current where these context variables are."""
+    ours = variables.get(_ours)
+    if type(ours) is _Hidden:
+        yield ours.context
+    yield variables.copy().run(_shared_current)  # a copy, as somebody may be running in it

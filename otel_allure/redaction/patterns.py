@@ -1,0 +1,108 @@
+"""Where secrets stand: names, headers, queries, commands."""
+
+from __future__ import annotations
+
+import re
+
+# Words, not substrings: `authors`, `tokenizer` and `max_tokens` are no secrets. Nor is what a name
+# says about one, as in `token_count`.
+SENSITIVE = re.compile(
+    r"(?:password|passwd|passphrase|passcode|(?:^|[^a-z0-9])(?:"
+    r"authorization|auth|(?:set[_-]?)?cookies?|pass|pwd|secrets?|credentials?|"
+    r"(?:access|auth|bearer|id|refresh|session)?token|"
+    r"(?:api|(?:aws)?access|account|private|secret|signing|encryption)[_-]?key(?:[_-]?id)?|"
+    r"session[._-]?(?:id|key)|csrf\w*|xsrf\w*|jwt|otp|pin|signature|sig"
+    r"))\d*(?:$|[^a-z0-9](?!(?:"
+    r"age|algorithm|backend|bucket|class|count|details|dir|domain|enabled|endpoint|expir\w*|file|"
+    r"hashers|host|issuer|length|limit|lifetime|method|mode|path|policy|port|provider|required|"
+    r"scheme|server|service|size|sock|timeout|ttl|type|ur[il]|usage|validators|version"
+    r")(?:$|[^a-z0-9])))",
+    re.IGNORECASE,
+)
+CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+_QUOTED = (  # as it is, or as it is within other quotes: \"...\"
+    r"(?P<triple>\\*['\"])(?P=triple){2}.*?(?:(?P=triple){3}|$)"
+    r"|(?P<quote>\\*['\"])(?:(?P=quote)|.*?[^\\](?P=quote))"
+    r"|\\*['\"][^\r\n]*"  # one that was cut off
+)
+_UNMASKED = r"(?![=>]?[ \t]*\*{4})"  # not again, as an unquoted mask would take in what is after it
+# In a traceback, `token = make_token()` and `password: str` are code; `<Kind.token: 0>` is an enum.
+_NO_VALUE = (
+    r"(?!\d+>)"
+    r"(?!(?:None|null|nil|true|false|str|bytes|string|int|bool|Any|SecretStr)\b(?!['\"])(?=\W|$))"
+)
+
+_NOT_EMPTY = r"(?!(?P<empty>\\*['\"])(?P=empty)(?!\\*['\"])|\[\]|\(\)|\{\})"
+
+
+def _form(pattern: str) -> re.Pattern[str]:
+    """Return a form; what is masked is its group `secret`."""
+    # By ASCII, as the needles are: to Unicode, a long s is an `s` too.
+    return re.compile(pattern, re.IGNORECASE | re.ASCII | re.DOTALL)
+
+
+_VALUE = (
+    rf"{_UNMASKED}[ \t]*{_NOT_EMPTY}(?P<secret>{_QUOTED}|{_NO_VALUE}"
+    r"(?!(?<= = )(?:await )?[a-z_][\w.]*(?:\(|\[['\"]))[^\s;&]*[^\s;&,)}\]])"
+)
+_ANNOTATED = r":[ \t]*[\w.\[\], |]{1,60} = "
+_IS = rf"(?:=>|[!=]=|=|{_ANNOTATED}|(?!{_ANNOTATED}):)"
+NAMED = (
+    ("", _form(rf"\\*['\"]?\]?[ \t]*{_IS}{_VALUE}")),  # password=abc, "password": "abc"
+    ("-", _form(r"(?:[ \t]+|['\"],[ \t]*['\"])(?![-*])(?P<secret>[^\s'\"]+)")),  # --password abc
+    (
+        "<",
+        _form(r"(?:\s[^<>]{0,200})?>(?!\*{4}<)(?P<secret>[^<]+)(?=</)"),
+    ),  # <password>abc</password>
+)
+"""What comes after the name of a secret, by what the name begins with."""
+
+NAMES = ("password", "passwd", "passphrase", "passcode", "pwd", "secret", "token")
+"""Ends of such names, whatever is before them: `PGPASSWORD`, `client_secret`."""
+
+OTHER_NAMES = ("key", "jwt")
+"""Such ends, if the whole name is sensitive: `SharedAccessKey` is, and `keyboard` is not."""
+
+NAME = re.compile(r"[\w.:\[\]-]+\Z", re.ASCII)
+REST_OF_NAME = re.compile(r"[\w-]{0,40}", re.ASCII)
+
+_HEADER = _form(
+    r"(?<![a-z0-9])(?:authorization|cookie)\\*['\"]?[ \t]*[=:]"
+    rf"{_UNMASKED}[ \t]*(?P<secret>{_QUOTED}|[^\r\n]+)"
+)
+_CREDENTIALS = _form(
+    r"(?<![a-z0-9_])(?:bearer|basic)\s+"
+    r"(?!(?-i:[A-Za-z]?[a-z]+(?:-[a-z]+)*)(?![\w~+/=-]|\.\w))"  # `Basic authentication` is a phrase
+    r"(?P<secret>[\w.~+/-]{6,}=*)"
+)
+_CURL_USER = _form(
+    r"(?:(?<!\S)|(?<=\s-))-u(?:ser)?[ \t=]+['\"]?(?!\d+:\d+(?!\S))(?P<secret>[^\s:'\"]+:[^\s'\"]+)"
+)
+_SQL_PASSWORD = _form(r"(?<!\w)(?:identified by|password)\s+(?P<secret>'(?:[^']|'')*(?:'|$))")
+FORMS: tuple[tuple[str, tuple[tuple[str, re.Pattern[str]], ...]], ...] = (
+    (
+        ":",
+        (
+            ("://", _form(r"(?<=[a-z0-9])://(?P<secret>[^/?#\s'\"]+)@")),
+            ("authorization", _HEADER),
+            ("cookie", _HEADER),
+            ("-u", _CURL_USER),
+            ("jdbc:oracle:", _form(r"jdbc:oracle:\w+:(?P<secret>(?:(?!jdbc:oracle:)[^@\s'\"])+)@")),
+        ),
+    ),
+    ("=", (("authorization", _HEADER), ("cookie", _HEADER))),
+    ("'", (("identified by", _SQL_PASSWORD), ("password", _SQL_PASSWORD))),
+    ("", (("bearer", _CREDENTIALS), ("basic", _CREDENTIALS))),
+)
+"""Needles in small letters, and their forms, by a character without which there is none of them."""
+
+QUERY_NAME = re.compile(r"(?:^|[?&;#])\s*(?P<name>[\w.%\[\]\-]+)=(?!\*{4})")
+QUERY_VALUE = re.compile(r"(?P<secret>[^&;#\s'\"]+)")
+ANY_NAME = re.compile(
+    rf"(?<![\w.-])(?P<name>[\w.-]{{1,100}})\\*['\"]?[ \t]*(?:=>|==?|:){_UNMASKED}[ \t]*"
+)
+ANY_VALUE = _form(rf"(?P<secret>{_QUOTED}|[^\s;&]*[^\s;&,)}}\]])")
+"""Looked for only where the settings have names: those may be any."""
+
+PASSWORD_IN_URL = re.compile(r"://[^/?#\s:@]*:(?P<secret>[^/?#\s]+)@")

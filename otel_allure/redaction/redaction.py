@@ -1,0 +1,409 @@
+"""Secrets -> a mask, before anything is written. A report travels further than a trace does.
+
+Applied to everything that is written: spans, logs, steps, parameters, messages, the names of
+attachments and the texts that are attached. Files and bytes that a test attaches are not looked
+into. Three things make a secret: the name of a value, its form, and that it is known: the value of
+a variable of the environment with such a name, or of a parameter of the same test.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Any, Protocol
+from urllib.parse import quote, quote_plus
+
+from otel_allure.model import conventions as c
+from otel_allure.model.settings import DEFAULTS, Settings
+from otel_allure.model.sound import sound_value
+from otel_allure.model.spans import Attributes, Event, Link, Span
+from otel_allure.model.texts import text_of
+from otel_allure.redaction.issued_tokens import ISSUED
+from otel_allure.redaction.patterns import (
+    ANY_NAME,
+    ANY_VALUE,
+    CAMEL,
+    FORMS,
+    NAME,
+    NAMED,
+    NAMES,
+    OTHER_NAMES,
+    PASSWORD_IN_URL,
+    QUERY_NAME,
+    QUERY_VALUE,
+    REST_OF_NAME,
+    SENSITIVE,
+)
+from otel_allure.redaction.sql_literals import without_literals
+
+MASK = "****"
+
+_Place = tuple[int, int]
+"""Start and end of what is masked in a text."""
+
+# -- by form
+#
+# A form is looked for at the places of a needle, which is a part of it: `str.find` passes over a
+# text some hundred times as fast as an expression does. Each is matched where its needle was found.
+
+
+# -- by value
+
+_SHORTEST_KNOWN = 8
+"""Characters of a value that is masked wherever it occurs: shorter ones would be in other words."""
+
+_NOTHING = frozenset({"", "none", "null", "nil", "true", "false", "()", "[]", "{}"})
+_LONGEST_WORD = 20
+_LONGEST_NAME = 100
+_ID = re.compile(r"\[[^\[\]\r\n]{1,500}\]")
+_SHORT = 200
+_MANY = 50
+"""Known values; of more, those are looked for whose beginning is in the text."""
+
+_NO_SECRETS = ("PWD", "OLDPWD")
+"""Variables of the environment whose names look like it."""
+
+
+_SQL_TEXTS = ("db.query.text", "db.statement")
+_SQL_VALUES = ("db.query.parameter.", "db.statement.parameter")
+
+
+class Redaction:
+    """What is masked.
+
+    Args:
+        settings: see the fields `redact...` there.
+        known: values that are secrets, wherever they occur. Those that are too short, or a word,
+            are masked in the ids of parametrized tests only: they would be found in what is none.
+    """
+
+    def __init__(self, settings: Settings = DEFAULTS, known: Iterable[str] = ()) -> None:
+        self.settings = settings
+        self.masks_sql = settings.redact and settings.redact_sql
+        self._on = settings.redact
+        own = "|".join(f"(?:{pattern})" for pattern in settings.redact_patterns)
+        self._own = re.compile(own) if own else None
+        # A name is looked at once: there are few, and they come again with every span.
+        self.is_sensitive = lru_cache(4096)(self._is_sensitive)
+        """Whether a value of this name (a header, a query parameter, an attribute) is a secret."""
+        self._values: tuple[str, ...] = ()
+        self._by_start: dict[str, dict[int, set[str]]] = {}
+        self._in_id: re.Pattern[str] | None = None
+        self._known: frozenset[str] = frozenset()
+        self._know(known)
+
+    def _know(self, values: Iterable[str]) -> None:
+        self._known = frozenset(value for value in values if value) if self._on else frozenset()
+        distinctive = {value for value in self._known if _is_distinctive(value)}
+        self._values = tuple({way for value in distinctive for way in _ways_to_write(value)})
+        self._by_start = {}
+        for value in self._values if len(self._values) > _MANY else ():
+            by_length = self._by_start.setdefault(value[:_SHORTEST_KNOWN], {})
+            by_length.setdefault(len(value), set()).add(value)
+        others = {way for value in self._known - distinctive for way in _ways_to_write(value)}
+        words = "|".join(map(re.escape, sorted(others, key=len, reverse=True)))
+        self._in_id = re.compile(rf"(?<=[\[-])(?:{words})(?=[\]-])") if words else None
+        # Most texts come again: titles of steps, parameters of spans.
+        self._short_text = lru_cache(4096)(self._text)
+
+    def knowing(self, values: Iterable[str]) -> Redaction:
+        """Return one that masks these values, too."""
+        if self._known.issuperset(values := list(values)):
+            return self
+        other = copy(self)
+        other._know([*self._known, *values])
+        return other
+
+    def _is_sensitive(self, name: str) -> bool:
+        if not self._on or _has_pattern(name, self.settings.redact_allow):
+            return False
+        if _has_pattern(name, self.settings.redact_names):
+            return True
+        return SENSITIVE.search(CAMEL.sub("_", name)) is not None
+
+    def value(self, name: str, value: str) -> str:
+        """Return `value` as it may be written under `name`."""
+        is_secret = self.is_sensitive(name) and not _says_nothing(value)
+        return MASK if is_secret else self.text(value)
+
+    # -- texts
+
+    def text(self, text: str) -> str:
+        """Return `text` with the secrets masked that can be told by their form, or are known."""
+        if not self._on:
+            return text
+        return self._short_text(text) if len(text) <= _SHORT else self._text(text)
+
+    def _text(self, text: str) -> str:
+        places: list[_Place] = []
+        if self._known:
+            self._find_known(text, places)
+        if self._own is not None:
+            places += [match.span() for match in self._own.finditer(text) if match[0]]
+        for gate, issued in ISSUED:
+            if gate in text:
+                for needle, form in issued:
+                    if needle in text:
+                        _find(needle, form, text, text, places)
+        lowered = text.lower()
+        if len(lowered) != len(text):  # there is one character that becomes two
+            lowered = text.replace("\u0130", "I").lower()
+        for gate, forms in FORMS:
+            if gate in text:
+                for needle, form in forms:
+                    if needle in lowered:
+                        _find(needle, form, lowered, text, places)
+        if "=" in text or ":" in text or "-" in text or "<" in text:
+            self._find_named(lowered, text, places)
+        return _masked(text, places) if places else text
+
+    def _find_known(self, text: str, places: list[_Place]) -> None:
+        if self._by_start:
+            places += self._known_by_start(text)
+        for value in () if self._by_start else self._values:
+            if value in text:
+                at = text.find(value)
+                while at >= 0:
+                    places.append((at, at + len(value)))
+                    at = text.find(value, at + 1)
+        if self._in_id is not None and "[" in text:
+            for test_id in _ID.finditer(text):
+                places += [m.span() for m in self._in_id.finditer(text, *test_id.span())]
+
+    def _known_by_start(self, text: str) -> Iterator[_Place]:
+        """Yield the places of known values, however many there are, and however alike."""
+        for at in range(len(text) - _SHORTEST_KNOWN + 1):
+            by_length = self._by_start.get(text[at : at + _SHORTEST_KNOWN])
+            for length, values in by_length.items() if by_length else ():
+                if text[at : at + length] in values:
+                    yield at, at + length
+
+    def _find_named(self, lowered: str, text: str, places: list[_Place]) -> None:
+        """Find what has a name, anywhere in a text."""
+        for needles, are_enough in ((NAMES, True), (OTHER_NAMES, False)):
+            for needle in needles:
+                at = lowered.find(needle)
+                while at >= 0:
+                    end = at + len(needle)
+                    found = self._after_name(text, end, are_enough)
+                    if found is not None:
+                        places.append(found)
+                        end = max(end, found[1])
+                    at = lowered.find(needle, end)
+        if "=" in text:
+            self._find_sensitive(QUERY_NAME, QUERY_VALUE, text, places)
+        if self.settings.redact_names and ("=" in text or ":" in text):
+            self._find_sensitive(ANY_NAME, ANY_VALUE, text, places)
+
+    def _after_name(self, text: str, end: int, is_enough: bool) -> _Place | None:
+        """Return the place of the value after a name, of which a needle ends at `end`."""
+        reset = REST_OF_NAME.match(text, end)
+        assert reset is not None  # it may be empty
+        for start, form in NAMED:
+            match = form.match(text, reset.end())
+            if match is None:
+                continue
+            found = NAME.search(text, max(0, end - _LONGEST_NAME), reset.end())
+            name = found[0] if found is not None else ""
+            before = text[max(0, reset.end() - len(name) - 1)]
+            if start and not (name.startswith(start) or before == start):
+                continue
+            if self._is_name(name.lstrip("-:.["), is_enough and not reset[0].strip("0123456789")):
+                return match.span("secret")
+        return None
+
+    def _is_name(self, name: str, ends_like_one: bool) -> bool:
+        if ends_like_one:
+            return not _has_pattern(name, self.settings.redact_allow)
+        return self.is_sensitive(name)
+
+    def _find_sensitive(
+        self, names: re.Pattern[str], values: re.Pattern[str], text: str, places: list[_Place]
+    ) -> None:
+        # Values are not passed over: the one of a name that is not sensitive may be a URL.
+        for name in names.finditer(text):
+            if self.is_sensitive(name["name"]):
+                value = values.match(text, name.end())
+                if value is not None:
+                    places.append(value.span("secret"))
+
+    def sql(self, text: str) -> str:
+        """Return a query as `text`; without its literals, if the settings want that."""
+        return self.text(without_literals(text) if self.masks_sql else text)
+
+    def secrets_of(self, spans: Iterable[_WithAttributes]) -> set[str]:
+        """Return the values that are masked by their names: they may be elsewhere, in a title say.
+
+        Args:
+            spans: whatever has attributes.
+        """
+        found: set[str] = set()
+        for span in spans if self._on else ():
+            for name, value in span.attributes.items():
+                if type(name) is str and self.is_sensitive(name):
+                    found.update(_texts_in(sound_value(value)))
+            if c.PARAMETER_VALUES in span.attributes:
+                found |= self.secrets_among(_parameters(span.attributes))
+        return {
+            _unquoted(value) for value in found if MASK not in value and not _says_nothing(value)
+        }
+
+    def secrets_among(self, parameters: Iterable[tuple[Any, ...]]) -> set[str]:
+        """Return the values of the parameters that are secret, by their mode or their name."""
+        return {
+            _unquoted(value)
+            for name, value, mode, *_ in parameters
+            if (mode or self.is_sensitive(name)) and MASK not in value and not _says_nothing(value)
+        }
+
+    # -- whole spans
+
+    def span(self, span: Span) -> Span:
+        """Return `span` with its secrets masked, wherever they are."""
+        return span._replace(
+            name=self.text(span.name),
+            status_message=self.text(span.status_message),
+            attributes=self._attributes(span.attributes),
+            events=[
+                Event(self.text(e.name), e.time_ns, self._attributes(e.attributes))
+                for e in span.events
+            ],
+            links=[Link(x.trace_id, x.span_id, self._attributes(x.attributes)) for x in span.links],
+            resource=self._attributes(span.resource),
+        )
+
+    def _attributes(self, attributes: Attributes) -> dict[str, Any]:
+        masked = {self.text(name): self._any(name, value) for name, value in attributes.items()}
+        if c.PARAMETER_VALUES in masked:
+            masked[c.PARAMETER_VALUES] = [
+                MASK if mode else self.value(name, value)
+                for name, value, mode in _parameters(attributes)
+            ]
+        return masked
+
+    def _any(self, name: str, value: Any) -> Any:
+        if self.is_sensitive(name) and not (isinstance(value, str) and _says_nothing(value)):
+            return MASK
+        if self.masks_sql and name.startswith(_SQL_VALUES):
+            return MASK
+        if isinstance(value, str):
+            return self.sql(value) if name in _SQL_TEXTS else self.text(value)
+        if isinstance(value, bytes):
+            return self.text(value.decode("utf-8", "backslashreplace")).encode()
+        if isinstance(value, Mapping):
+            return self._attributes(value)
+        if isinstance(value, (list, tuple)):
+            return [self._any(name, entry) for entry in value]
+        return value
+
+
+class _WithAttributes(Protocol):
+    @property
+    def attributes(self) -> Attributes: ...
+
+
+def secrets_in(environ: Mapping[str, str], settings: Settings = DEFAULTS) -> list[str]:
+    """Return the values of the variables whose names say that they are secret.
+
+    The passwords in URLs too, whatever the variable's name is.
+    """
+    redaction = Redaction(settings)
+    found: list[str] = []
+    for name, value in environ.items():
+        if redaction.is_sensitive(name) and name not in _NO_SECRETS:
+            found.append(value)
+        elif "://" in value:
+            found += [match["secret"] for match in PASSWORD_IN_URL.finditer(value)]
+    return [value for value in found if _is_distinctive(value)]
+
+
+def _has_pattern(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns)
+
+
+def _parameters(attributes: Attributes) -> Iterator[tuple[str, str, str]]:
+    """Yield name, value and mode of each parameter of a span."""
+    values = map(text_of, _entries(attributes[c.PARAMETER_VALUES]))
+    names = map(text_of, _entries(attributes.get(c.PARAMETER_NAMES)))
+    modes = map(text_of, _entries(attributes.get(c.PARAMETER_MODES)))
+    for value in values:
+        yield next(names, ""), value, next(modes, "")
+
+
+def _texts_in(value: Any, levels: int = 10) -> Iterator[str]:
+    """Yield the texts in a value: in what is said under the name of a secret, all are."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, tuple, Mapping)) and levels:
+        for entry in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts_in(entry, levels - 1)
+
+
+def _entries(value: Any) -> Iterable[Any]:
+    if issubclass(type(value), (list, tuple)):
+        return value  # type: ignore[no-any-return]
+    return () if value is None else (value,)
+
+
+def _unquoted(value: str) -> str:
+    """Return the text that a parameter shows in quotes."""
+    is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if is_quoted else value
+
+
+def _says_nothing(value: str) -> bool:
+    """Whether a value is the absence of one, which is no secret under any name."""
+    return _unquoted(value.strip()).lower() in _NOTHING
+
+
+def _is_distinctive(value: str) -> bool:
+    """Whether a value is unlikely to be found in what is none: long enough, and no mere word."""
+    is_word = value.isalpha() and (value.islower() or value.isupper() or value.istitle())
+    return len(value.strip()) >= _SHORTEST_KNOWN and not (is_word and len(value) < _LONGEST_WORD)
+
+
+def _ways_to_write(value: str) -> set[str]:
+    """Return how a value is written in a text, a URL, JSON, HTML, and the id of a test."""
+    return {
+        value,
+        quote(value, safe="", errors="replace"),
+        quote_plus(value, errors="replace"),
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        html.escape(value),
+        value.encode("unicode_escape").decode("ascii"),
+    }
+
+
+def _find(
+    needle: str, form: re.Pattern[str], searched: str, text: str, places: list[_Place]
+) -> None:
+    """Find all places of a form in `text`; `searched` is the same, but for capital letters."""
+    at = searched.find(needle)
+    while at >= 0:
+        match = form.match(text, at)
+        if match is None:
+            at = searched.find(needle, at + len(needle))
+        else:
+            places.append(match.span("secret"))
+            at = searched.find(needle, match.end())
+
+
+def _masked(text: str, places: list[_Place]) -> str:
+    """Return `text` with one mask for each of the places, those that overlap taken together."""
+    pieces: list[str] = []
+    done = 0
+    for start, end in sorted(places):
+        if start >= done:
+            pieces += (text[done:start], MASK)
+        done = max(done, end)
+    return "".join([*pieces, text[done:]])
+
+
+AS_IS = Redaction(Settings(redact=False))
+"""Masks nothing."""

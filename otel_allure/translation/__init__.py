@@ -1,0 +1,1 @@
+"""Spans -> results: pure, without clock, disk or threads."""

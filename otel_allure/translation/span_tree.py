@@ -1,0 +1,141 @@
+"""The spans of a trace as a tree: who is below whom, in which order, and what becomes a result.
+
+Total: spans without a parent, cycles and spans that have not ended all have a place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from heapq import heappop, heappush
+
+from otel_allure.model import conventions as c
+from otel_allure.model.spans import Span, is_container, is_test, kind_of
+
+
+class SpanTree:
+    """The spans of a trace by parent, sorted by start.
+
+    The order does not depend on how the spans arrived: ties of start are broken by the end (what
+    contains the other comes first), then by the id.
+    """
+
+    def __init__(self, spans: Iterable[Span]) -> None:
+        self.by_id = {span.span_id: span for span in sorted(spans, key=by_start)}
+        ordered = list(self.by_id.values())
+        self.children: dict[int, list[Span]] = {}
+        self.roots: list[Span] = []
+        self.has_calls = any(c.KIND not in span.attributes for span in ordered)
+        """Whether there are spans from instrumentation."""
+        self.last_ns = max((s.end_ns or s.start_ns for s in ordered), default=0)
+        for span in ordered:
+            parent = span.parent_id
+            if parent is None or parent not in self.by_id:
+                self.roots.append(span)
+            else:
+                self.children.setdefault(parent, []).append(span)
+        self._break_cycles(ordered)
+        self.tests = [s for s in ordered if kind_of(s) != c.STEP and is_test(s)]
+        if self.tests[:1] != self.roots:  # else it is one test and what is below it, as always
+            self._adopt_orphans()
+
+    def _break_cycles(self, ordered: list[Span]) -> None:
+        """Make the first span of every cycle a root: broken data must not make spans vanish."""
+        reached = self._below(self.roots)
+        if len(reached) == len(self.by_id):
+            return
+        for span in ordered:
+            if span.span_id not in reached:
+                assert span.parent_id is not None
+                self.children[span.parent_id].remove(span)
+                self.roots.append(span)
+                reached |= self._below([span])
+
+    def _below(self, spans: Iterable[Span]) -> set[int]:
+        seen: set[int] = set()
+        todo = list(spans)
+        while todo:
+            span = todo.pop()
+            seen.add(span.span_id)
+            todo += self.children.get(span.span_id, ())
+        return seen
+
+    def _adopt_orphans(self) -> None:
+        """Hang spans whose parent is missing below the test, or its phase, that then ran."""
+        results = self.tests or [span for span in self.roots if is_container(span)][:1]
+        if not results:
+            return
+        stays = self._at_or_above(results)
+        hosts = [*results, *(phase for span in results for phase in self._phases(span))]
+        adopted: dict[int, list[Span]] = {}
+        orphans = [span for span in self.roots if span.span_id not in stays]
+        for orphan, host in self._hosts(orphans, hosts):
+            adopted.setdefault(host.span_id, []).append(orphan)
+        self.roots = [span for span in self.roots if span.span_id in stays]
+        for host_id, its in adopted.items():
+            children = self.children.get(host_id, [])
+            self.children[host_id] = sorted([*children, *its], key=by_start)
+
+    def _at_or_above(self, spans: Iterable[Span]) -> set[int]:
+        # Not by `parent_id`, which still leads around a cycle.
+        parents = {child.span_id: i for i, below in self.children.items() for child in below}
+        found: set[int] = set()
+        for span in spans:
+            span_id: int | None = span.span_id
+            while span_id is not None and span_id not in found:
+                found.add(span_id)
+                span_id = parents.get(span_id)
+        return found
+
+    def _phases(self, span: Span) -> list[Span]:
+        return [child for child in self.children.get(span.span_id, ()) if kind_of(child) == c.PHASE]
+
+    def _hosts(self, orphans: list[Span], hosts: list[Span]) -> Iterator[tuple[Span, Span]]:
+        """Yield orphans, each with the innermost of `hosts` when it started.
+
+        If none ran then, it is the last one before, or the first of all.
+        """
+        coming = sorted(enumerate(hosts), key=lambda host: host[1].start_ns, reverse=True)
+        running: list[tuple[int, int]] = []  # a heap: who started last is the first
+        last = hosts[0]
+        for orphan in sorted(orphans, key=by_start):
+            while coming and coming[-1][1].start_ns <= orphan.start_ns:
+                place, host = coming.pop()
+                heappush(running, (-host.start_ns, place))
+                last = hosts[running[0][1]]
+            while running and self.end_ns(hosts[running[0][1]]) < orphan.start_ns:
+                heappop(running)
+            yield orphan, hosts[running[0][1]] if running else last
+
+    def result_roots(self) -> list[Span]:
+        """Return the spans that become results."""
+        return self.tests + [root for root in self.roots if self._has_other_than_tests(root)]
+
+    def _has_other_than_tests(self, root: Span) -> bool:
+        """Whether there is something to show of `root`: it is no test, nor a mere frame of tests.
+
+        A whole session in one trace has spans above its tests (session, suites), and others
+        beside them, a set-up for example: those must not be missing.
+        """
+        todo = [root]
+        while todo:
+            span = todo.pop()
+            below = self.children.get(span.span_id, ())
+            if not below and not is_test(span):
+                return True
+            todo += () if is_test(span) else below
+        return False
+
+    def end_ns(self, span: Span) -> int:
+        """Return the end of the span; one that has not ended lasts as long as the trace."""
+        return self.last_ns if span.end_ns is None else span.end_ns
+
+    def milliseconds(self, span: Span) -> tuple[int, int]:
+        """Return start and stop for Allure: whole milliseconds, the stop not before the start."""
+        start = span.start_ns // 1_000_000
+        return start, max(start, self.end_ns(span) // 1_000_000)
+
+
+def by_start(span: Span) -> tuple[int, int, int]:
+    """Return the key by which spans are sorted: start, then the longest, then the id."""
+    end_ns = span.end_ns
+    return span.start_ns, -end_ns if end_ns is not None else -(1 << 63), span.span_id

@@ -1,0 +1,597 @@
+"""The heart: the spans of a trace -> test results and fixture containers. Pure.
+
+A span with `allure.kind` = `test` (or another producer's mark of a test) becomes a test result; in
+a trace that has none, each root does. What is below it becomes steps, sorted by start; phases
+disappear, their content stays; fixtures move into a container. Whatever the spans are, every one
+of them is shown: one without an end as unfinished, one whose parent is missing below the test,
+one that ran outside of the tests in a result of what is above them.
+
+What cannot be shown costs no more than its own place: there is a note, and whoever asked is told.
+If nothing else can be said of a test, its result says who it is and how it ended.
+
+No clock, no disk, no threads, no pytest, no SDK: attachments that are made of spans are returned
+by file name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from allure_commons.model2 import (
+    Attachment,
+    ExecutableItem,
+    Label,
+    Link,
+    Parameter,
+    StatusDetails,
+    TestAfterResult,
+    TestBeforeResult,
+    TestResult,
+    TestResultContainer,
+    TestStepResult,
+)
+
+from otel_allure.model import conventions as c
+from otel_allure.model.outcome import FAILED, OK, PASSED, UNKNOWN, Outcome
+from otel_allure.model.spans import Attributes, Log, Span, is_container, is_test, kind_of
+from otel_allure.model.texts import attempt
+from otel_allure.presentation.presentation import Document, Presentation
+from otel_allure.translation.attributes import (
+    NOT_SHOWN,
+    STATUSES,
+    parameters_of,
+    resource_of,
+    rows_at,
+    service_of_resource,
+    text_at,
+    texts_at,
+)
+from otel_allure.translation.bare_results import (
+    bare,
+    bare_container,
+    bare_result,
+    bare_roots,
+    bare_status,
+    loss_of,
+)
+from otel_allure.translation.condense import CondensedTree, condense
+from otel_allure.translation.description import with_picture
+from otel_allure.translation.identity import ITS_CONTAINER, ITS_FILES, digest_of, item_uuid
+from otel_allure.translation.log_placement import NO_LOGS, LogPlaces, Logs
+from otel_allure.translation.span_tree import SpanTree
+from otel_allure.translation.trace_attachments import (
+    Shown,
+    is_worth_a_picture,
+    pictures,
+    trace_link,
+    whole_trace,
+)
+
+_NO_FILE_OR_UUID = re.compile(r"|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+LEFT_OUT = "left out"
+"""Parameter of what would have more steps, if there were not too many."""
+UNFINISHED = "Unfinished: the span had not ended when the report was written."
+TOO_MANY = "Left out: there are more than {:,} steps (max_steps). Their places are marked."
+NO_PARENT = "Incomplete: the span that it belongs to has not come, {}."
+
+
+class Translation(NamedTuple):
+    """What a trace became."""
+
+    results: list[TestResult]
+    containers: list[TestResultContainer]
+    uses: list[tuple[tuple[int, int], str]]
+    """Which containers' spans the tests used: (trace id, span id) of the container, uuid of the
+    test. A test says so by span links, as it can not have several parents."""
+    files: dict[str, str]
+    """Bodies of the attachments that were made of spans, by file name. The same spans give the
+    same names."""
+
+
+_AS_USUAL = Presentation()
+OnProblem = Callable[[str, object], object]
+"""Told what was being done and what went wrong; `Diagnostics.add` is one."""
+
+
+def _nobody(doing: str, error: object) -> None:
+    """Tell nobody."""
+
+
+def to_results(
+    spans: Iterable[Span],
+    presentation: Presentation = _AS_USUAL,
+    logs: Logs = NO_LOGS,
+    on_problem: OnProblem = _nobody,
+) -> Translation:
+    """Translate the spans and log records of one trace; there is a result whatever they are."""
+    spans = list(spans)
+    try:
+        return _to_results(spans, presentation, logs, on_problem)
+    except Exception as error:
+        on_problem("translating a trace", error)
+        roots = bare_roots(spans)
+        results = [bare_result(root, presentation, error) for root in roots]
+        uses = [use for root in roots for use in _uses(root)]
+        return Translation(results, [], uses, {})
+
+
+def _to_results(
+    spans: list[Span], presentation: Presentation, logs: Logs, on_problem: OnProblem
+) -> Translation:
+    tree = SpanTree(spans)
+    presentation = presentation.knowing(tree.by_id.values())
+    translated = Translation([], [], [], {})
+    places = LogPlaces(logs)
+    its = _Translator(tree, presentation, translated.files, places, on_problem)
+    for root in tree.result_roots():
+        result = its.result(root)
+        container = TestResultContainer(uuid=item_uuid(root, ITS_CONTAINER), children=[result.uuid])
+        its.attempt(result, "all steps", its.fill, result, root, container)
+        its.add_overview(result, root)
+        translated.results.append(result)
+        if container.befores or container.afters:
+            translated.containers.append(container)
+        translated.containers.extend(its.containers_apart(result.uuid))
+        translated.uses.extend(_uses(root))
+    if translated.results:
+        last = translated.results[-1]
+        its.attempt(last, "all logs", its.add_logs)
+    return translated
+
+
+def _uses(test: Span) -> Iterator[tuple[tuple[int, int], str]]:
+    """Yield which containers' spans a test has used, and its uuid."""
+    for link in test.links:
+        if link.attributes.get(c.KIND) == c.CONTAINER:
+            yield (link.trace_id, link.span_id), item_uuid(test)
+
+
+def to_container(
+    spans: Iterable[Span],
+    children: Sequence[str],
+    presentation: Presentation = _AS_USUAL,
+    logs: Logs = NO_LOGS,
+    on_problem: OnProblem = _nobody,
+) -> Translation:
+    """Translate a fixture's own trace; `children` are the uuids of the tests that used it."""
+    spans = list(spans)
+    try:
+        return _to_container(spans, children, presentation, logs, on_problem)
+    except Exception as error:
+        on_problem("translating a fixture", error)
+        containers = [bare_container(spans, children, presentation, error)]
+        return Translation([], [each for each in containers if each is not None], [], {})
+
+
+def _to_container(
+    spans: list[Span],
+    children: Sequence[str],
+    presentation: Presentation,
+    logs: Logs,
+    on_problem: OnProblem,
+) -> Translation:
+    tree = SpanTree(spans)
+    translated = Translation([], [], [], {})
+    root = next((span for span in tree.roots if is_container(span)), None)
+    if root is None:
+        return translated
+    presentation = presentation.knowing(tree.by_id.values())
+    masked = presentation.redaction.text
+    places = LogPlaces(logs)
+    its = _Translator(tree, presentation, translated.files, places, on_problem)
+    start, stop = tree.milliseconds(root)
+    container = TestResultContainer(
+        uuid=item_uuid(root),
+        name=masked(root.name),
+        children=list(children),
+        start=start,
+        stop=stop,
+    )
+    # A container has no steps of its own: what is in none of its fixtures becomes one.
+    reset = TestBeforeResult(name=container.name, start=start, stop=stop)
+    its.describe(reset, root)
+    its.attempt(reset, "all steps", its.fill, reset, root, container)
+    its.attempt(reset, "all logs", its.add_logs)
+    its.attempt(reset, "what is left out", its.add_what_is_left_out, reset, root)
+    if reset.steps or reset.attachments or any(p.name == NOT_SHOWN for p in reset.parameters):
+        container.befores.append(reset)
+    translated.containers.append(container)
+    return translated
+
+
+_TRANSPARENT = (c.PHASE, c.CONTAINER)  # their content is shown where they are
+
+
+class _Translator:
+    """The making of results, one after the other, or of one container: what all steps need.
+
+    Args:
+        tree: the trace.
+        presentation: how spans from instrumentation are shown.
+        files: where bodies of attachments are put, by file name.
+        logs: told which step, fixture or result shows what a span has logged.
+        on_problem: told what could not be shown.
+    """
+
+    def __init__(
+        self,
+        tree: SpanTree,
+        presentation: Presentation,
+        files: dict[str, str],
+        logs: LogPlaces,
+        on_problem: OnProblem,
+    ) -> None:
+        self.tree = tree
+        self.presentation = presentation
+        self._masked = presentation.redaction.text
+        self.files = files
+        self._logs = logs
+        self._on_problem = on_problem
+        self._condensed = CondensedTree(tree.children, {}, {})
+        self._shown: list[Shown] = []
+        self._documents = 0
+        self._apart: dict[str, TestResultContainer] = {}
+        self._whole_trace: Attachment | None = None
+        self._may_be_drawn = is_worth_a_picture(tree)
+
+    def attempt(
+        self, item: ExecutableItem, what: str, add: Callable[..., object], *arguments: Any
+    ) -> None:
+        """Add a part to `item`; where it cannot be shown there is a note in its place."""
+        try:
+            add(*arguments)
+        except Exception as error:
+            self._on_problem(f"showing {what}", error)
+            item.parameters.append(loss_of(what, error, self.presentation))
+
+    # -- steps and fixtures
+
+    def fill(self, item: ExecutableItem, root: Span, container: TestResultContainer) -> None:
+        """Put everything below `root` into `item`, fixtures into `container`."""
+        max_depth = self.presentation.settings.max_depth
+        self._condensed = CondensedTree(self.tree.children, {}, {})
+        self.attempt(item, "a shorter tree", self._condense, root)
+        children_of = self._condensed.children
+        shown = self._shown = []
+        steps: list[TestStepResult] = []
+        self._logs.note(root, item)
+        # Depth first with a stack of our own: the depth of a trace is up to others.
+        todo = [(span, item, 1) for span in reversed(children_of.get(root.span_id, ()))]
+        while todo:
+            span, holder, depth = todo.pop()
+            kind = kind_of(span)
+            if kind != c.STEP and is_test(span):
+                continue  # a result of its own
+            if kind in _TRANSPARENT:
+                below = holder
+                self.attempt(holder, "all attachments", self._collect_attachments, span, holder)
+            elif kind == c.FIXTURE:
+                below, depth = self._fixture(span, container), 1
+                shown.append(Shown(span, below, 0))
+            else:
+                below = self._step(span)
+                holder.steps.append(below)
+                steps.append(below)
+                shown.append(Shown(span, below, depth - 1))
+            self._logs.note(span, below)
+            children = children_of.get(span.span_id)
+            if children is None:
+                continue
+            children = children[::-1]
+            next_depth = depth if below is holder else depth + 1
+            if next_depth <= max_depth:
+                todo += [(child, below, next_depth) for child in children]
+            else:
+                if depth == max_depth:
+                    below.name = f"{below.name} (deeper levels are shown flat, below this one)"
+                todo += [(child, holder, next_depth) for child in children]
+        self._logs.note_shown_at(self._condensed.shown_at)
+        _tell_twins_apart(steps)
+
+    def _condense(self, root: Span) -> None:
+        self._condensed = condense(root, self.tree, self.presentation)
+
+    def _step(self, span: Span) -> TestStepResult:
+        start, stop = self.tree.milliseconds(span)
+        step = TestStepResult(start=start, stop=stop)
+        try:
+            step.name = self.presentation.title(span, self.tree.by_id.get(span.parent_id or 0))
+        except Exception as error:
+            self._on_problem("showing a title", error)
+            step.name = bare(span.name, self.presentation)
+            step.parameters.append(loss_of("its title", error, self.presentation))
+        self.describe(step, span)
+        return step
+
+    def _fixture(self, span: Span, container: TestResultContainer) -> ExecutableItem:
+        before = span.attributes.get(c.PHASE_NAME) != "after"
+        start, stop = self.tree.milliseconds(span)
+        kind = TestBeforeResult if before else TestAfterResult
+        fixture: ExecutableItem = kind(name=self._masked(span.name), start=start, stop=stop)
+        self.describe(fixture, span)
+        uuid = span.attributes.get(c.CONTAINER_ID)
+        if isinstance(uuid, str) and _NO_FILE_OR_UUID.fullmatch(uuid):
+            container = self._apart.setdefault(uuid, TestResultContainer(uuid=uuid))
+        (container.befores if before else container.afters).append(fixture)
+        if container.start is None or start < container.start:
+            container.start = start
+        container.stop = max(stop, container.stop or 0)
+        return fixture
+
+    def containers_apart(self, child: str) -> list[TestResultContainer]:
+        """Return the containers that fixtures of the test `child` have to themselves."""
+        apart, self._apart = self._apart, {}
+        for container in apart.values():
+            container.children = [child]
+        return [container for uuid, container in apart.items() if uuid]
+
+    def describe(self, item: ExecutableItem, span: Span) -> None:
+        """Set what steps, fixtures and tests have in common."""
+        item.status = bare_status(span)
+        self.attempt(item, "its outcome", self._add_outcome, item, span)
+        if c.KIND not in span.attributes:
+            self.attempt(item, "all parameters", self._add_told, item, span)
+            self.attempt(item, "all attachments", self._add_documents, item, span)
+        if c.PARAMETER_NAMES in span.attributes:
+            self.attempt(item, "all parameters", self._add_parameters, item, span)
+        if c.ATTACHMENT_SOURCES in span.attributes:
+            self.attempt(item, "all attachments", self._collect_attachments, span, item)
+        if span.span_id in self._condensed.capped:
+            count = f"{self._condensed.capped[span.span_id]:,} steps"
+            item.parameters.append(Parameter(name=LEFT_OUT, value=count, excluded=True))
+
+    def _add_outcome(self, item: ExecutableItem, span: Span) -> None:
+        if c.KIND not in span.attributes:
+            span = self._logs.with_exception(span)
+        item.status, message, trace = self._outcome(span)
+        if message or trace:
+            item.statusDetails = StatusDetails(message=message or None, trace=trace)
+
+    def _add_told(self, item: ExecutableItem, span: Span) -> None:
+        span = self._logs.with_exception(span)
+        for name, value in self.presentation.parameters(span):
+            item.parameters.append(Parameter(name=name, value=value))
+
+    def _add_documents(self, item: ExecutableItem, span: Span) -> None:
+        span = self._logs.with_exception(span)
+        for document in self.presentation.documents(span):
+            item.attachments.append(self._attachment(span, document))
+
+    def _add_parameters(self, item: ExecutableItem, span: Span) -> None:
+        identity = item.historyId if isinstance(item, TestResult) else ""
+        item.parameters += parameters_of(span, self.presentation.redaction, identity)
+
+    def _collect_attachments(self, span: Span, item: ExecutableItem) -> None:
+        if c.ATTACHMENT_SOURCES in span.attributes:
+            names = (c.ATTACHMENT_NAMES, c.ATTACHMENT_SOURCES, c.ATTACHMENT_TYPES)
+            for name, source, kind in rows_at(span, *names):
+                name = self._masked(name or source or "")
+                if source:  # Allure 2 cannot read a result that has one without
+                    item.attachments.append(Attachment(name, source, kind or None))
+                else:
+                    note = f"the attachment {name}: it has no file"
+                    item.parameters.append(Parameter(name=NOT_SHOWN, value=note, excluded=True))
+
+    def _attachment(self, span: Span, document: Document) -> Attachment:
+        """Return an attachment that is made of `span`; its body goes to the files."""
+        self._documents += 1
+        uuid = item_uuid(span, ITS_FILES + self._documents)
+        source = f"{uuid}-attachment.{document.extension}"
+        self.files[source] = document.body
+        return Attachment(name=document.name, source=source, type=document.type)
+
+    def add_logs(self) -> None:
+        """Attach the log records; one that cannot be shown costs its own lines."""
+        self._logs.attach(self.tree, self._log_lines, self.files)
+
+    def _log_lines(self, log: Log) -> str:
+        def tell(error: BaseException) -> None:
+            self._on_problem("showing a log record", error)
+
+        return attempt(self.presentation.log_lines, log, "text", tell)
+
+    # -- the trace as a whole
+
+    def add_overview(self, result: TestResult, root: Span) -> None:
+        """Add what shows the trace as a whole."""
+        self.attempt(result, "a picture", self._add_pictures, result, root)
+        self.attempt(result, "what is left out", self.add_what_is_left_out, result, root)
+        self.attempt(result, "all links", self._add_links, result, root)
+
+    def _add_pictures(self, result: TestResult, root: Span) -> None:
+        wanted = self.presentation.settings.waterfall
+        if wanted == "off" or not self._may_be_drawn:
+            return
+        drawn = list(pictures(root, self._shown, self.tree))
+        result.attachments += [self._attachment(root, document) for document in drawn]
+        if drawn and wanted == "on":
+            told = result.description, result.descriptionHtml
+            result.descriptionHtml = with_picture(*told, drawn[0].body) or result.descriptionHtml
+
+    def add_what_is_left_out(self, item: ExecutableItem, root: Span) -> None:
+        """Say that there are more steps, and attach what is not shown."""
+        if self._condensed.capped:
+            item.steps.append(self._more(root))
+        if self._condensed.shown_at and self.presentation.settings.attach_trace:
+            if self._whole_trace is None:  # large, so all results of the trace share it
+                document = whole_trace(self.tree, self.presentation)
+                self._whole_trace = self._attachment(root, document)
+            item.attachments.append(self._whole_trace)
+
+    def _more(self, root: Span) -> TestStepResult:
+        count = sum(self._condensed.capped.values())
+        start = stop = self.tree.milliseconds(root)[1]
+        step = TestStepResult(name=f"… {count:,} more", status=PASSED, start=start, stop=stop)
+        limit = self.presentation.settings.max_steps
+        step.statusDetails = StatusDetails(message=TOO_MANY.format(limit))
+        return step
+
+    def _add_links(self, result: TestResult, root: Span) -> None:
+        """Add links to the trace, and to those that its spans are linked to."""
+        links = [trace_link(root.trace_id, "Trace", self.presentation)]
+        if is_test(root) and (self.tree.has_calls or links[0]):
+            value = f"{root.trace_id:032x}"
+            result.parameters.append(Parameter(name="trace_id", value=value, excluded=True))
+        seen = {root.trace_id}
+        for span, item, _ in (Shown(root, result, 0), *self._shown):
+            for link in () if c.KIND in span.attributes else span.links:
+                if link.trace_id not in seen:
+                    seen.add(link.trace_id)
+                    name = f"Trace linked from {item.name}"
+                    links.append(trace_link(link.trace_id, name, self.presentation))
+        result.links += filter(None, links)
+
+    def _outcome(self, span: Span) -> Outcome:
+        a = span.attributes
+        if span.end_ns is None:
+            message = self._text(a, c.MESSAGE) or UNFINISHED
+            return Outcome(UNKNOWN, message, self._text(a, c.TRACE))
+        if c.KIND in a or c.STATUS in a:
+            if c.STATUS not in a and c.MESSAGE not in a:
+                return OK
+            status = (text_at(a, c.STATUS) or PASSED).lower()
+            status = status if status in STATUSES else UNKNOWN
+            return Outcome(status, self._text(a, c.MESSAGE), self._text(a, c.TRACE))
+        return self.presentation.outcome(span)
+
+    def _text(self, attributes: Attributes, name: str) -> str | None:
+        """Return an attribute as it may be shown."""
+        text = text_at(attributes, name)
+        return text if text is None else self._masked(text)
+
+    # -- results
+
+    def result(self, root: Span) -> TestResult:
+        """Make the result of a test, or of another root."""
+        try:
+            return self.test_result(root) if is_test(root) else self.root_result(root)
+        except Exception as error:
+            self._on_problem("translating a test", error)
+            return bare_result(root, self.presentation, error)
+
+    def test_result(self, span: Span) -> TestResult:
+        """Make the result of a test."""
+        a = span.attributes
+        name = span.name if c.KIND in a else text_at(a, c.TEST_CASE_NAME) or span.name
+        full_name = (
+            text_at(a, c.FULL_NAME)
+            or text_at(a, c.PYTEST_NODE_ID)
+            or f"{service_of_resource(span)}#{name}"
+        )
+        result = TestResult(
+            uuid=item_uuid(span),
+            name=self._masked(name) or self._masked(full_name),
+            fullName=self._masked(full_name),
+            titlePath=[self._masked(text) for text in texts_at(a, c.TITLE_PATH) if text],
+            testCaseId=text_at(a, c.TEST_CASE_ID) or digest_of(full_name),
+            historyId=text_at(a, c.HISTORY_ID) or digest_of(full_name),
+            description=self._text(a, c.DESCRIPTION),
+            descriptionHtml=self._text(a, c.DESCRIPTION_HTML),
+            labels=[
+                Label(name=label, value=self._masked(value or ""))
+                for label, value in rows_at(span, c.LABEL_NAMES, c.LABEL_VALUES)
+            ],
+            links=[
+                Link(url=self._masked(url or ""), name=self._masked(text or ""), type=kind)
+                for url, text, kind in rows_at(span, c.LINK_URLS, c.LINK_NAMES, c.LINK_TYPES)
+            ],
+        )
+        result.start, result.stop = _times(span, self.tree)
+        self.describe(result, span)
+        if c.STATUS not in a and a.get(c.TEST_CASE_RESULT_STATUS) == "fail":
+            result.status = FAILED
+        details = {"known": a.get(c.KNOWN), "muted": a.get(c.MUTED), "flaky": a.get(c.FLAKY)}
+        if any(details.values()):
+            result.statusDetails = result.statusDetails or StatusDetails()
+            for field, value in details.items():
+                setattr(result.statusDetails, field, bool(value))
+        if c.ACTUAL in a and c.EXPECTED in a:  # one without the other is not shown
+            result.statusDetails = result.statusDetails or StatusDetails()
+            result.statusDetails.actual = self._text(a, c.ACTUAL)
+            result.statusDetails.expected = self._text(a, c.EXPECTED)
+        return result
+
+    def root_result(self, span: Span) -> TestResult:
+        """Make a result of a trace without a test: a request to a server, the run of a script."""
+        service, name = self._masked(service_of_resource(span)), self.presentation.title(span)
+        full_name = f"{service}#{name}"
+        result = TestResult(
+            uuid=item_uuid(span),
+            name=name,
+            fullName=full_name,
+            testCaseId=digest_of(full_name),
+            labels=[
+                Label(name="framework", value="opentelemetry"),
+                Label(
+                    name="language",
+                    value=str(resource_of(span, "telemetry.sdk.language", "unknown")),
+                ),
+                Label(name="host", value=str(resource_of(span, "host.name", "localhost"))),
+                Label(name="thread", value=str(resource_of(span, "process.pid", service))),
+                Label(name="suite", value=service),
+            ],
+        )
+        for label in result.labels:
+            label.value = self._masked(label.value)
+        result.start, result.stop = self.tree.milliseconds(span)
+        self.describe(result, span)
+        if not (
+            span.parent_id is None or span.parent_is_remote or span.parent_id in self.tree.by_id
+        ):
+            _note_missing_parent(result, span.parent_id)
+        # Results of equal name and parameters are taken for retries of one test, and all but the
+        # last are hidden. Each trace is a thing of its own, so its id belongs to its identity.
+        result.parameters.append(Parameter(name="trace_id", value=f"{span.trace_id:032x}"))
+        if span.parent_id is not None:
+            result.parameters.append(Parameter(name="span_id", value=f"{span.span_id:016x}"))
+        result.historyId = digest_of(full_name, *(p.value for p in result.parameters))
+        return result
+
+
+def _tell_twins_apart(steps: list[TestStepResult]) -> None:
+    """Move steps of the same name and start by a millisecond.
+
+    Allure 3 takes them for one step: opening one opens or closes the other. Concurrent calls are
+    such twins all the time. What cannot be opened is left alone.
+    """
+    seen: set[tuple[str, int]] = set()
+    free: dict[tuple[str, int], int] = {}  # where the search for a free start goes on
+    for step in steps:
+        key = (step.name, step.start)
+        if key in seen and _opens(step):
+            start = free.get(key, step.start)
+            while (step.name, start) in seen:
+                start += 1
+            free[key] = start + 1
+            step.stop += start - step.start
+            step.start = start
+            key = (step.name, start)
+        seen.add(key)
+
+
+def _opens(step: TestStepResult) -> bool:
+    return bool(step.steps or step.attachments or step.parameters or step.statusDetails)
+
+
+# -- attributes; those of other producers may be of any type
+
+
+def _times(test: Span, tree: SpanTree) -> tuple[int, int]:
+    """Return start and stop of a test in ms: those of its call, without set-up and tear-down.
+
+    A test that did not come to its call took no time: what its fixtures took is said of them.
+    """
+    phases = [span for span in tree.children.get(test.span_id, ()) if kind_of(span) == c.PHASE]
+    for phase in phases:
+        if phase.attributes.get(c.PHASE_NAME) == "call":
+            return tree.milliseconds(phase)
+    start, stop = tree.milliseconds(test)
+    return start, start if phases else stop
+
+
+def _note_missing_parent(result: TestResult, parent_id: int) -> None:
+    details = result.statusDetails = result.statusDetails or StatusDetails()
+    note = NO_PARENT.format(f"{parent_id:016x}")
+    details.message = f"{details.message}\n{note}" if details.message else note

@@ -1,0 +1,1 @@
+"""The spans of a test -> pictures on a time axis."""
