@@ -20,6 +20,7 @@ def snippet(containing: str) -> str:
     return found
 
 
+@pytest.mark.usefixtures("only_steps")  # where two steps take long, there is a waterfall
 def test_readme_first_test(run):
     done = run(snippet("test_two_visitors_at_once"), passed=1)
     assert tree(done.report["test_two_visitors_at_once"]) == [
