@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from otel_allure import __version__
-from otel_allure.cli import run
 from otel_allure.cli import main as cli
+from otel_allure.cli import run
 from otel_allure.testing.results import Results, tree
 
 PROGRAM = """
