@@ -12,7 +12,7 @@ import importlib.machinery
 import importlib.util
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -83,10 +83,12 @@ class AllureListener:
         """The names by which pytest finds the hooks: without this, those of the other class."""
         return sorted({*dir(type(self)), *vars(self)})
 
-    def __getattr__(self, name: str) -> Any:
-        """Return what allure-pytest's has for the hooks of allure_commons, for direct calls."""
-        from otel_allure.recording.allure_hooks import HOOKS, listener
+    if not TYPE_CHECKING:  # it would hide from type checkers what is not there
 
-        if name in HOOKS:
-            return getattr(listener(), name)
-        raise AttributeError(f"otel-allure's AllureListener has no {name!r}")
+        def __getattr__(self, name: str) -> Any:
+            """Return what allure-pytest's has for the hooks of allure_commons, for direct calls."""
+            from otel_allure.recording.allure_hooks import HOOKS, listener
+
+            if name in HOOKS:
+                return getattr(listener(), name)
+            raise AttributeError(f"otel-allure's AllureListener has no {name!r}")
