@@ -216,7 +216,7 @@ def test_the_directory_in_a_faked_world(tmp_path, monkeypatch):
     """What is written is found again: to be changed, replaced or removed."""
     directory = ResultsDirectory(tmp_path, Diagnostics(log=False))
     directory.report_result(model2.TestResult(uuid="1", name="one", status="passed"))
-    directory.write_about_run("environment.properties", f"{MARK}\na = b")
+    directory.write_run_files("environment.properties", f"{MARK}\na = b")
 
     def no(*_, **__):
         raise AssertionError("asked for by us")
@@ -226,7 +226,7 @@ def test_the_directory_in_a_faked_world(tmp_path, monkeypatch):
             mocks.setattr(Path, name, no)
         assert directory.amend("1", "broken", "crashed")
         assert not directory.amend("2", "broken", "crashed")
-        directory.write_about_run("environment.properties", f"{MARK}\na = c")
+        directory.write_run_files("environment.properties", f"{MARK}\na = c")
         directory.report_attached_data(body="text", file_name="3-attachment.txt")
         directory.discard("3-attachment.txt")
         directory.discard("4-attachment.txt")

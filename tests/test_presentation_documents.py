@@ -269,10 +269,13 @@ def test_query_is_left_alone(text):
 
 
 def test_query_without_sqlparse(monkeypatch):
-    """It is shown as it is."""
+    """It is shown as it is, and says why: reports differ by what is installed."""
     monkeypatch.setitem(sys.modules, "sqlparse", None)
     sql_module._formatted.cache_clear()
-    assert query({"db.query.text": LONG}) == LONG
+    text, note = query({"db.query.text": LONG}).rsplit("\n", 1)
+    assert text == LONG
+    assert note.startswith("-- ")
+    assert "pip install otel-allure[sql]" in note
     sql_module._formatted.cache_clear()
 
 

@@ -63,5 +63,5 @@ class OwnReport:
         compat.tell(report.diagnostics.first, report.diagnostics.add)
         self._recorder.write_logs_outside(LOGS_OUTSIDE)
         if self.results_written:
-            report.write_about_run({"otel-allure": __version__})
+            report.write_run_files({"otel-allure": __version__})
         deactivate(self._recorder)

@@ -26,7 +26,7 @@ from otel_allure.model.spans import (
     service_of,
     span_key,
 )
-from otel_allure.output import run_files as about_run
+from otel_allure.output import run_files
 from otel_allure.output.allure_json import container_file_name, result_file_name
 from otel_allure.output.results_directory import ResultsDirectory
 from otel_allure.output.text_tree import all_steps
@@ -172,17 +172,17 @@ class Report:
             for trace in unused.values():
                 self._write_other(trace)
 
-    def write_about_run(self, versions: Mapping[str, str]) -> None:
+    def write_run_files(self, versions: Mapping[str, str]) -> None:
         """Write the files about the run as a whole, with the versions of the tools that ran it."""
         if self.settings.environment:
             with self.diagnostics.caught("describing the run"):
                 told = dict(versions)
                 if self.masked:
                     told["Masked values"] = str(self.masked)
-                about = about_run.files(told, self.services, os.environ)
+                about = run_files.files(told, self.services, os.environ)
                 for file_name, text in about.items():
                     masked = self.presentation.redaction.text(text)
-                    self.directory.write_about_run(file_name, masked)
+                    self.directory.write_run_files(file_name, masked)
 
     @property
     def masked(self) -> int:

@@ -208,7 +208,7 @@ class ResultsDirectory:
                 self.lost.pop(next(iter(self.lost)))
             raise
 
-    def write_about_run(self, file_name: str, text: str) -> None:
+    def write_run_files(self, file_name: str, text: str) -> None:
         """Write one of the files of `run_files`, unless somebody else has written one."""
         path = kept.joined(str(self.path), file_name)
         with self._diagnostics.caught(f"writing {file_name} to {self.path}"):

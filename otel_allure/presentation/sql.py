@@ -96,15 +96,21 @@ def bounded(query: str) -> str:
 
 @lru_cache(maxsize=256)
 def _formatted(query: str) -> str:
-    """Return the query with line breaks, where `sqlparse` is installed."""
+    """Return the query with line breaks, or say that it has none for want of `sqlparse`."""
     text = query.strip()
     if len(text) <= _ONE_LINE or "\n" in text or len(text) > _LONGEST_TO_FORMAT:
         return text
     try:
         sqlparse = importlib.import_module("sqlparse")
+    except ImportError:
+        return f"{text}\n{_UNFORMATTED}"
+    try:
         return str(sqlparse.format(text, reindent=True, wrap_after=_ONE_LINE)).strip() or text
-    except Exception:  # not installed, or it gave up on this query
+    except Exception:  # it gave up on this query
         return text
+
+
+_UNFORMATTED = "-- on one line, as sqlparse is not installed: pip install otel-allure[sql]"
 
 
 # -- its parameters

@@ -244,7 +244,7 @@ class AllureListener(stand_in.AllureListener):
             self.worker_output["otel_allure_looks"] = self.looks
             if not hasattr(self.config, "workerinput") and not self.config.option.collectonly:
                 versions = {"pytest": pytest.__version__, "otel-allure": __version__}
-                self.report.write_about_run(versions)
+                self.report.write_run_files(versions)
 
     # -- what a worker of pytest-xdist leaves, in case that it dies
 
