@@ -388,9 +388,38 @@ def test_values_that_would_be_found_everywhere(value):
     assert Redaction(known=[value]).text(text) == text
 
 
-def test_words_in_the_ids_of_tests():
-    redaction = Redaction(known=["word", "7"])
-    assert redaction.text("test_it[bob-word-7-word] 7 word") == "test_it[bob-****-****-****] 7 word"
+@pytest.mark.parametrize(
+    "name",
+    [
+        "test_lexer[NAME]",
+        "test_lexer[token=abc]",
+        "test_rules[password: short]",
+        "test_login[word]",
+        "tests/first-one/test_it.py::test_it",
+        "production_db1.test_it#test_it",
+        "test_header[Authorization: None]",
+    ],
+)
+def test_what_tests_are_known_by_stays(name):
+    """Whatever their parameters are called, and whatever else is called as a folder is."""
+    known = ["word", "NAME", "first-one", "production_db1", "short", "test_lexer"]
+    assert Redaction(known=known).identity(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (f"test_it[{'gh' + 'p_'}{'aB3' * 8}]", "test_it[****]"),
+        ("test_login[bob-hunter2!]", "test_login[bob-****]"),
+        ("test_it[https://bob:Zq10xW9kP3@h/]", "test_it[https://****@h/]"),
+        ("test_it[token=Zq10xW9kP3vT]", "test_it[token=****]"),
+        ("known-5-3cr3t/test_it.py", "****/test_it.py"),
+        ("mine-7", "****"),
+    ],
+)
+def test_what_cannot_be_anything_but_a_secret_is_masked_in_identities(name, expected):
+    settings = Settings(redact_patterns=(r"mine-\d",))
+    assert Redaction(settings, ["hunter2!", "known-5-3cr3t"]).identity(name) == expected
 
 
 def test_many_known_values():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -370,7 +371,7 @@ def everything_in(directory: Path) -> str:
 
 
 def test_parameters_by_name_are_masked_wherever_they_are(run):
-    """In the id of the test, titles, messages, tracebacks, what is printed and attached."""
+    """In titles, messages, tracebacks, what is printed and attached; in ids, if they are strong."""
     done = run(
         """
         import allure, pytest
@@ -394,7 +395,7 @@ def test_parameters_by_name_are_masked_wherever_they_are(run):
     assert "step-secret-1" not in text
     assert {result["name"] for result in done.report.results} == {
         "test_login[bob-****]",
-        "test_login[ann-****]",
+        "test_login[ann-word]",
     }
     (step, *_) = done.report["test_login[bob-****]"]["steps"]
     assert step["name"] == "log in as 'bob' with '****'"
@@ -405,7 +406,9 @@ def test_masked_parameters_tell_tests_apart(run):
     source = """
         import allure, pytest
 
-        @pytest.mark.parametrize("password", ["first-one", "second-one", "word", "other"])
+        SECRETS = ["first-one-1", "second-2-one", "word", "other"]
+
+        @pytest.mark.parametrize("password", SECRETS, ids="abcd")
         def test_login(password):
             pass
 
@@ -430,9 +433,36 @@ def test_masked_parameters_tell_tests_apart(run):
     found = identities(first)
     assert len(set(found)) == 8
     text = everything_in(first.report.directory)
-    for secret in ("first-one", "word]", ":one@", "raw-value", "hide-value"):
+    for secret in ("first-one", "second-2", "'word'", "other'", ":one@", "raw-value", "hide-value"):
         assert secret not in text, secret
     assert identities(run(None, "--clean-alluredir", passed=8)) == found  # also the next day
+
+
+def test_names_of_tests_are_not_masked_by_names_of_parameters(run, monkeypatch, pytester):
+    """Nor are folders by what else is called so: the tree and the search of a report need them."""
+    monkeypatch.setenv("DB_PASSWORD", "production_db1")
+    folder = pytester.mkpydir("production_db1")
+    folder.joinpath("test_lexer.py").write_text(
+        textwrap.dedent(
+            """
+            import pytest
+
+            @pytest.mark.parametrize("token", ["NAME", "OPERATOR", "production", "x=1"])
+            def test_lexer(token): pass
+            """
+        )
+    )
+    done = run(None, passed=4)
+    names = {"NAME", "OPERATOR", "production", "x=1"}
+    assert {r["name"] for r in done.report.results} == {f"test_lexer[{name}]" for name in names}
+    for result in done.report.results:
+        assert result["fullName"] == "production_db1.test_lexer#test_lexer"
+        assert result["titlePath"] == ["production_db1", "test_lexer.py"]
+        labels = {label["name"]: label["value"] for label in result["labels"]}
+        assert labels["parentSuite"] == "production_db1"
+        assert labels["package"] == "production_db1.test_lexer"
+        (parameter,) = result["parameters"]
+        assert parameter["value"].startswith("****")
 
 
 def test_steps_have_no_mark(run):

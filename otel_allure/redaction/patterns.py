@@ -98,7 +98,7 @@ FORMS: tuple[tuple[str, tuple[tuple[str, re.Pattern[str]], ...]], ...] = (
 """Needles in small letters, and their forms, by a character without which there is none of them."""
 
 QUERY_NAME = re.compile(r"(?:^|[?&;#])\s*(?P<name>[\w.%\[\]\-]+)=(?!\*{4})")
-QUERY_VALUE = re.compile(r"(?P<secret>[^&;#\s'\"]+)")
+QUERY_VALUE = re.compile(r"(?P<secret>[^&;#\s'\"]*[^&;#\s'\"\])}>,])")
 ANY_NAME = re.compile(
     rf"(?<![\w.-])(?P<name>[\w.-]{{1,100}})\\*['\"]?[ \t]*(?:=>|==?|:){_UNMASKED}[ \t]*"
 )

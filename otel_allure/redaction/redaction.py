@@ -21,7 +21,7 @@ from urllib.parse import quote, quote_plus
 from otel_allure.model import conventions as c
 from otel_allure.model.settings import DEFAULTS, Settings
 from otel_allure.model.sound import sound_value
-from otel_allure.model.spans import Attributes, Event, Link, Span
+from otel_allure.model.spans import Attributes, Event, Link, Span, is_test
 from otel_allure.model.texts import text_of
 from otel_allure.redaction.issued_tokens import ISSUED
 from otel_allure.redaction.patterns import (
@@ -60,7 +60,6 @@ _SHORTEST_KNOWN = 8
 _NOTHING = frozenset({"", "none", "null", "nil", "true", "false", "()", "[]", "{}"})
 _LONGEST_WORD = 20
 _LONGEST_NAME = 100
-_ID = re.compile(r"\[[^\[\]\r\n]{1,500}\]")
 _SHORT = 200
 _MANY = 50
 """Known values; of more, those are looked for whose beginning is in the text."""
@@ -79,7 +78,7 @@ class Redaction:
     Args:
         settings: see the fields `redact...` there.
         known: values that are secrets, wherever they occur. Those that are too short, or a word,
-            are masked in the ids of parametrized tests only: they would be found in what is none.
+            are masked under their names only: they would be found in what is none.
     """
 
     def __init__(self, settings: Settings = DEFAULTS, known: Iterable[str] = ()) -> None:
@@ -93,27 +92,23 @@ class Redaction:
         """Whether a value of this name (a header, a query parameter, an attribute) is a secret."""
         self._values: tuple[str, ...] = ()
         self._by_start: dict[str, dict[int, set[str]]] = {}
-        self._in_id: re.Pattern[str] | None = None
         self._known: frozenset[str] = frozenset()
         self._know(known)
 
     def _know(self, values: Iterable[str]) -> None:
-        self._known = frozenset(value for value in values if value) if self._on else frozenset()
-        distinctive = {value for value in self._known if _is_distinctive(value)}
-        self._values = tuple({way for value in distinctive for way in _ways_to_write(value)})
+        self._known = frozenset(filter(_is_distinctive, values)) if self._on else frozenset()
+        self._values = tuple({way for value in self._known for way in _ways_to_write(value)})
         self._by_start = {}
         for value in self._values if len(self._values) > _MANY else ():
             by_length = self._by_start.setdefault(value[:_SHORTEST_KNOWN], {})
             by_length.setdefault(len(value), set()).add(value)
-        others = {way for value in self._known - distinctive for way in _ways_to_write(value)}
-        words = "|".join(map(re.escape, sorted(others, key=len, reverse=True)))
-        self._in_id = re.compile(rf"(?<=[\[-])(?:{words})(?=[\]-])") if words else None
         # Most texts come again: titles of steps, parameters of spans.
         self._short_text = lru_cache(4096)(self._text)
 
     def knowing(self, values: Iterable[str]) -> Redaction:
         """Return one that masks these values, too."""
-        if self._known.issuperset(values := list(values)):
+        values = list(filter(_is_distinctive, values)) if self._on else ()
+        if self._known.issuperset(values):
             return self
         other = copy(self)
         other._know([*self._known, *values])
@@ -139,10 +134,33 @@ class Redaction:
             return text
         return self._short_text(text) if len(text) <= _SHORT else self._text(text)
 
+    def identity(self, text: str) -> str:
+        """Return what a test, a suite or a file is known by as it may be written.
+
+        Only what cannot be anything but a secret is masked. `test_lexer[NAME]` stays whatever its
+        parameter is called, and a folder that is called like a password.
+        """
+        if not self._on or self.text(text) == text:
+            return text
+        issued: list[_Place] = []
+        self._find_told(text, issued)
+        likely: list[_Place] = []
+        self._find_likely(text, likely)
+        strong = [
+            (start, end)
+            for start, end in likely
+            if text.endswith("://", 0, start) or _is_strong(text[start:end])
+        ]
+        return _masked(text, issued + strong)
+
     def _text(self, text: str) -> str:
         places: list[_Place] = []
-        if self._known:
-            self._find_known(text, places)
+        self._find_told(text, places)
+        self._find_likely(text, places)
+        return _masked(text, places) if places else text
+
+    def _find_told(self, text: str, places: list[_Place]) -> None:
+        """Find what is a secret by itself: by the settings' patterns, or as issuers made it."""
         if self._own is not None:
             places += [match.span() for match in self._own.finditer(text) if match[0]]
         for gate, issued in ISSUED:
@@ -150,6 +168,11 @@ class Redaction:
                 for needle, form in issued:
                     if needle in text:
                         _find(needle, form, text, text, places)
+
+    def _find_likely(self, text: str, places: list[_Place]) -> None:
+        """Find what is a secret by where it stands, or because a secret has this value."""
+        if self._known:
+            self._find_known(text, places)
         lowered = text.lower()
         if len(lowered) != len(text):  # there is one character that becomes two
             lowered = text.replace("\u0130", "I").lower()
@@ -160,7 +183,6 @@ class Redaction:
                         _find(needle, form, lowered, text, places)
         if "=" in text or ":" in text or "-" in text or "<" in text:
             self._find_named(lowered, text, places)
-        return _masked(text, places) if places else text
 
     def _find_known(self, text: str, places: list[_Place]) -> None:
         if self._by_start:
@@ -171,9 +193,6 @@ class Redaction:
                 while at >= 0:
                     places.append((at, at + len(value)))
                     at = text.find(value, at + 1)
-        if self._in_id is not None and "[" in text:
-            for test_id in _ID.finditer(text):
-                places += [m.span() for m in self._in_id.finditer(text, *test_id.span())]
 
     def _known_by_start(self, text: str) -> Iterator[_Place]:
         """Yield the places of known values, however many there are, and however alike."""
@@ -266,7 +285,7 @@ class Redaction:
     def span(self, span: Span) -> Span:
         """Return `span` with its secrets masked, wherever they are."""
         return span._replace(
-            name=self.text(span.name),
+            name=(self.identity if is_test(span) else self.text)(span.name),
             status_message=self.text(span.status_message),
             attributes=self._attributes(span.attributes),
             events=[
@@ -284,7 +303,15 @@ class Redaction:
                 MASK if mode else self.value(name, value)
                 for name, value, mode in _parameters(attributes)
             ]
+        if c.LABEL_VALUES in masked:
+            labels = map(text_of, _entries(attributes.get(c.LABEL_NAMES)))
+            values = map(text_of, _entries(attributes[c.LABEL_VALUES]))
+            masked[c.LABEL_VALUES] = [self.label(next(labels, ""), value) for value in values]
         return masked
+
+    def label(self, name: str, value: str) -> str:
+        """Return the value of a label of this name."""
+        return self.identity(value) if name in _IDENTITY_LABELS else self.text(value)
 
     def _any(self, name: str, value: Any) -> Any:
         if self.is_sensitive(name) and not (isinstance(value, str) and _says_nothing(value)):
@@ -292,6 +319,8 @@ class Redaction:
         if self.masks_sql and name.startswith(_SQL_VALUES):
             return MASK
         if isinstance(value, str):
+            if name in _IDENTITIES:
+                return self.identity(value)
             return self.sql(value) if name in _SQL_TEXTS else self.text(value)
         if isinstance(value, bytes):
             return self.text(value.decode("utf-8", "backslashreplace")).encode()
@@ -300,6 +329,23 @@ class Redaction:
         if isinstance(value, (list, tuple)):
             return [self._any(name, entry) for entry in value]
         return value
+
+
+_IDENTITIES = frozenset(
+    {
+        *(c.FULL_NAME, c.PYTEST_NODE_ID, c.TITLE_PATH, c.TEST_CASE_NAME, c.TEST_CASE_ID),
+        *("code.file.path", "code.filepath", "code.function.name", "code.function"),
+        *("code.namespace", "test.suite.name"),
+    }
+)
+"""Attributes that say what a test is, or where it stands."""
+
+_IDENTITY_LABELS = frozenset(
+    {
+        *("parentSuite", "suite", "subSuite", "package", "testClass", "testMethod"),
+        *("host", "thread", "framework", "language"),
+    }
+)
 
 
 class _WithAttributes(Protocol):
@@ -365,6 +411,28 @@ def _is_distinctive(value: str) -> bool:
     """Whether a value is unlikely to be found in what is none: long enough, and no mere word."""
     is_word = value.isalpha() and (value.islower() or value.isupper() or value.istitle())
     return len(value.strip()) >= _SHORTEST_KNOWN and not (is_word and len(value) < _LONGEST_WORD)
+
+
+_STRONG = 8
+_LONG = 20
+_NO_PART_OF_NAMES = re.compile(r"[!?#$%^&*~@+=]")
+_LETTER_TO_DIGIT = re.compile(r"[A-Za-z](?=\d)|\d(?=[A-Za-z])")
+
+
+def _is_strong(value: str) -> bool:
+    """Whether a secret is none that somebody would choose as the name of something."""
+    return any(map(_is_strong_word, value.split()))
+
+
+def _is_strong_word(word: str) -> bool:
+    if len(word) < _STRONG:
+        return False
+    changes = len(_LETTER_TO_DIGIT.findall(word))
+    return (
+        len(word) >= _LONG
+        or changes >= 3
+        or (changes > 0 and _NO_PART_OF_NAMES.search(word) is not None)
+    )
 
 
 def _ways_to_write(value: str) -> set[str]:

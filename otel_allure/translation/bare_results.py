@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from allure_commons.model2 import (
@@ -31,7 +32,7 @@ from otel_allure.translation.identity import digest_of, item_uuid
 
 def bare_result(span: Span, presentation: Presentation, error: Exception) -> TestResult:
     """Return the result of a test, or of another root, that could not be translated."""
-    a = span.attributes
+    a, redaction = span.attributes, presentation.redaction
     name = span.name if c.KIND in a else _safely(text_at, a, c.TEST_CASE_NAME) or span.name
     own = _safely(text_at, a, c.FULL_NAME) or _safely(text_at, a, c.PYTEST_NODE_ID)
     full_name = own or f"{_safely(service_of_resource, span)}#{name}"
@@ -40,15 +41,15 @@ def bare_result(span: Span, presentation: Presentation, error: Exception) -> Tes
     labels = _safely(lambda: list(rows_at(span, c.LABEL_NAMES, c.LABEL_VALUES))) or []
     result = TestResult(
         uuid=item_uuid(span),
-        name=bare(name, presentation) or bare(full_name, presentation),
-        fullName=bare(full_name, presentation),
+        name=bare(name, redaction.identity) or bare(full_name, redaction.identity),
+        fullName=bare(full_name, redaction.identity),
         testCaseId=_safely(text_at, a, c.TEST_CASE_ID) or digest_of(full_name),
         historyId=_safely(text_at, a, c.HISTORY_ID) or digest_of(known_by),
         status=bare_status(span),
         start=start,
         stop=max(start, (span.end_ns or 0) // 1_000_000),
         labels=[
-            Label(name=label or "", value=bare(value or "", presentation))
+            Label(name=label or "", value=bare(value or "", partial(redaction.label, label or "")))
             for label, value in labels or [("framework", "opentelemetry")]
         ],
         parameters=[loss_of("all but its outcome", error, presentation)],
@@ -77,7 +78,7 @@ def bare_container(
     root = next((span for span in spans if is_container(span)), None)
     if root is None:
         return None
-    name, start = bare(root.name, presentation), root.start_ns // 1_000_000
+    name, start = bare(root.name, presentation.redaction.text), root.start_ns // 1_000_000
     stop = max(start, (root.end_ns or 0) // 1_000_000)
     fixture = TestBeforeResult(name=name, start=start, stop=stop, status=bare_status(root))
     fixture.parameters = [loss_of("all but its outcome", error, presentation)]
@@ -104,9 +105,9 @@ def bare_status(span: Span) -> str:
     return BROKEN if c.KIND not in a and span.status == "error" else PASSED
 
 
-def bare(text: str, presentation: Presentation) -> str:
+def bare(text: str, mask: Callable[[str], str]) -> str:
     """Return a name without secrets. If those cannot be looked for, it is without its values."""
-    masked = _safely(presentation.redaction.text, text)
+    masked = _safely(mask, text)
     return encodable(text).partition("[")[0] if masked is None else str(masked)
 
 

@@ -225,6 +225,7 @@ class _Translator:
     ) -> None:
         self.tree = tree
         self.presentation = presentation
+        self._redaction = presentation.redaction
         self._masked = presentation.redaction.text
         self.files = files
         self._logs = logs
@@ -300,7 +301,7 @@ class _Translator:
             step.name = self.presentation.title(span, self.tree.by_id.get(span.parent_id or 0))
         except Exception as error:
             self._on_problem("showing a title", error)
-            step.name = bare(span.name, self.presentation)
+            step.name = bare(span.name, self._masked)
             step.parameters.append(loss_of("its title", error, self.presentation))
         self.describe(step, span)
         return step
@@ -480,17 +481,18 @@ class _Translator:
             or text_at(a, c.PYTEST_NODE_ID)
             or f"{service_of_resource(span)}#{name}"
         )
+        its = self._redaction.identity
         result = TestResult(
             uuid=item_uuid(span),
-            name=self._masked(name) or self._masked(full_name),
-            fullName=self._masked(full_name),
-            titlePath=[self._masked(text) for text in texts_at(a, c.TITLE_PATH) if text],
+            name=its(name) or its(full_name),
+            fullName=its(full_name),
+            titlePath=[its(text) for text in texts_at(a, c.TITLE_PATH) if text],
             testCaseId=text_at(a, c.TEST_CASE_ID) or digest_of(full_name),
             historyId=text_at(a, c.HISTORY_ID) or digest_of(full_name),
             description=self._text(a, c.DESCRIPTION),
             descriptionHtml=self._text(a, c.DESCRIPTION_HTML),
             labels=[
-                Label(name=label, value=self._masked(value or ""))
+                Label(name=label, value=self._redaction.label(label or "", value or ""))
                 for label, value in rows_at(span, c.LABEL_NAMES, c.LABEL_VALUES)
             ],
             links=[
@@ -534,7 +536,7 @@ class _Translator:
             ],
         )
         for label in result.labels:
-            label.value = self._masked(label.value)
+            label.value = self._redaction.label(label.name, label.value)
         result.start, result.stop = self.tree.milliseconds(span)
         self.describe(result, span)
         if not (
