@@ -86,10 +86,10 @@ class Output:
             self._streams.append(stream)
 
     def _note(self, name: str, text: str) -> None:
-        scope = item_in(live_context())
+        item = item_in(live_context())
         # In the test itself, not in a phase of it, it is pytest that prints how it went.
-        if scope is not None and scope.test is not None and scope.kind != c.TEST:
-            texts = self._texts.setdefault(_id(scope.test), {})
+        if item is not None and item.test is not None and item.kind != c.TEST:
+            texts = self._texts.setdefault(_id(item.test), {})
             texts.setdefault(name, []).append(text)
 
     def text(self, name: str, captured: str, test: RunningItem) -> str:

@@ -1,6 +1,6 @@
-"""Contexts inside coroutines: makes the scope current where an async test or fixture really runs.
+"""Contexts inside coroutines: makes the item current where an async test or fixture really runs.
 
-A hook can make a scope current around a test, but that is not where its coroutine runs: anyio
+A hook can make an item current around a test, but that is not where its coroutine runs: anyio
 runs all of them in one long-lived task with the context of whoever came first, and pytest-asyncio
 tears async generators down in the context of their set-up. So something stands in for the
 coroutine function while pytest runs it, and its coroutine attaches when it is resumed what is

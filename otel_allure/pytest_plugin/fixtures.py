@@ -24,16 +24,16 @@ from otel_allure.model.outcome import outcome_of
 from otel_allure.pytest_plugin import metadata
 from otel_allure.pytest_plugin.coroutines import Place, in_place, is_async
 from otel_allure.pytest_plugin.tracebacks import hidden
-from otel_allure.recording.contexts import ISOLATED, SCOPE, attached, root_context
+from otel_allure.recording.contexts import ISOLATED, ITEM, attached, root_context
 from otel_allure.recording.listeners import finalizer_told, has_fixture_listeners
 from otel_allure.recording.recorder import Recorder
 from otel_allure.recording.running_item import RunningItem, RunningTest
 from otel_allure.translation.identity import ITS_CONTAINER, item_uuid
 
 
-def uuid_of(scope: RunningItem, salt: int = 0) -> str:
-    """Return the uuid that what becomes of `scope` has in the report."""
-    span: Any = scope.span  # one of our own tracer's has the ids by the same names
+def uuid_of(part: RunningItem, salt: int = 0) -> str:
+    """Return the uuid that what becomes of `part` has in the report."""
+    span: Any = part.span  # one of our own tracer's has the ids by the same names
     return item_uuid(span, salt)
 
 
@@ -95,21 +95,21 @@ class FixtureLife:
         __tracebackhide__ = hidden
         parent = self._parent_context()
         span = self._recorder.tracer.start_span(name, parent, start_time=now_ns())
-        scope = RunningItem(c.FIXTURE, name, span, parent)
-        scope.test = scope.test or self._test
-        scope.attributes = self.attributes(phase)
-        self.parts.append(scope)
-        self.context, self._in_part = scope.context, True
-        scope.enter()
+        part = RunningItem(c.FIXTURE, name, span, parent)
+        part.test = part.test or self._test
+        part.attributes = self.attributes(phase)
+        self.parts.append(part)
+        self.context, self._in_part = part.context, True
+        part.enter()
         try:
-            yield scope
+            yield part
         except BaseException as error:
-            scope.outcome = outcome_of(error)
+            part.outcome = outcome_of(error)
             raise
         finally:
             self._in_part = False
-            scope.leave()
-            scope.end()
+            part.leave()
+            part.end()
 
     def resumed(self, first: bool) -> AbstractContextManager[object]:
         """Return what is current while the fixture's coroutine runs, from its first step on.
@@ -126,13 +126,13 @@ class FixtureLife:
     @contextmanager
     def _set_up_again(self) -> Iterator[None]:
         """Run the block as if the set-up were not over."""
-        scope: RunningItem = self.context[SCOPE]  # type: ignore[assignment]
-        scope.life = None
+        part: RunningItem = self.context[ITEM]  # type: ignore[assignment]
+        part.life = None
         try:
             with attached(self.context):
                 yield
         finally:
-            scope.life = scope
+            part.life = part
 
     def _parent_context(self) -> Context:
         if self.container is not None:
@@ -153,10 +153,10 @@ class FixtureLife:
             return uuid_of(self.container)
         if self.apart is None:
             self.apart = uuid_of(self.parts[0], ITS_CONTAINER)
-            for scope in self.parts:
-                scope.attributes = {**(scope.attributes or {}), c.CONTAINER_ID: self.apart}
-                if scope.ended:
-                    scope.span.attributes[c.CONTAINER_ID] = self.apart  # type: ignore[attr-defined]
+            for part in self.parts:
+                part.attributes = {**(part.attributes or {}), c.CONTAINER_ID: self.apart}
+                if part.ended:
+                    part.span.attributes[c.CONTAINER_ID] = self.apart  # type: ignore[attr-defined]
         return self.apart
 
     @property
@@ -227,11 +227,11 @@ class Fixtures:
         finalizers: list[Any] = FINALIZERS.of(fixturedef, [], kind=list)
         before = len(finalizers)
         try:
-            with life.part("before", name) as scope:
+            with life.part("before", name) as part:
                 error = (yield).exception
                 if error is not None:
                     life.failed = True
-                    scope.outcome = outcome_of(error)
+                    part.outcome = outcome_of(error)
         finally:
             _give_back(fixturedef)
             if life.container is not None and self.on_set_up is not None:
@@ -255,9 +255,9 @@ class Fixtures:
             name, root, links=self._session_links, start_time=now_ns()
         )
         self._recorder.report.hold(span.get_span_context().trace_id)
-        scope = RunningItem(c.CONTAINER, name, span, root)
-        scope.test = test
-        return scope
+        part = RunningItem(c.CONTAINER, name, span, root)
+        part.test = test
+        return part
 
     def tear_down(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """Note that all finalizers of a fixture have run."""

@@ -149,7 +149,7 @@ class AllureListener(stand_in.AllureListener):
                     self._journal.note_end((span.trace_id, span.span_id))
 
     def _is_adopted(self, span: RecordingSpan) -> bool:
-        return any(running.is_adopted and running.scope.span is span for running in self._adopted)
+        return any(attempt.is_adopted and attempt.test.span is span for attempt in self._adopted)
 
     def _drain(self) -> None:
         # It runs in the code under test, so nothing may be raised.
@@ -186,8 +186,8 @@ class AllureListener(stand_in.AllureListener):
 
     def settle(self) -> None:
         """Write everything that is known."""
-        for running in list(self.running.values()):
-            self.finish(running)
+        for attempt in list(self.running.values()):
+            self.finish(attempt)
         self._fixtures.tear_down_all()
         if self._session_span is not None:
             self._session_span.end(now_ns())
@@ -254,10 +254,10 @@ class AllureListener(stand_in.AllureListener):
             self._journal = Journal(directory, worker)
             self._fixtures.on_set_up = self._note_fixture
 
-    def _note_running(self, running: TestAttempt) -> None:
+    def _note_running(self, attempt: TestAttempt) -> None:
         if self._journal is not None:
             with self.diagnostics.caught("noting what runs"):
-                self._journal.note_running(running.snapshot(self.diagnostics))
+                self._journal.note_running(attempt.snapshot(self.diagnostics))
 
     def _note_fixture(self, container: RunningItem) -> None:
         if self._journal is not None:
@@ -276,27 +276,27 @@ class AllureListener(stand_in.AllureListener):
 
     def open(self, item: pytest.Item) -> TestAttempt:
         """Return the running attempt at `item`; the first to ask opens it."""
-        running = self.running.at(item)
-        if running is None:
+        attempt = self.running.at(item)
+        if attempt is None:
             catch_up()
             wanted = metadata.otel_context(item, self.report.settings.otel_context)
             root = root_context(isolated=wanted == "isolated")
             span = self.provider.tracer().start_span(
                 item.name, root, links=self._session_links, start_time=now_ns()
             )
-            running = TestAttempt(item, RunningTest(item.name, span, root))
+            attempt = TestAttempt(item, RunningTest(item.name, span, root))
             self._logs.refresh()
             self._greenlets.refresh()
             self._server_spans.refresh()
-            self._note_overlap(running)
-            self.running.begin(running)
+            self._note_overlap(attempt)
+            self.running.begin(attempt)
             self.report.hold(span.trace_id)
-            self._note_running(running)
-        return running
+            self._note_running(attempt)
+        return attempt
 
-    def _note_overlap(self, running: TestAttempt) -> None:
+    def _note_overlap(self, attempt: TestAttempt) -> None:
         if self.running:
-            for each in (running, *self.running.values()):
+            for each in (attempt, *self.running.values()):
                 each.overlaps = True
             self._follow_output()
         self._output.refresh()
@@ -309,10 +309,10 @@ class AllureListener(stand_in.AllureListener):
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Open the test, so that hooks between its phases are inside of it."""
-        running = self.open(item)
+        attempt = self.open(item)
         error: BaseException | None = None
         try:
-            with attached(running.scope.context):
+            with attached(attempt.test.context):
                 return (yield)
         except BaseException as raised:
             error = raised  # out of a hook: the test has been cut short
@@ -333,73 +333,73 @@ class AllureListener(stand_in.AllureListener):
         self, item: pytest.Item
     ) -> Generator[None, pluggy.Result[object], None]:
         """Record the set-up; then the fixtures are known."""
-        running = self.open(item)
-        if running.is_set_up:  # pytest-retry sets up anew for each attempt
-            self.finish(running)
-            running = self.open(item)
-        running.is_set_up = True
-        if running.process_id != os.getpid():
-            self._adopt(running)
-        with self._phase(running, "setup"):
+        attempt = self.open(item)
+        if attempt.is_set_up:  # pytest-retry sets up anew for each attempt
+            self.finish(attempt)
+            attempt = self.open(item)
+        attempt.is_set_up = True
+        if attempt.process_id != os.getpid():
+            self._adopt(attempt)
+        with self._phase(attempt, "setup"):
             outcome = yield
         if outcome.exception is not None:
-            running.verdict.raised["setup"] = excinfo_of(outcome.exception)
-        self._note_fixtures(running, complete=outcome.exception is None)
-        running.identify(self.diagnostics)
-        self._note_running(running)
+            attempt.verdict.raised["setup"] = excinfo_of(outcome.exception)
+        self._note_fixtures(attempt, complete=outcome.exception is None)
+        attempt.identify(self.diagnostics)
+        self._note_running(attempt)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Record the call, whose time is the test's."""
         __tracebackhide__ = hidden
-        running = self.open(item)
+        attempt = self.open(item)
         self.provider.refresh()  # a fixture may have exchanged it
         try:
-            with self._phase(running, "call"):
+            with self._phase(attempt, "call"):
                 return (yield)
         except BaseException as error:
-            running.verdict.raised["call"] = excinfo_of(error)
+            attempt.verdict.raised["call"] = excinfo_of(error)
             raise
         finally:
-            self._note_fixtures(running, complete=True)
+            self._note_fixtures(attempt, complete=True)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_teardown(
         self, item: pytest.Item
     ) -> Generator[None, pluggy.Result[object], None]:
         """Record the tear-down."""
-        running = self.open(item)
-        with self._phase(running, "teardown"):
+        attempt = self.open(item)
+        with self._phase(attempt, "teardown"):
             outcome = yield
         if outcome.exception is not None:
-            running.verdict.raised["teardown"] = excinfo_of(outcome.exception)
+            attempt.verdict.raised["teardown"] = excinfo_of(outcome.exception)
 
-    def _adopt(self, running: TestAttempt) -> None:
+    def _adopt(self, attempt: TestAttempt) -> None:
         """Take over a test that was opened before this process was forked to run it.
 
         Its result is what this process says; if it ends before, what pytest's reports say.
         """
-        running.process_id = os.getpid()
-        running.is_adopted = self.recorder.owns_test = True
-        self._adopted.append(running)
+        attempt.process_id = os.getpid()
+        attempt.is_adopted = self.recorder.owns_test = True
+        self._adopted.append(attempt)
 
     @contextmanager
-    def _phase(self, running: TestAttempt, name: str) -> Iterator[None]:
+    def _phase(self, attempt: TestAttempt, name: str) -> Iterator[None]:
         __tracebackhide__ = hidden
-        phase = running.begin_phase(name, self.provider.tracer())
+        phase = attempt.begin_phase(name, self.provider.tracer())
         with attached(phase.context):
             try:
                 yield
             finally:
                 phase.end()
 
-    def _note_fixtures(self, running: TestAttempt, complete: bool) -> None:
+    def _note_fixtures(self, attempt: TestAttempt, complete: bool) -> None:
         with self.diagnostics.caught("noting a test's fixtures"):
             new = [
-                life for life in self._fixtures.used_by(running.item, complete) if running.use(life)
+                life for life in self._fixtures.used_by(attempt.item, complete) if attempt.use(life)
             ]
             if self._journal is not None and new:
-                self._journal.note_uses([life.key for life in new], running.scope.span)
+                self._journal.note_uses([life.key for life in new], attempt.test.span)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, Any, None]:
@@ -415,10 +415,10 @@ class AllureListener(stand_in.AllureListener):
 
     def _place_of(self, item: pytest.Item) -> Place | None:
         """Return where a test's coroutine runs."""
-        running = self.running.at(item)
-        if running is None:
+        attempt = self.running.at(item)
+        if attempt is None:
             return None
-        test = running.scope
+        test = attempt.test
         return lambda first: attached(test.live.context)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -427,27 +427,27 @@ class AllureListener(stand_in.AllureListener):
         try:
             return (yield)
         finally:
-            for running in list(self.running.values()):
-                if nodeid in (running.nodeid, running.item.nodeid):
-                    self.finish(running)
+            for attempt in list(self.running.values()):
+                if nodeid in (attempt.nodeid, attempt.item.nodeid):
+                    self.finish(attempt)
 
-    def finish(self, running: TestAttempt) -> None:
+    def finish(self, attempt: TestAttempt) -> None:
         """End an attempt, with all that is known of it."""
-        item, test = running.item, running.scope
-        self.running.end(running)
+        item, test = attempt.item, attempt.test
+        self.running.end(attempt)
         self._take_from_children()
-        if not running.identified:
-            running.identify(self.diagnostics)
+        if not attempt.identified:
+            attempt.identify(self.diagnostics)
         if self.allure_logger.is_used:
             self.allure_logger.take_back()
-        its = test.attributes = running.attributes(self.diagnostics)
-        running.label(self.diagnostics)
+        its = test.attributes = attempt.attributes(self.diagnostics)
+        attempt.label(self.diagnostics)
         with self.diagnostics.caught("taking a test's outcome"):
-            running.verdict.take_unreported(item)
-            if running.is_set_up and not running.is_captured:
-                self._attach_captured_so_far(running)
+            attempt.verdict.take_unreported(item)
+            if attempt.is_set_up and not attempt.is_captured:
+                self._attach_captured_so_far(attempt)
         with self.diagnostics.caught("finishing a test"):
-            test.outcome = running.outcome or Outcome(SKIPPED)
+            test.outcome = attempt.outcome or Outcome(SKIPPED)
             if test.outcome.status in _RESULT_STATUS:
                 its[c.TEST_CASE_RESULT_STATUS] = _RESULT_STATUS[test.outcome.status]
             if type(item).__name__ in _NO_TESTS:
@@ -457,7 +457,7 @@ class AllureListener(stand_in.AllureListener):
                 test.phase.end()
         with self.diagnostics.caught("finishing a test"):
             test.end()
-        running.release_fixtures()
+        attempt.release_fixtures()
         self._output.forget(test)
         if not self.running:
             self._logs.reset()
@@ -472,19 +472,19 @@ class AllureListener(stand_in.AllureListener):
         """Take over what pytest made of a phase."""
         before = self.running.at(item)
         report = yield
-        running = self.running.at(item)
-        if running is not None:
+        attempt = self.running.at(item)
+        if attempt is not None:
             if self.allure_logger.is_used:
                 self.allure_logger.take_back()
             with self.diagnostics.caught("taking a test's outcome"):
                 # If the test has been tried again meanwhile, the call is not the one reported.
-                same = running is before
-                excinfo = call.excinfo if same else running.verdict.raised.get(str(report.when))
-                self._take_outcome(running, report, excinfo)
+                same = attempt is before
+                excinfo = call.excinfo if same else attempt.verdict.raised.get(str(report.when))
+                self._take_outcome(attempt, report, excinfo)
                 if report.when == "teardown":
-                    self._attach_captured(report, running)
-                    if running.is_adopted:
-                        self.finish(running)  # nothing comes after it in this process
+                    self._attach_captured(report, attempt)
+                    if attempt.is_adopted:
+                        self.finish(attempt)  # nothing comes after it in this process
         return report
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -493,35 +493,35 @@ class AllureListener(stand_in.AllureListener):
         try:
             return (yield)
         finally:
-            running = self.running.get(report.nodeid)
-            if running is not None:
+            attempt = self.running.get(report.nodeid)
+            if attempt is not None:
                 with self.diagnostics.caught("taking a test's outcome"):
-                    self._take_last_word(running, report)
+                    self._take_last_word(attempt, report)
 
     def _take_outcome(
         self,
-        running: TestAttempt,
+        attempt: TestAttempt,
         report: pytest.TestReport,
         excinfo: pytest.ExceptionInfo[BaseException] | None,
     ) -> None:
         outcome = self._outcome_of(report, excinfo)
-        if running.subtest is not None:
-            running.subtest.outcome, running.subtest.reported = outcome, report.outcome
+        if attempt.subtest is not None:
+            attempt.subtest.outcome, attempt.subtest.reported = outcome, report.outcome
             return
-        failed = running.failed_subtests
+        failed = attempt.failed_subtests
         has_raised = excinfo is not None and outcome.status in (FAILED, BROKEN)
         if failed and report.when == "call" and not has_raised:
             outcome = contains_failed(failed)
         error = None if excinfo is None else excinfo.value
-        if running.verdict.take(report, outcome):
-            self._take_comparison(running, error)
-        if report.failed and ISOLATED not in running.scope.context:
-            self._note_looks(running, error)
+        if attempt.verdict.take(report, outcome):
+            self._take_comparison(attempt, error)
+        if report.failed and ISOLATED not in attempt.test.context:
+            self._note_looks(attempt, error)
 
-    def _note_looks(self, running: TestAttempt, error: BaseException | None) -> None:
-        function = getattr(running.item, "obj", None)
-        if running.nodeid not in self.looks and looks_at_opentelemetry(function, error):
-            self.looks.append(running.nodeid)
+    def _note_looks(self, attempt: TestAttempt, error: BaseException | None) -> None:
+        function = getattr(attempt.item, "obj", None)
+        if attempt.nodeid not in self.looks and looks_at_opentelemetry(function, error):
+            self.looks.append(attempt.nodeid)
 
     def _outcome_of(
         self, report: pytest.TestReport, excinfo: pytest.ExceptionInfo[BaseException] | None
@@ -532,49 +532,49 @@ class AllureListener(stand_in.AllureListener):
             self.diagnostics.add("taking a test's outcome", error)
             return Outcome(report.outcome, text_of(report.longrepr))
 
-    def _take_last_word(self, running: TestAttempt, report: pytest.TestReport) -> None:
-        subtest = running.subtest
+    def _take_last_word(self, attempt: TestAttempt, report: pytest.TestReport) -> None:
+        subtest = attempt.subtest
         if subtest is not None:
             if report.outcome != subtest.reported:
-                self._take_outcome(running, report, None)
+                self._take_outcome(attempt, report, None)
             if subtest.step is not None:  # pytest keeps this from the test's own report
                 self._attach_sections(report, subtest.step)
-        elif running.verdict.is_news(report):
-            self._take_outcome(running, report, running.verdict.raised.get(str(report.when)))
+        elif attempt.verdict.is_news(report):
+            self._take_outcome(attempt, report, attempt.verdict.raised.get(str(report.when)))
 
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> None:
         """Keep the sides of a comparison that failed; others explain it."""
         if op != "==":
             return
         with self.diagnostics.caught("taking a comparison"):
-            running = self.running.of(self.recorder.test())
-            if running is not None:
-                running.comparison = comparison(left, right)
+            attempt = self.running.of(self.recorder.test())
+            if attempt is not None:
+                attempt.comparison = comparison(left, right)
 
-    def _take_comparison(self, running: TestAttempt, error: BaseException | None) -> None:
-        compared, running.comparison = running.comparison, None
+    def _take_comparison(self, attempt: TestAttempt, error: BaseException | None) -> None:
+        compared, attempt.comparison = attempt.comparison, None
         if compared is not None and compared.failed_with(error):
             masked = self.report.presentation.redaction.text
-            running.scope.span.set_attributes(
+            attempt.test.span.set_attributes(
                 {c.ACTUAL: masked(compared.actual), c.EXPECTED: masked(compared.expected)}
             )
 
-    def _attach_captured(self, report: pytest.TestReport, running: TestAttempt) -> None:
-        running.is_captured = True
+    def _attach_captured(self, report: pytest.TestReport, attempt: TestAttempt) -> None:
+        attempt.is_captured = True
         own = copy.copy(report)
-        own.sections = report.sections[running.first_section :]
-        self._attach_sections(own, running.scope)
+        own.sections = report.sections[attempt.first_section :]
+        self._attach_sections(own, attempt.test)
 
-    def _attach_captured_so_far(self, running: TestAttempt) -> None:
+    def _attach_captured_so_far(self, attempt: TestAttempt) -> None:
         """Attach what an attempt has printed of whose tear-down pytest makes no report."""
-        item = running.item
+        item = attempt.item
         sections = [
             (f"Captured {key} {when}", text) for when, key, text in REPORT_SECTIONS.of(item, ())
         ]
         report = pytest.TestReport(
             item.nodeid, item.location, {}, "passed", None, "teardown", sections
         )
-        self._attach_captured(report, running)
+        self._attach_captured(report, attempt)
 
     def _attach_sections(self, report: pytest.TestReport, test: RunningItem) -> None:
         if not self.config.option.attach_capture:
@@ -599,20 +599,20 @@ class AllureListener(stand_in.AllureListener):
         its = (span for span in self._unwritten() if span.trace_id == trace_id)
         return redaction.knowing(redaction.secrets_of(its))
 
-    def _captured(self, report: pytest.TestReport, scope: RunningItem) -> Iterator[tuple[str, str]]:
+    def _captured(self, report: pytest.TestReport, item: RunningItem) -> Iterator[tuple[str, str]]:
         """Yield name and text of what was captured and is shown nowhere else."""
-        running = self.running.of(scope)
+        attempt = self.running.of(item)
         if self._logs.on:
             self._take_from_children()
             self.report.add(self._logs.take())
-            trace_id = scope.span.get_span_context().trace_id
-            own = [] if running is None else self.report.take_logs(trace_id, running.span_ids)
+            trace_id = item.span.get_span_context().trace_id
+            own = [] if attempt is None else self.report.take_logs(trace_id, attempt.span_ids)
             yield "log", self._logs.text(report.caplog, own)
         else:
             yield "log", report.caplog
         for name, text in (("stdout", report.capstdout), ("stderr", report.capstderr)):
-            apart = running is not None and running.overlaps
-            yield name, self._output.text(name, text, scope) if apart else text
+            apart = attempt is not None and attempt.overlaps
+            yield name, self._output.text(name, text, item) if apart else text
 
     # -- fixtures
 
@@ -624,8 +624,8 @@ class AllureListener(stand_in.AllureListener):
         if fixturedef.func is _DIRECT_PARAMETER or fixturedef.argname.startswith(_NO_FIXTURES):
             yield
             return
-        running = self.running.at(ITEM_OF_REQUEST.of(request) or request.node)
-        test = running.scope if running is not None else None
+        attempt = self.running.at(ITEM_OF_REQUEST.of(request) or request.node)
+        test = attempt.test if attempt is not None else None
         yield from self._fixtures.set_up(fixturedef, test)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -25,7 +25,7 @@ class RunningTests(dict[str, TestAttempt]):
     def begin(self, attempt: TestAttempt) -> None:
         """Note that an attempt runs."""
         attempt.item.stash[_ATTEMPT] = self[attempt.nodeid] = attempt
-        self.recorder.running[attempt.trace_id] = attempt.scope
+        self.recorder.running[attempt.trace_id] = attempt.test
 
     def end(self, attempt: TestAttempt) -> None:
         """Note that it does not run any more."""
@@ -35,8 +35,8 @@ class RunningTests(dict[str, TestAttempt]):
     def at(self, item: pytest.Item) -> TestAttempt | None:
         """Return the running attempt at `item`, if there is one."""
         attempt = item.stash.get(_ATTEMPT, None)
-        return None if attempt is None or attempt.scope.ended else attempt
+        return None if attempt is None or attempt.test.ended else attempt
 
     def of(self, test: RunningItem | None) -> TestAttempt | None:
         """Return the attempt that is recorded as `test`, if it runs."""
-        return next((attempt for attempt in list(self.values()) if attempt.scope is test), None)
+        return next((attempt for attempt in list(self.values()) if attempt.test is test), None)

@@ -27,11 +27,11 @@ from otel_allure.recording.running_step import RunningStep, represented
 class TestAttempt:
     """An attempt at a test."""
 
-    def __init__(self, item: pytest.Item, scope: RunningTest) -> None:
+    def __init__(self, item: pytest.Item, test: RunningTest) -> None:
         self.item = item
         self.nodeid = item.nodeid
-        self.scope = scope
-        self.span_ids = [scope.span.get_span_context().span_id]
+        self.test = test
+        self.span_ids = [test.span.get_span_context().span_id]
         """Of the test and its phases: what is logged there is the test's own."""
         self.overlaps = False
         """Whether another test has run at the same time."""
@@ -62,7 +62,7 @@ class TestAttempt:
     @property
     def trace_id(self) -> int:
         """Of its trace."""
-        return self.scope.span.get_span_context().trace_id
+        return self.test.span.get_span_context().trace_id
 
     @property
     def outcome(self) -> Outcome | None:
@@ -79,7 +79,7 @@ class TestAttempt:
             return False
         self._used.append(life)
         life.acquire()
-        self.scope.span.add_link(life.container.span.get_span_context(), {c.KIND: c.CONTAINER})
+        self.test.span.add_link(life.container.span.get_span_context(), {c.KIND: c.CONTAINER})
         return True
 
     def uses(self, life: FixtureLife) -> bool:
@@ -93,7 +93,7 @@ class TestAttempt:
 
     def begin_phase(self, name: str, tracer: Any) -> RunningItem:
         """Start a phase, without making it current."""
-        test = self.scope
+        test = self.test
         span = tracer.start_span(name, test.context, start_time=now_ns())
         phase = test.phase = RunningItem(c.PHASE, name, span, test.context)
         phase.attributes = {c.PHASE_NAME: name}
@@ -105,7 +105,7 @@ class TestAttempt:
 
         What was told to the test already, by `allure.dynamic`, stays.
         """
-        item, test = self.item, self.scope
+        item, test = self.item, self.test
         self.identified = True
         with diagnostics.caught("taking a test's parameters"):
             known = {parameter.name for parameter in test.parameters}
@@ -131,11 +131,11 @@ class TestAttempt:
             c.FULL_NAME: full_name,
             c.TITLE_PATH: metadata.title_path(item),
             c.TEST_CASE_ID: md5(full_name),
-            c.HISTORY_ID: metadata.history_id(shown_name, self.scope.parameters, originals),
+            c.HISTORY_ID: metadata.history_id(shown_name, self.test.parameters, originals),
         }
 
     def attributes(self, diagnostics: Diagnostics) -> dict[str, Any]:
-        """Return what its span says of it beside what its scope was told."""
+        """Return what its span says of it beside what it was told."""
         nodeid = self.item.nodeid
         its: dict[str, Any] = {c.FULL_NAME: nodeid, c.TEST_CASE_NAME: nodeid}
         # One by one: what cannot be found out costs nothing else.
@@ -147,22 +147,22 @@ class TestAttempt:
     def snapshot(self, diagnostics: Diagnostics) -> Span:
         """Return its span as it would be if the test ended now; nothing of the test is changed."""
         copied = copy.copy(self)
-        scope = copied.scope = copy.copy(self.scope)
-        scope._parameters = list(scope.parameters)
-        scope.labels, scope.links = list(scope.labels), list(scope.links)
+        test = copied.test = copy.copy(self.test)
+        test._parameters = list(test.parameters)
+        test.labels, test.links = list(test.labels), list(test.links)
         if not copied.identified:
             copied.identify(diagnostics)
         copied.label(diagnostics)
-        scope.attributes = copied.attributes(diagnostics)
-        span: Span = self.scope.span.record()  # type: ignore[attr-defined]
-        return span._replace(name=scope.title, attributes={**span.attributes, **scope.described()})
+        test.attributes = copied.attributes(diagnostics)
+        span: Span = self.test.span.record()  # type: ignore[attr-defined]
+        return span._replace(name=test.title, attributes={**span.attributes, **test.described()})
 
     def label(self, diagnostics: Diagnostics) -> None:
         """Add the labels and links that marks and the item's place give, once."""
         if self._is_labelled:
             return
         self._is_labelled = True
-        test = self.scope
+        test = self.test
         with diagnostics.caught("taking a test's labels"):
             test.labels += list(metadata.labels(self.item, test.labels))
         with diagnostics.caught("taking a test's links"):

@@ -7,7 +7,7 @@ from opentelemetry.trace import SpanContext, get_current_span
 
 from otel_allure.recording import contexts
 from otel_allure.recording.adoption import Adopted
-from otel_allure.recording.contexts import SCOPE, held
+from otel_allure.recording.contexts import ITEM, held
 from otel_allure.recording.recorder import Recorder
 from otel_allure.recording.running_item import item_in
 
@@ -62,8 +62,8 @@ def adopt(span: SpanContext, parent: SpanContext | None, context: Context | None
     recorder = active_recorder()
     if recorder is None or not recorder.is_session:
         return None
-    scope = held(contexts.current(), SCOPE)
-    is_over = scope is not None and scope.is_over
+    item = held(contexts.current(), ITEM)
+    is_over = item is not None and item.is_over
     above = get_current_span(context)
     if parent is not None and parent.is_remote:  # where its client is
         anew = contexts.is_innermost(above)

@@ -43,10 +43,10 @@ def note_of_lost(name: Any, error: Exception) -> str:
     return f"{_name(name) or 'attachment'} (lost: {why})"
 
 
-def note_lost(scope: RunningItem, name: Any, error: Exception) -> None:
+def note_lost(item: RunningItem, name: Any, error: Exception) -> None:
     """Note in a test, fixture or step that an attachment of it could not be written."""
     note = note_of_lost(name, error)
-    scope.parameters.append(Parameter(NOT_SHOWN, note, excluded=True))
+    item.parameters.append(Parameter(NOT_SHOWN, note, excluded=True))
 
 
 def check_readable(source: Any) -> None:

@@ -21,7 +21,7 @@ from opentelemetry.trace import INVALID_SPAN, set_span_in_context
 
 (SPAN,) = set_span_in_context(INVALID_SPAN, Context())
 """The key of the current span. With it no context has to be copied to set a span in it."""
-SCOPE = context_api.create_key("otel-allure-scope")
+ITEM = context_api.create_key("otel-allure-item")
 ISOLATED = context_api.create_key("otel-allure-isolated")
 
 # Kept from the start: tests look at how often the API is asked.
@@ -58,8 +58,8 @@ def current() -> Context:
     if type(ours) is _Hidden:
         return ours.context
     context = _shared_current()
-    if ours and SCOPE not in context and SCOPE in ours:
-        return Context({**context, SCOPE: ours[SCOPE]})  # type: ignore[call-overload]
+    if ours and ITEM not in context and ITEM in ours:
+        return Context({**context, ITEM: ours[ITEM]})  # type: ignore[call-overload]
     return context
 
 
@@ -120,7 +120,7 @@ def root_context(*, isolated: bool) -> Context:
 
 
 def held(context: Context, key: str) -> Any:
-    """Return what a context has, also the span of a scope that is over: see `ItemContext`."""
+    """Return what a context has, also the span of an item that is over: see `ItemContext`."""
     return dict.get(context, key)
 
 

@@ -20,7 +20,7 @@ from otel_allure.compat.others import EVENTLET_SPAWN, GEVENT_BEFORE, GEVENT_RESU
 from otel_allure.compat.redirect import Redirection, begin_all
 from otel_allure.model.diagnostics import Diagnostics
 from otel_allure.recording import contexts
-from otel_allure.recording.contexts import SCOPE, SPAN, held
+from otel_allure.recording.contexts import ITEM, SPAN, held
 
 
 def context_around(knows: Callable[[Any], bool]) -> Context | None:
@@ -33,8 +33,8 @@ def context_around(knows: Callable[[Any], bool]) -> Context | None:
     around = greenlet.getcurrent().parent if greenlet is not None else None
     while around is not None:
         for context in contexts.contexts_in(around.gr_context or contextvars.Context()):
-            scope = held(context, SCOPE)
-            if scope is not None and not scope.is_over and knows(held(context, SPAN)):
+            item = held(context, ITEM)
+            if item is not None and not item.is_over and knows(held(context, SPAN)):
                 return context
         around = around.parent
     return None

@@ -162,10 +162,10 @@ class LogCapture:
 
     def _is_in_step(self) -> bool:
         context = self._recorder.base_context()
-        scope = item_in(context)
-        if scope is None:
+        item = item_in(context)
+        if item is None:
             return held(context, SPAN) is not None
-        return scope.kind not in (c.TEST, c.PHASE) or held(context, SPAN) is not scope.span
+        return item.kind not in (c.TEST, c.PHASE) or held(context, SPAN) is not item.span
 
     def _formatted(self, record: logging.LogRecord) -> str:
         # A copy: a formatter leaves things on the record that those after it do not make again.

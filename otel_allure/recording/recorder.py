@@ -23,7 +23,7 @@ from otel_allure.output.spool import ParentReport, Spool
 from otel_allure.output.text_tree import all_steps, tree_lines
 from otel_allure.recording import contexts, greenlets
 from otel_allure.recording.adoption import Adoptions, Place
-from otel_allure.recording.contexts import SCOPE, SPAN, held
+from otel_allure.recording.contexts import ITEM, SPAN, held
 from otel_allure.recording.running_item import (
     ItemContext,
     RunningItem,
@@ -88,13 +88,13 @@ class Recorder:
         """Whether another process writes the report."""
         return self.report.redirect is not None
 
-    def redaction_in(self, scope: RunningItem | None) -> Redaction:
+    def redaction_in(self, item: RunningItem | None) -> Redaction:
         """Return what is masked there: secret parameters of its test and steps, too."""
         redaction = self.report.presentation.redaction
         parameters: list[Parameter] = []
-        while scope is not None:
-            parameters += scope.parameters
-            scope = scope.parent
+        while item is not None:
+            parameters += item.parameters
+            item = item.parent
         return redaction.knowing(redaction.secrets_among(parameters)) if parameters else redaction
 
     @property
@@ -116,10 +116,10 @@ class Recorder:
         if not self.is_session:
             return live_context()
         context = live_context(self._knows)
-        scope = item_in(context)
-        if scope is not None:
-            if scope.is_over and held(context, SPAN) is scope.span:
-                return self._afterwards(scope) or context
+        item = item_in(context)
+        if item is not None:
+            if item.is_over and held(context, SPAN) is item.span:
+                return self._afterwards(item) or context
             return context
         if self._knows(held(context, SPAN), None):
             return context
@@ -127,8 +127,8 @@ class Recorder:
         found = greenlets.context_around(lambda span: self._knows(span, None))
         return found or (only and only.live.context) or self.base or context
 
-    def _knows(self, span: Any, scope: RunningItem | None) -> bool:
-        """Whether a span is a place in the report, for what runs in `scope`.
+    def _knows(self, span: Any, item: RunningItem | None) -> bool:
+        """Whether a span is a place in the report, for what runs in `item`.
 
         Ids do not tell: tests send the same made-up `traceparent`, and use each other's spans. So
         the span's test must still run or, where nothing nearer does, the span itself, if it is not
@@ -137,21 +137,21 @@ class Recorder:
         home = self._home(span)
         if not home:
             return False
-        if scope is not None and not scope.is_over:
-            return home == self._home(scope.span) or self.is_open(home)
+        if item is not None and not item.is_over:
+            return home == self._home(item.span) or self.is_open(home)
         if span.is_recording() or self.is_child:
             return True
         is_remote = span.get_span_context().is_remote
-        is_over_too = scope is not None and home == self._home(scope.span)
+        is_over_too = item is not None and home == self._home(item.span)
         return self.is_open(home) and (is_remote or not is_over_too)
 
     def is_open(self, trace_id: int) -> bool:
         """Whether a test or fixture with that trace still runs."""
         return trace_id in self.running or self.report.holds(trace_id)
 
-    def _afterwards(self, scope: RunningItem) -> Context | None:
-        """Return where what `scope` has started belongs now that it is over."""
-        test = scope.test
+    def _afterwards(self, item: RunningItem) -> Context | None:
+        """Return where what `item` has started belongs now that it is over."""
+        test = item.test
         if test is None or test.ended:
             test = self._only_test()
         return None if test is None else test.live.context
@@ -164,13 +164,13 @@ class Recorder:
         """
         context = contexts.current()
         inside = contexts.span_inside()
-        scope = held(context, SCOPE)
-        if inside is not None and self._knows(inside, scope):
+        item = held(context, ITEM)
+        if inside is not None and self._knows(inside, item):
             context = Context({**context, SPAN: inside})
-        if scope is None:
+        if item is None:
             ours = self._knows(held(context, SPAN), None) if self.is_session else bool(context)
             return context if ours else None
-        return context if type(context) is ItemContext else scope.letting_go(context)
+        return context if type(context) is ItemContext else item.letting_go(context)
 
     def place(self) -> Place | None:
         """Return the span of the report below which the caller runs, if there is one."""
@@ -188,9 +188,9 @@ class Recorder:
             return span.home, span.span_id
         here = INVALID_SPAN_CONTEXT if span is None else span.get_span_context()
         if not (here.trace_flags.sampled or here.is_remote):
-            scope = item_in(context)
-            if scope is not None:
-                here = scope.span.get_span_context()
+            item = item_in(context)
+            if item is not None:
+                here = item.span.get_span_context()
         return self.adoptions.home(here.trace_id, here.span_id), here.span_id
 
     def _only_test(self) -> RunningTest | None:
@@ -205,8 +205,8 @@ class Recorder:
         context = self.base_context()
         test = self.running.get(self._home(held(context, SPAN)))
         if test is None:
-            scope = item_in(context)
-            test = None if scope is None else scope.test
+            item = item_in(context)
+            test = None if item is None else item.test
         if test is None or test.ended:
             test = self._only_test()
         return None if test is None or test.ended else test
@@ -223,13 +223,13 @@ class Recorder:
     def attach(self, attachment: Attachment) -> None:
         """Add an attachment, whose body is written already, where the caller runs."""
         context = self.base_context()
-        scope = item_in(context)
+        item = item_in(context)
         span = held(context, SPAN)
-        if scope is not None and not scope.ended and scope.span is span:
+        if item is not None and not item.ended and item.span is span:
             # Phases are not shown; with all of a test's in one list, they keep their order.
-            holder = scope.test if scope.kind == c.PHASE and scope.test is not None else scope
+            holder = item.test if item.kind == c.PHASE and item.test is not None else item
             is_copy = self.is_child and not self.owns_test
-            if holder is scope.test and is_copy:  # the test is the parent's
+            if holder is item.test and is_copy:  # the test is the parent's
                 self._attach_below(context, attachment)
             else:
                 holder.attachments.append(attachment)
@@ -246,9 +246,9 @@ class Recorder:
         """
         start_ns = now_ns()
         span = self.tracer.start_span(attachment.name, context, start_time=start_ns)
-        scope = RunningItem(c.STEP, attachment.name, span, context)
-        scope.attachments.append(attachment)
-        scope.end(start_ns)
+        item = RunningItem(c.STEP, attachment.name, span, context)
+        item.attachments.append(attachment)
+        item.end(start_ns)
 
     def log_step(self, name: str) -> None:
         """Note a point in time where the caller runs, by a step that takes none."""

@@ -1,19 +1,19 @@
 """What the OpenTelemetry context carries for Allure: the test, phase, fixture or step that runs.
 
-A scope owns a span. It is found through the current context, under a key of its own, so it
+An item owns a span. It is found through the current context, under a key of its own, so it
 follows tasks, callbacks and threads wherever the context goes; there is no other ambient state.
-The span's parent is whatever span is current, one of an instrumentation for example; the scope
+The span's parent is whatever span is current, one of an instrumentation for example; the item
 is the nearest thing that belongs to Allure, and collects what is told to it until its span ends.
 
 Contexts can be stale, and three rules deal with that:
 
-* A scope is left only where it is current. A fixture that yields inside a step, or an async
+* An item is left only where it is current. A fixture that yields inside a step, or an async
   generator that is closed by another task, leaves it where it is not: then nothing is reset, and
-  the scope is marked as *left*, so that whoever still holds that context looks past it.
+  the item is marked as *left*, so that whoever still holds that context looks past it.
 * A context that was captured in one phase of a test and runs in another (unittest's async test
   case copies it in set-up) belongs to the phase that runs now.
-* Work that outlives its scope (a background task) stays below that scope while the test, or the
-  set-up of the fixture, in which it was started goes on. Then the scope is *over*: its span is not
+* Work that outlives its item (a background task) stays below that item while the test, or the
+  set-up of the fixture, in which it was started goes on. Then the item is *over*: its span is not
   current any more, and who asks belongs to the test that runs, see `Recorder.base_context`.
 """
 
@@ -30,32 +30,32 @@ from otel_allure.model.clock import now_ns
 from otel_allure.model.outcome import BROKEN, FAILED, OK
 from otel_allure.model.rows import Attachment, Parameter
 from otel_allure.recording import contexts
-from otel_allure.recording.contexts import SCOPE, SPAN, held
+from otel_allure.recording.contexts import ITEM, SPAN, held
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 
 class ItemContext(Context):
-    """What is current inside of a scope. Once that is over, its span is not current any more.
+    """What is current inside of an item. Once that is over, its span is not current any more.
 
     A context cannot be taken back from threads and tasks that hold it: the threads of a server,
     say, that a fixture has started. Who asks there for the current span, to see whether a request
     has a parent, is to get the answer that there would be without us.
     """
 
-    __slots__ = ("scope",)
-    scope: RunningItem
+    __slots__ = ("item",)
+    item: RunningItem
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return what it has under `key`."""
-        if key == SPAN and self.scope.is_over:
+        if key == SPAN and self.item.is_over:
             return default
         return dict.get(self, key, default)
 
     def copy(self) -> dict[str, Any]:
         """Return what it has, as OpenTelemetry's `set_value` wants it."""
-        return {key: value for key, value in self.items() if key != SPAN or not self.scope.is_over}
+        return {key: value for key, value in self.items() if key != SPAN or not self.item.is_over}
 
 
 class RunningItem:
@@ -93,9 +93,9 @@ class RunningItem:
         self.title = title
         self.span = span
         self.before = before
-        self.parent: RunningItem | None = held(before, SCOPE)
+        self.parent: RunningItem | None = held(before, ITEM)
         self.test: RunningTest | None = self.parent.test if self.parent is not None else None
-        self.context = self.letting_go({**before, SPAN: span, SCOPE: self})
+        self.context = self.letting_go({**before, SPAN: span, ITEM: self})
         self.attributes: dict[str, Any] | None = None
         self.outcome = OK
         self.ended = self.left = False
@@ -127,9 +127,9 @@ class RunningItem:
     # -- where it is current
 
     def letting_go(self, context: dict[str, Any]) -> ItemContext:
-        """Return `context` as one that has no span any more once this scope is over."""
+        """Return `context` as one that has no span any more once this item is over."""
         made = ItemContext(context)
-        made.scope = self
+        made.item = self
         return made
 
     @property
@@ -142,7 +142,7 @@ class RunningItem:
         self._token = contexts.attach(self.context)
 
     def leave(self) -> None:
-        """Make current again what was before, if this scope is current here."""
+        """Make current again what was before, if this item is current here."""
         token, self._token = self._token, None
         current = contexts.current()
         if token is None or not (current is self.context or self._encloses(current)):
@@ -156,15 +156,15 @@ class RunningItem:
                 contexts.attach(self.before)
 
     def _encloses(self, context: Context) -> bool:
-        scope: Any = held(context, SCOPE)
-        while scope is not None and scope is not self:
-            scope = scope.parent
-        return scope is self
+        item: Any = held(context, ITEM)
+        while item is not None and item is not self:
+            item = item.parent
+        return item is self
 
     # -- its end
 
     def end(self, end_ns: int | None = None) -> None:
-        """End the span, with all that the scope was told. A second call does nothing."""
+        """End the span, with all that the item was told. A second call does nothing."""
         if self.ended:
             return
         self.ended = True
@@ -244,37 +244,37 @@ class RunningTest(RunningItem):
 
 
 def item_in(context: Context) -> RunningItem | None:
-    """Return the nearest scope that `context` carries, past those that were left elsewhere."""
-    scope: Any = held(context, SCOPE)
-    while scope is not None and scope.left:
-        scope = scope.parent
-    return scope  # type: ignore[no-any-return]
+    """Return the nearest item that `context` carries, past those that were left elsewhere."""
+    item: Any = held(context, ITEM)
+    while item is not None and item.left:
+        item = item.parent
+    return item  # type: ignore[no-any-return]
 
 
 def live_context(knows: Callable[[Any, RunningItem | None], bool] | None = None) -> Context:
     """Return the current context, with what is stale about it put right.
 
     Args:
-        knows: whether a span that users have made current, in a scope, is the place where the
+        knows: whether a span that users have made current, in an item, is the place where the
             caller is: then it knows that better than any rule of ours. Default: all are.
     """
     context = contexts.current()
-    scope: Any = held(context, SCOPE)
+    item: Any = held(context, ITEM)
     inside = contexts.span_inside()
-    if inside is not None and (knows is None or knows(inside, scope)):
+    if inside is not None and (knows is None or knows(inside, item)):
         return Context({**context, SPAN: inside})
-    while scope is not None:
+    while item is not None:
         span = held(context, SPAN)
-        if span is not scope.span:
-            if knows is None or (span is not None and knows(span, scope)):
+        if span is not item.span:
+            if knows is None or (span is not None and knows(span, item)):
                 return context
-            context = Context({**context, SPAN: scope.span})
-        if scope.left:
-            context = scope.before
-            scope = held(context, SCOPE)
-        elif scope.ended and scope.kind == c.PHASE:
-            test = scope.test
-            return context if test.ended or test.live is scope else test.live.context
+            context = Context({**context, SPAN: item.span})
+        if item.left:
+            context = item.before
+            item = held(context, ITEM)
+        elif item.ended and item.kind == c.PHASE:
+            test = item.test
+            return context if test.ended or test.live is item else test.live.context
         else:
             break
     return context

@@ -17,7 +17,7 @@ from otel_allure.model.outcome import Outcome, outcome_of
 from otel_allure.model.rows import Parameter
 from otel_allure.model.texts import is_true, text_of
 from otel_allure.recording.active import active_recorder
-from otel_allure.recording.contexts import SCOPE, attached
+from otel_allure.recording.contexts import ITEM, attached
 from otel_allure.recording.running_item import RunningItem, live_context
 from otel_allure.recording.tracer import global_tracer
 from otel_allure.redaction.redaction import MASK
@@ -123,15 +123,15 @@ def start_step(title: str, parameters: dict[str, str] | None = None) -> RunningS
         base, tracer = recorder.base_context(), recorder.tracer
     else:
         base, tracer = live_context(), global_tracer()
-    if SCOPE not in base:
+    if ITEM not in base:
         catch_up()
     title = text_of(title)
-    scope = RunningStep(c.STEP, title, tracer.start_span(title, base, start_time=now_ns()), base)
+    item = RunningStep(c.STEP, title, tracer.start_span(title, base, start_time=now_ns()), base)
     if parameters:
-        scope._parameters = [
+        item._parameters = [
             Parameter(text_of(name), text_of(value)) for name, value in parameters.items()
         ]
-    return scope
+    return item
 
 
 def represented(value: object) -> str:

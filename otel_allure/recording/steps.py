@@ -22,7 +22,7 @@ from otel_allure.model.texts import text_of
 from otel_allure.output.allure_json import new_uuid
 from otel_allure.recording import contexts
 from otel_allure.recording.call_arguments import CallArguments
-from otel_allure.recording.contexts import SCOPE, attached, held
+from otel_allure.recording.contexts import ITEM, attached, held
 from otel_allure.recording.listeners import tell_others
 from otel_allure.recording.running_step import (
     RunningStep,
@@ -122,11 +122,11 @@ def log_step(title: str, status: Status = "passed", message: str | None = None) 
 def _take(step: Step) -> RunningStep | None:
     """Take out the entry of `step` that is being left: of several, the one that is current here."""
     entries: dict[RunningStep, bool] = step.__dict__.get("_running", {})
-    scope: Any = held(contexts.current(), SCOPE)
-    while scope is not None:
-        if entries.pop(scope, False):
-            return scope  # type: ignore[no-any-return]
-        scope = scope.parent
+    item: Any = held(contexts.current(), ITEM)
+    while item is not None:
+        if entries.pop(item, False):
+            return item  # type: ignore[no-any-return]
+        item = item.parent
     return entries.popitem()[0] if entries else None
 
 

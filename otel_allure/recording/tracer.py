@@ -83,7 +83,7 @@ class RecordingSpan(trace.Span):
         self.kind = SpanKind.INTERNAL
         self._status: Status | None = None
         self.owner: Any = None
-        """The scope whose span it is; it knows what else belongs on a span that has not ended."""
+        """The item whose span it is; it knows what else belongs on a span that has not ended."""
         self._tracer = tracer
         self._context: SpanContext | None = None
         self._state: TraceState | None = None
@@ -424,12 +424,12 @@ class _CurrentSpan(AbstractContextManager[RecordingSpan]):
 
 
 def recorded_parent(parent: trace.Span, context: Context) -> Any:
-    """Return `parent`, or the scope's span in place of one below it that a sampler dropped."""
-    scope = item_in(context)
+    """Return `parent`, or the item's span in place of one below it that a sampler dropped."""
+    item = item_in(context)
     dropped = parent.get_span_context()
-    if scope is None or dropped.is_remote:
+    if item is None or dropped.is_remote:
         return parent
-    return scope.span if scope.span.get_span_context().trace_id == dropped.trace_id else parent
+    return item.span if item.span.get_span_context().trace_id == dropped.trace_id else parent
 
 
 _MASK = (1 << 64) - 1

@@ -5,7 +5,7 @@ Conftest files ask allure-pytest's listener for the running test and change what
     listener = config.pluginmanager.get_plugin("allure_listener")
     listener.allure_logger.get_test(None).labels.append(Label("layer", "api"))
 
-They get an object of allure_commons.model2 that shows what is known, filled from the test's scope.
+They get an object of allure_commons.model2 that shows what is known, filled from the running test.
 What they change in it is noticed by comparing it with what was filled in, when the next one is
 asked for, or else when its test is finished. Nothing is done for tests that nobody asks for.
 """
@@ -126,8 +126,8 @@ class AllureLogger(AllureReporter):
 
     def _find(self, uuid: str) -> Any:
         for running in list(self._running.values()):
-            if uuid_of(running.scope) == uuid:
-                return self._lend(running.scope)
+            if uuid_of(running.test) == uuid:
+                return self._lend(running.test)
         step = self._of_step(uuid)
         return self._container(uuid) if step is None else step
 
@@ -146,7 +146,7 @@ class AllureLogger(AllureReporter):
     def _users_of(self, life: FixtureLife) -> list[str]:
         if life.container is None:
             return [] if life.test is None else [uuid_of(life.test)]
-        running = [uuid_of(r.scope) for r in list(self._running.values()) if r.uses(life)]
+        running = [uuid_of(r.test) for r in list(self._running.values()) if r.uses(life)]
         return [*self._recorder.report.users_of(life.key), *running]
 
     def as_lent(self, trace: Trace, container: TestResultContainer) -> TestResultContainer:
@@ -324,7 +324,7 @@ class AllureLogger(AllureReporter):
 
     def _new(self, owner: RunningItem) -> Lent | None:
         if isinstance(owner, RunningTest):
-            running = next((r for r in self._running.values() if r.scope is owner), None)
+            running = next((r for r in self._running.values() if r.test is owner), None)
             return None if running is None else LentTest(running, self._recorder.diagnostics)
         if owner.kind == c.FIXTURE:
             phase = (owner.attributes or {}).get(c.PHASE_NAME)
@@ -421,7 +421,7 @@ class Cache:
         """Return the uuid of a test or fixture, None if it does not run, or is not set up."""
         if isinstance(key, str):
             running = self._running.get(key)
-            return self._others.get(id(key)) if running is None else uuid_of(running.scope)
+            return self._others.get(id(key)) if running is None else uuid_of(running.test)
         life = self._fixtures.life_of(key)
         return self._others.get(id(key)) if life is None else life.own_container()
 

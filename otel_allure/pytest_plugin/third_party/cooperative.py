@@ -33,29 +33,29 @@ def follow(listener: AllureListener) -> Callable[[], None]:
     @functools.wraps(test_wrapper)
     async def recorded_test(item: Any) -> Any:
         _finish_flaky_attempt(listener, item)
-        running = listener.open(item)
-        with attached(running.scope.context):
+        attempt = listener.open(item)
+        with attached(attempt.test.context):
             try:
                 return await test_wrapper(item)
             except BaseException as error:
-                running.body_error = error
+                attempt.body_error = error
                 raise
             finally:
-                if running.scope.phase is not None:
-                    running.scope.phase.end()
+                if attempt.test.phase is not None:
+                    attempt.test.phase.end()
 
     @functools.wraps(fill_fixtures)
     async def recorded_fixtures(item: Any) -> Any:
-        running = listener.open(item)
-        setup = running.begin_phase("setup", tracer())
+        attempt = listener.open(item)
+        setup = attempt.begin_phase("setup", tracer())
         with attached(setup.context):
             try:
                 values, teardowns = await fill_fixtures(item)
             finally:
                 setup.end()
         # It stays attached: the body comes next, in the same task, which ends with the test.
-        attach(running.begin_phase("call", tracer()).context)
-        return values, [_recorded(teardown, running, tracer) for teardown in teardowns]
+        attach(attempt.begin_phase("call", tracer()).context)
+        return values, [_recorded(teardown, attempt, tracer) for teardown in teardowns]
 
     undo = [
         replace(plugin, "test_wrapper", recorded_test),
@@ -72,15 +72,15 @@ def _finish_flaky_attempt(listener: AllureListener, item: Any) -> None:
         listener.finish(before)
 
 
-def _recorded(teardown: Any, running: TestAttempt, tracer: Any) -> Any:
+def _recorded(teardown: Any, attempt: TestAttempt, tracer: Any) -> Any:
     """Return a fixture's second half, iterator or async one, in the test's tear-down phase."""
     kind = _Teardown if isinstance(teardown, Iterator) else _AsyncTeardown
-    return kind(teardown, running, tracer)
+    return kind(teardown, attempt, tracer)
 
 
 class _Teardown(Iterator[Any]):
-    def __init__(self, teardown: Any, running: TestAttempt, tracer: Any) -> None:
-        self._teardown, self._running, self._tracer = teardown, running, tracer
+    def __init__(self, teardown: Any, attempt: TestAttempt, tracer: Any) -> None:
+        self._teardown, self._running, self._tracer = teardown, attempt, tracer
 
     def __next__(self) -> Any:
         with attached(_teardown_phase(self._running, self._tracer).context):
@@ -88,18 +88,18 @@ class _Teardown(Iterator[Any]):
 
 
 class _AsyncTeardown:
-    def __init__(self, teardown: Any, running: TestAttempt, tracer: Any) -> None:
-        self._teardown, self._running, self._tracer = teardown, running, tracer
+    def __init__(self, teardown: Any, attempt: TestAttempt, tracer: Any) -> None:
+        self._teardown, self._running, self._tracer = teardown, attempt, tracer
 
     async def __anext__(self) -> Any:
         with attached(_teardown_phase(self._running, self._tracer).context):
             return await self._teardown.__anext__()
 
 
-def _teardown_phase(running: TestAttempt, tracer: Any) -> Any:
-    phase = running.scope.phase
+def _teardown_phase(attempt: TestAttempt, tracer: Any) -> Any:
+    phase = attempt.test.phase
     if phase is None or phase.title != "teardown" or phase.ended:
         if phase is not None:
             phase.end()
-        phase = running.begin_phase("teardown", tracer())
+        phase = attempt.begin_phase("teardown", tracer())
     return phase

@@ -176,10 +176,10 @@ class Lent:
         self.owner = owner
         self.item = item
         self.then: dict[str, Any] = {}
-        self.on_late_change: Callable[[RunningItem], None] = lambda scope: None
+        self.on_late_change: Callable[[RunningItem], None] = lambda item: None
 
     def fill(self) -> None:
-        """Fill in what the scope knows."""
+        """Fill in what the item knows."""
         item, owner = self.item, self.owner
         item.name, item.start = owner.title, _milliseconds(owner.span)
         item.found_steps = None
@@ -190,7 +190,7 @@ class Lent:
         self.then = snapshot_of(item)
 
     def take_back(self, on_problem: OnProblem) -> None:
-        """Put what was changed into the scope."""
+        """Put what was changed into the item."""
         now = snapshot_of(self.item, on_problem)
         changed = {name for name, value in now.items() if value != self.then.get(name)}
         if changed:
@@ -286,14 +286,14 @@ class LentTest(Lent):
     """A test that was lent; its outcome and identity are told to the attempt."""
 
     def __init__(self, running: TestAttempt, diagnostics: Diagnostics) -> None:
-        super().__init__(running.scope, _Test(uuid=uuid_of(running.scope)))
+        super().__init__(running.test, _Test(uuid=uuid_of(running.test)))
         self.diagnostics = diagnostics
         self.running = running
 
     def fill(self) -> None:
-        """Fill in what the scope knows, and what can be said of the item."""
+        """Fill in what the item knows, and what can be said of the item."""
         running, item = self.running, self.item
-        test = running.scope
+        test = running.test
         if test.phase is not None and test.phase.title == "teardown":
             running.label(self.diagnostics)  # from there on allure-pytest shows all of them
         super().fill()
@@ -313,13 +313,13 @@ class LentTest(Lent):
         super()._apply(now, changed)
         for name, field in _TEXTS.items():
             if name in changed:
-                setattr(self.running.scope, field, now[name])
+                setattr(self.running.test, field, now[name])
         for name, attribute in _IDENTITY.items():
             if name in changed:
                 self.running.told[attribute] = now[name]
         for name, attribute in _FLAGS.items():
             if name in changed:
-                self.running.scope.span.set_attribute(attribute, now[name])
+                self.running.test.span.set_attribute(attribute, now[name])
 
     def _set_outcome(self, outcome: Outcome) -> None:
         self.running.outcome = outcome
@@ -336,7 +336,7 @@ def _set_outcome(item: Any, outcome: Outcome | None) -> None:
 
 
 def _describe_again(owner: RunningItem) -> None:
-    """Put into a span that has ended, but has not been written, what its scope says now."""
+    """Put into a span that has ended, but has not been written, what its item says now."""
     span: Any = owner.span
     span.name = owner.title
     for name in (c.STATUS, c.MESSAGE, c.TRACE):

@@ -65,10 +65,10 @@ def _step(tests: RunningTests, message: object, arguments: Any) -> Step:
 def _is_repeated(tests: RunningTests, message: str) -> bool:
     """Whether the test has a row of that title already: the two could not be told apart."""
     test = tests.recorder.test()
-    running = tests.of(test)
-    if running is None or message in running.subtest_messages:
-        return running is not None
-    running.subtest_messages.add(message)
+    attempt = tests.of(test)
+    if attempt is None or message in attempt.subtest_messages:
+        return attempt is not None
+    attempt.subtest_messages.add(message)
     return False
 
 
@@ -85,18 +85,18 @@ def _in_title(tests: RunningTests, parameters: dict[str, str]) -> str:
 def _ending(tests: RunningTests, item: Any, step: RunningStep | None) -> Iterator[None]:
     """Take what pytest reports in the block as the subtest's."""
     __tracebackhide__ = True
-    running = tests.at(item)
-    if running is None:
+    attempt = tests.at(item)
+    if attempt is None:
         yield
         return
-    before, running.subtest = running.subtest, Ending(step)
+    before, attempt.subtest = attempt.subtest, Ending(step)
     try:
         yield
     finally:
-        ended, running.subtest = running.subtest, before
+        ended, attempt.subtest = attempt.subtest, before
         if ended.outcome is not None:
             if ended.outcome.status in (BROKEN, FAILED):
-                running.failed_subtests.append(ended.outcome)
+                attempt.failed_subtests.append(ended.outcome)
             if step is not None:
                 step.outcome = ended.outcome
 
@@ -117,9 +117,9 @@ def _entered(tests: RunningTests, original: Any) -> Any:
 def _left(tests: RunningTests, original: Any) -> Any:
     def left(self: Any, exc_type: Any, exc_val: Any, exc_tb: Any) -> Any:
         __tracebackhide__ = True
-        step, running = getattr(self, _STEP)
+        step, attempt = getattr(self, _STEP)
         try:
-            with _ending(tests, self.request.node, running):
+            with _ending(tests, self.request.node, attempt):
                 return original(self, exc_type, exc_val, exc_tb)
         finally:
             Step.__exit__(step, None, None, None)
@@ -136,16 +136,16 @@ def _sub_test(tests: RunningTests, original: Any) -> Any:
         __tracebackhide__ = True
         arguments = {name: value for name, value in parameters.items() if name != "msg"}
         step = _step(tests, message[0] if message else parameters.get("msg"), arguments)
-        running = Step.__enter__(step)
+        attempt = Step.__enter__(step)
         try:
             with original(self, *message, **parameters):
                 subtest = SUBTEST.of(self)
                 if subtest is not None:
-                    setattr(subtest, _STEP, running)
+                    setattr(subtest, _STEP, attempt)
                 try:
                     yield
                 except BaseException as error:
-                    running.outcome = outcome_of(error)
+                    attempt.outcome = outcome_of(error)
                     raise
         finally:
             Step.__exit__(step, None, None, None)
