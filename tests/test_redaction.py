@@ -10,6 +10,7 @@ import pytest
 from otel_allure.model.settings import Settings
 from otel_allure.redaction.redaction import MASK, Redaction, secrets_in
 from otel_allure.testing.spans import build_span
+from tests import harmless
 
 REDACTION = Redaction()
 is_sensitive, redacted, redacted_text = (
@@ -233,6 +234,44 @@ def test_what_is_no_secret_stays(text):
     assert redacted_text(text) == text
 
 
+def test_there_are_enough_harmless_texts():
+    assert len(set(harmless.TEXTS)) > 200
+
+
+@pytest.mark.parametrize("text", harmless.TEXTS, ids=range(len(harmless.TEXTS)))
+def test_harmless_texts_stay(text):
+    """Alone, and among others."""
+    assert redacted_text(text) == text
+    assert redacted_text(f"said:\n{text}\nand more\n") == f"said:\n{text}\nand more\n"
+
+
+def test_harmless_texts_stay_together():
+    text = "\n".join(harmless.TEXTS)
+    assert redacted_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("token=[Zq1xW9] x", "token=[****] x"),
+        (
+            "token: {'a': ['Zq1x', {'b': 'Zq2'}], 'n': 3}",
+            "token: {'a': [****, {'b': ****}], 'n': 3}",
+        ),
+        ("secret=('Zq1xW9', 'in use')", "secret=(****, ****)"),
+        ('{"password": {"value": "Zq1"}}', '{"password": {"value": ****}}'),
+        ("password: swordfish", "password: ****"),
+        ("password = super_secret", "password = ****"),
+        ("DB_PASSWORD=super_secret", "DB_PASSWORD=****"),
+        ("password: swordfish user: bob", "password: **** user: bob"),
+        ("token == 'Zq1'", "token == ****"),
+        ("curl -u app:swordfish x", "curl -u **** x"),
+    ],
+)
+def test_values_that_are_near_to_none(text, expected):
+    assert redacted_text(text) == expected
+
+
 def test_by_name_or_by_form():
     """A sensitive name masks any value, any other name what can be told by its form."""
     assert redacted("api_key", "abc") == MASK
@@ -280,6 +319,15 @@ def test_by_name_or_by_form():
         "E'" * 10_000,
         "1e" * 10_000,
         "known-value" * 2_000,
+        "token=[" * 3_000,
+        "token=['a', " * 2_000,
+        "password={'" * 2_000,
+        "token: " + "a" * 20_000 + "!",
+        "password: must " + "a " * 10_000,
+        "token = " + "aA" * 10_000,
+        "password = " + "a." * 10_000 + "1",
+        "token=${" * 3_000,
+        "authorization: " + "a " * 10_000,
     ],
     ids=lambda text: text[:12],
 )

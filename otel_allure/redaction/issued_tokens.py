@@ -13,6 +13,7 @@ def _issued(after: str, *starts: str) -> Iterator[tuple[str, re.Pattern[str]]]:
 
 
 _SOME_DIGIT = r"(?=[\w-]*\d)"
+_RANDOM = r"(?=[\w-]*[A-Za-z0-9]{12})"  # `sk-fading-circle-1` is a class of style sheets
 ISSUED = (
     ("A", tuple(_issued(r"[0-9A-Z]{16}", "AKIA", "ASIA", "ABIA", "ACCA"))),  # AWS
     ("AIza", tuple(_issued(r"[\w-]{30,}", "AIza"))),  # Google
@@ -31,7 +32,7 @@ ISSUED = (
     (
         "-",
         (
-            *_issued(rf"{_SOME_DIGIT}[\w-]{{20,}}", "sk-"),  # OpenAI, Anthropic
+            *_issued(rf"{_SOME_DIGIT}{_RANDOM}[\w-]{{20,}}", "sk-"),  # OpenAI, Anthropic
             *_issued(
                 r"[\w-]{16,}",
                 *("glpat-", "gldt-", "glrt-", "glcbt-", "glptt-", "glft-", "glsoat-", "glagent-"),

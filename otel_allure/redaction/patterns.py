@@ -14,7 +14,7 @@ SENSITIVE = re.compile(
     r"session[._-]?(?:id|key)|csrf\w*|xsrf\w*|jwt|otp|pin|signature|sig"
     r"))\d*(?:$|[^a-z0-9](?!(?:"
     r"age|algorithm|backend|bucket|class|count|details|dir|domain|enabled|endpoint|expir\w*|file|"
-    r"hashers|host|issuer|length|limit|lifetime|method|mode|path|policy|port|provider|required|"
+    r"hashers|host|issuer|length|limit|lifetime|method|mode|name|path|policy|port|provider|required|"
     r"scheme|server|service|size|sock|timeout|ttl|type|ur[il]|usage|validators|version"
     r")(?:$|[^a-z0-9])))",
     re.IGNORECASE,
@@ -44,7 +44,8 @@ def _form(pattern: str) -> re.Pattern[str]:
 
 _VALUE = (
     rf"{_UNMASKED}[ \t]*{_NOT_EMPTY}(?P<secret>{_QUOTED}|{_NO_VALUE}"
-    r"(?!(?<= = )(?:await )?[a-z_][\w.]*(?:\(|\[['\"]))[^\s;&]*[^\s;&,)}\]])"
+    r"(?!(?<= = )(?:await )?[a-z_][\w.]*(?:\(|\[['\"]))"
+    r"(?:[\[({]|[^\s;&]*[^\s;&,)}\]]))"  # of what is in brackets, the bracket
 )
 _ANNOTATED = r":[ \t]*[\w.\[\], |]{1,60} = "
 _IS = rf"(?:=>|[!=]=|=|{_ANNOTATED}|(?!{_ANNOTATED}):)"
@@ -67,17 +68,23 @@ OTHER_NAMES = ("key", "jwt")
 NAME = re.compile(r"[\w.:\[\]-]+\Z", re.ASCII)
 REST_OF_NAME = re.compile(r"[\w-]{0,40}", re.ASCII)
 
+_NO_CREDENTIALS = (  # `Authorization: required`, `Authorization: Bearer <token>`
+    r"(?![ \t]*(?:none|null|required|missing|optional|invalid|denied|rejected|disabled|enabled|"
+    r"(?:[a-z]+[ \t]+)?(?:<[\w .-]*>|\$\w+|\$?\{[\w .]*\}))[.,)]?(?:[\r\n]|$))"
+)
 _HEADER = _form(
-    r"(?<![a-z0-9])(?:authorization|cookie)\\*['\"]?[ \t]*[=:]"
-    rf"{_UNMASKED}[ \t]*(?P<secret>{_QUOTED}|[^\r\n]+)"
+    r"(?<![a-z0-9])(?:authorization\\*['\"]?[ \t]*[=:]"
+    r"|cookie\\*['\"]?[ \t]*[=:](?=[ \t]*\\*['\"]|[^\r\n=\d]*[=\d]))"
+    rf"{_UNMASKED}{_NO_CREDENTIALS}[ \t]*(?P<secret>{_QUOTED}|[^\r\n]+)"
 )
 _CREDENTIALS = _form(
-    r"(?<![a-z0-9_])(?:bearer|basic)\s+"
+    r"(?<![a-z0-9_])(?:bearer|basic)[ \t]+"
     r"(?!(?-i:[A-Za-z]?[a-z]+(?:-[a-z]+)*)(?![\w~+/=-]|\.\w))"  # `Basic authentication` is a phrase
     r"(?P<secret>[\w.~+/-]{6,}=*)"
 )
 _CURL_USER = _form(
-    r"(?:(?<!\S)|(?<=\s-))-u(?:ser)?[ \t=]+['\"]?(?!\d+:\d+(?!\S))(?P<secret>[^\s:'\"]+:[^\s'\"]+)"
+    r"(?:(?<!\S)|(?<=\s-))-u(?:ser)?[ \t=]+['\"]?"
+    r"(?!\d+:\d+(?!\S)|(?P<user>[a-z_-]+):(?P=user)(?!\S))(?P<secret>[^\s:'\"]+:[^\s'\"]+)"
 )
 _SQL_PASSWORD = _form(r"(?<!\w)(?:identified by|password)\s+(?P<secret>'(?:[^']|'')*(?:'|$))")
 FORMS: tuple[tuple[str, tuple[tuple[str, re.Pattern[str]], ...]], ...] = (
@@ -98,7 +105,7 @@ FORMS: tuple[tuple[str, tuple[tuple[str, re.Pattern[str]], ...]], ...] = (
 """Needles in small letters, and their forms, by a character without which there is none of them."""
 
 QUERY_NAME = re.compile(r"(?:^|[?&;#])\s*(?P<name>[\w.%\[\]\-]+)=(?!\*{4})")
-QUERY_VALUE = re.compile(r"(?P<secret>[^&;#\s'\"]*[^&;#\s'\"\])}>,])")
+QUERY_VALUE = re.compile(r"(?P<secret>[\[({]|[^&;#\s'\"]*[^&;#\s'\"\])}>,])")
 ANY_NAME = re.compile(
     rf"(?<![\w.-])(?P<name>[\w.-]{{1,100}})\\*['\"]?[ \t]*(?:=>|==?|:){_UNMASKED}[ \t]*"
 )

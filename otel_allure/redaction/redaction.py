@@ -24,6 +24,7 @@ from otel_allure.model.sound import sound_value
 from otel_allure.model.spans import Attributes, Event, Link, Span, is_test
 from otel_allure.model.texts import text_of
 from otel_allure.redaction.issued_tokens import ISSUED
+from otel_allure.redaction.no_secrets import is_none, is_nothing, is_placeholder, leaves
 from otel_allure.redaction.patterns import (
     ANY_NAME,
     ANY_VALUE,
@@ -61,6 +62,8 @@ _NOTHING = frozenset({"", "none", "null", "nil", "true", "false", "()", "[]", "{
 _LONGEST_WORD = 20
 _LONGEST_NAME = 100
 _SHORT = 200
+_SOME = 60
+"""Characters behind a value that tell whether it is a part of a sentence."""
 _MANY = 50
 """Known values; of more, those are looked for whose beginning is in the text."""
 
@@ -211,8 +214,7 @@ class Redaction:
                     end = at + len(needle)
                     found = self._after_name(text, end, are_enough)
                     if found is not None:
-                        places.append(found)
-                        end = max(end, found[1])
+                        end = max(end, _add_value(text, found, places))
                     at = lowered.find(needle, end)
         if "=" in text:
             self._find_sensitive(QUERY_NAME, QUERY_VALUE, text, places)
@@ -232,8 +234,15 @@ class Redaction:
             before = text[max(0, reset.end() - len(name) - 1)]
             if start and not (name.startswith(start) or before == start):
                 continue
-            if self._is_name(name.lstrip("-:.["), is_enough and not reset[0].strip("0123456789")):
-                return match.span("secret")
+            name = name.lstrip("-:.[")
+            if self._is_name(name, is_enough and not reset[0].strip("0123456789")):
+                begin, stop = match.span("secret")
+                if text[begin] in "[({":
+                    return begin, stop
+                operator = "" if start else text[reset.end() : begin]
+                if is_none(name, operator, text[begin:stop], text[stop : stop + _SOME]):
+                    return None
+                return begin, stop
         return None
 
     def _is_name(self, name: str, ends_like_one: bool) -> bool:
@@ -248,8 +257,11 @@ class Redaction:
         for name in names.finditer(text):
             if self.is_sensitive(name["name"]):
                 value = values.match(text, name.end())
-                if value is not None:
-                    places.append(value.span("secret"))
+                if value is not None and (
+                    value["secret"] in ("[", "(", "{")
+                    or not is_nothing(name["name"], value["secret"])
+                ):
+                    _add_value(text, value.span("secret"), places)
 
     def sql(self, text: str) -> str:
         """Return a query as `text`; without its literals, if the settings want that."""
@@ -458,8 +470,19 @@ def _find(
         if match is None:
             at = searched.find(needle, at + len(needle))
         else:
-            places.append(match.span("secret"))
+            if not all(map(is_placeholder, match["secret"].split(":"))):
+                places.append(match.span("secret"))
             at = searched.find(needle, match.end())
+
+
+def _add_value(text: str, place: _Place, places: list[_Place]) -> int:
+    """Note a value, of what is in brackets each one; return where it ends."""
+    if text[place[0]] in "[({":
+        end, values = leaves(text, place[0])
+        places += values
+        return end
+    places.append(place)
+    return place[1]
 
 
 def _masked(text: str, places: list[_Place]) -> str:
