@@ -224,4 +224,26 @@ Content-Type: application/x-www-form-urlencoded
 :param password: what the user has typed in
 @param password the password
 token (str): the kind of it
+("password", "token")
+('auth', 'session')
+pass: 12, fail: 3
+pass=12 fail=0
+--auth basic
+--cookie-jar jar.txt
+--pass-with-no-tests
+pin=4
+session.id is unknown
+session: closed
+cookie_consent=yes
+signature: (self, name)
+sig = inspect.signature(function)
+auth = HTTPBasicAuth(user, password)
+session = requests.Session()
+auth=self.auth
+auth_url=https://example.com
+pinned: yes
+otp: expired
+{"name": "token", "value": ""}
+{"name": "kind", "value": "token"}
+<input name="password" value="">
 """.strip().splitlines()

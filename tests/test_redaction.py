@@ -138,7 +138,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
         ("connect to 'https://u:p@h' failed", "connect to 'https://****@h' failed"),
         ("a://u:p@h and b://u:p@h", "a://****@h and b://****@h"),
         ("https://h/?token=abc&page=2", "https://h/?token=****&page=2"),
-        ("https://h/?page=2&api_key=abc#top", "https://h/?page=2&api_key=****"),
+        ("https://h/?page=2&api_key=abc#top", "https://h/?page=2&api_key=****#top"),
         ("https://h/?page=2&sig=abc#top", "https://h/?page=2&sig=****#top"),
         ("https://h/cb#access_token=abc", "https://h/cb#access_token=****"),
         ("https://b/o?X-Amz-Signature=abc&v=1", "https://b/o?X-Amz-Signature=****&v=1"),
@@ -248,6 +248,67 @@ def test_harmless_texts_stay(text):
 def test_harmless_texts_stay_together():
     text = "\n".join(harmless.TEXTS)
     assert redacted_text(text) == text
+
+
+NAMED = """
+session_id={} user=bob
+sessionId: {}
+session.id={}
+"sessionId": "{}"
+auth={}
+auth: {}
+X-Auth: {}
+pass={}
+pass: {}
+'pass': '{}'
+DB_PASS={}
+pin={}
+otp: {}
+sig={} v=1
+csrf={}
+xsrf: {}
+credentials={}
+credentials: {'a': '{}'}
+X-Amz-Credential={}
+signature={}
+_auth={}
+//registry/:_auth={}
+--pass {} -v
+--auth {}
+docker run -e db_pass={} shop
+export MY_PASS={}
+set PASS={}
+$env:API_KEY = "{}"
+<sessionId>{}</sessionId>
+<add key="ApiKey" value="{}"/>
+<input type="hidden" name="csrf_token" value="{}">
+{"name": "X-Api-Key", "value": "{}"}
+{'name': 'token', 'value': '{}'}
+{"key": "Authorization", "value": "{}"}
+[('x-api-key', '{}'), ('a', 'b')]
+('Authorization', 'Token {}')
+[(b'cookie', b'{}')]
+cookies={'JSESSIONID': '{}'}
+User(name='bob', pin='{}')
+User(name='bob', auth={})
+%22password%22%3A%22{}%22
+password%3D{}%26a=1
+&quot;password&quot;: &quot;{}&quot;
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("value", ["Zq10xW9kP3", "a7-482913"])
+@pytest.mark.parametrize("form", [*NAMED, '"password":\n    "{}"', 'name="pin"\r\n\r\n{}\r\n--x'])
+def test_names_are_the_same_in_texts(form, value):
+    """As in attributes; what is before and after the value stays."""
+    text = f"it said: {form.replace('{}', value)}\nand more"
+    masked = redacted_text(text)
+    assert value not in masked
+    assert masked.count(MASK) == 1
+    before, after = masked.split(MASK)
+    assert text.startswith(before)
+    assert text.endswith(after)
+    assert redacted_text(masked) == masked
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ _TYPE = re.compile(
 _PATH = re.compile(r"(?:~|\.{1,2})?/|[A-Za-z]:[\\/]")
 _PASSWORD = re.compile(r"passw|passphrase|passcode|pwd|secret", re.IGNORECASE)
 _SHORT = 3
+_COUNTED = re.compile(r"(?:pass|pin|otp|auth|session)s?$", re.IGNORECASE)  # pass=12 fail=0
 
 
 def is_placeholder(value: str) -> bool:
@@ -34,10 +35,12 @@ def is_placeholder(value: str) -> bool:
 
 def is_nothing(name: str, value: str) -> bool:
     """Whether a value is none wherever it stands."""
-    return (
+    return bool(
         is_placeholder(value)
         or value in ("None", "null", "nil", "undefined")
         or (len(value) <= _SHORT and not any(map(str.isalnum, value)))
+        or (len(value) <= _SHORT and value.isdigit() and _COUNTED.search(name))
+        or value.startswith(("self.", "this.", "cls."))
         or (name.lower() in ("pwd", "oldpwd") and _PATH.match(value) is not None)
     )
 
@@ -56,16 +59,20 @@ def is_none(name: str, operator: str, value: str, after: str) -> bool:
     if is_nothing(name, inner):
         return True
     is_password = _PASSWORD.search(name) is not None
+    sign, has_space = operator.strip("\\'\"] \t"), operator[-1:].isspace()
+    if sign in (",", ",b"):  # ("password", "token") are names
+        return _WORD.fullmatch(inner) is not None or _IDENTIFIER.fullmatch(inner) is not None
+    if not sign and has_space and not is_password and _WORD.fullmatch(inner):
+        return True  # --auth basic
     if quoted:
         return not is_password and (len(inner) < _SHORT or _is_said(inner))
     if _TYPE.fullmatch(inner[:200]) or inner == name:
         return True
-    sign, has_space = operator.strip("\\'\"] \t"), operator[-1:].isspace()
     if sign in ("==", "!=", "===", "!==") and re.fullmatch(_NAME, inner.rstrip(":")):
         return True
     if operator == ":" and (inner.startswith(":") or _WORD.fullmatch(inner)):
         return True  # input.password:focus, token::text
-    if sign != ":" and not has_space:  # token=abc, f(token=user_token)
+    if sign != ":" and (not has_space or not sign):  # token=abc, f(token=user_token)
         return after[:1] in (",", ")") and _is_code(name, inner, after, is_password)
     if _is_code(name, inner, after, is_password):
         return True
@@ -120,7 +127,7 @@ def _is_harmless_leaf(value: str) -> bool:
 
 
 _LONGEST = 4_000
-_DEEPEST = 20
+_DEEPEST = 10
 _RUN = re.compile(r"[^\s;&'\"]{1,200}")
 _TOKEN = re.compile(
     r"(?P<open>[\[({])|(?P<close>[\])}])"

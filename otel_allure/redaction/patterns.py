@@ -13,9 +13,9 @@ SENSITIVE = re.compile(
     r"(?:api|(?:aws)?access|account|private|secret|signing|encryption)[_-]?key(?:[_-]?id)?|"
     r"session[._-]?(?:id|key)|csrf\w*|xsrf\w*|jwt|otp|pin|signature|sig"
     r"))\d*(?:$|[^a-z0-9](?!(?:"
-    r"age|algorithm|backend|bucket|class|count|details|dir|domain|enabled|endpoint|expir\w*|file|"
-    r"hashers|host|issuer|length|limit|lifetime|method|mode|name|path|policy|port|provider|required|"
-    r"scheme|server|service|size|sock|timeout|ttl|type|ur[il]|usage|validators|version"
+    r"age|agent|algorithm|backend|bucket|class|consent|count|details|dir|domain|enabled|endpoint|expir\w*|file|"
+    r"hashers|host|issuer|jar|length|limit|lifetime|method|mode|name|path|policy|port|provider|required|"
+    r"scheme|server|service|size|sock|timeout|ttl|type|ur[il]|usage|validators|version|with"
     r")(?:$|[^a-z0-9])))",
     re.IGNORECASE,
 )
@@ -42,6 +42,7 @@ def _form(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE | re.ASCII | re.DOTALL)
 
 
+_ESCAPED_QUOTE = r"(?:%22|%27|&quot;|&#34;|&#39;|&#x27;)"
 _VALUE = (
     rf"{_UNMASKED}[ \t]*{_NOT_EMPTY}(?P<secret>{_QUOTED}|{_NO_VALUE}"
     r"(?!(?<= = )(?:await )?[a-z_][\w.]*(?:\(|\[['\"]))"
@@ -56,22 +57,58 @@ NAMED = (
         "<",
         _form(r"(?:\s[^<>]{0,200})?>(?!\*{4}<)(?P<secret>[^<]+)(?=</)"),
     ),  # <password>abc</password>
+    (  # {"name": "password", "value": "abc"}, <add key="password" value="abc"/>
+        "",
+        _form(
+            rf"\\*['\"]\s{{0,40}},?\s{{0,40}}\\*['\"]?value\\*['\"]?[ \t]*[:=]{_UNMASKED}[ \t]*"
+            rf"(?P<secret>{_QUOTED})"
+        ),
+    ),
+    (  # ("password", "abc"), [b"password", b"abc"]
+        ("('", '("', "['", '["', "(b'", '(b"', "[b'"),
+        _form(r"['\"], ?b?(?P<secret>'[^'\r\n]{3,2000}'|\"[^\"\r\n]{3,2000}\")(?=,?[)\]])"),
+    ),
+    (  # what is pretty-printed: "password":, and "abc" on the next line
+        ("'", '"'),
+        _form(
+            r"['\"]:[ \t]*\(?\r?\n[ \t]{0,100}"
+            r"(?P<secret>'[^'\r\n]{1,2000}'|\"[^\"\r\n]{1,2000}\")"
+        ),
+    ),
+    (  # within HTML or a URL: &quot;password&quot;: &quot;abc&quot;, password%3Dabc%26
+        "",
+        _form(
+            rf"{_ESCAPED_QUOTE}(?: |%20|\+){{0,5}}(?::|%3A)(?: |%20|\+){{0,5}}{_ESCAPED_QUOTE}"
+            rf"(?!\*{{4}})(?P<secret>(?:(?!{_ESCAPED_QUOTE})[^\s<>\"'])+)"
+        ),
+    ),
+    ("", _form(r"%3D(?!\*{4})(?P<secret>(?:(?!%26)[^\s&\"'<>])+)")),
+    (  # a part of multipart/form-data
+        'name="',
+        _form(r'"[^\r\n]{0,100}\r?\n(?:[^\r\n]{1,100}\r?\n){0,3}\r?\n(?P<secret>[^\r\n]+)'),
+    ),
 )
 """What comes after the name of a secret, by what the name begins with."""
 
 NAMES = ("password", "passwd", "passphrase", "passcode", "pwd", "secret", "token")
 """Ends of such names, whatever is before them: `PGPASSWORD`, `client_secret`."""
 
-OTHER_NAMES = ("key", "jwt")
+OTHER_NAMES = (
+    *("key", "jwt", "auth", "pass", "pin", "otp", "sig", "csrf", "xsrf"),
+    *("credential", "cookie", "session", "signature"),
+)
 """Such ends, if the whole name is sensitive: `SharedAccessKey` is, and `keyboard` is not."""
 
 NAME = re.compile(r"[\w.:\[\]-]+\Z", re.ASCII)
-REST_OF_NAME = re.compile(r"[\w-]{0,40}", re.ASCII)
+REST_OF_NAME = re.compile(r"\.(?:id|key)\b|[\w-]{0,40}", re.ASCII)
 
 _NO_CREDENTIALS = (  # `Authorization: required`, `Authorization: Bearer <token>`
     r"(?![ \t]*(?:none|null|required|missing|optional|invalid|denied|rejected|disabled|enabled|"
     r"(?:[a-z]+[ \t]+)?(?:<[\w .-]*>|\$\w+|\$?\{[\w .]*\}))[.,)]?(?:[\r\n]|$))"
 )
+BEHIND_NAME = re.compile(r"[ \t]*[=:!]|[\\'\"\]%&>]", re.ASCII)
+"""What is behind the name of a secret; but for options and tags, where it may be a space."""
+
 _HEADER = _form(
     r"(?<![a-z0-9])(?:authorization\\*['\"]?[ \t]*[=:]"
     r"|cookie\\*['\"]?[ \t]*[=:](?=[ \t]*\\*['\"]|[^\r\n=\d]*[=\d]))"

@@ -28,6 +28,7 @@ from otel_allure.redaction.no_secrets import is_none, is_nothing, is_placeholder
 from otel_allure.redaction.patterns import (
     ANY_NAME,
     ANY_VALUE,
+    BEHIND_NAME,
     CAMEL,
     FORMS,
     NAME,
@@ -61,6 +62,8 @@ _SHORTEST_KNOWN = 8
 _NOTHING = frozenset({"", "none", "null", "nil", "true", "false", "()", "[]", "{}"})
 _LONGEST_WORD = 20
 _LONGEST_NAME = 100
+_LONGEST_START = 6
+_BEHIND_NAMES = ("=", ":", "'", '"', "-", "<", "%")
 _SHORT = 200
 _SOME = 60
 """Characters behind a value that tell whether it is a part of a sentence."""
@@ -184,7 +187,7 @@ class Redaction:
                 for needle, form in forms:
                     if needle in lowered:
                         _find(needle, form, lowered, text, places)
-        if "=" in text or ":" in text or "-" in text or "<" in text:
+        if any(mark in text for mark in _BEHIND_NAMES):
             self._find_named(lowered, text, places)
 
     def _find_known(self, text: str, places: list[_Place]) -> None:
@@ -225,21 +228,29 @@ class Redaction:
         """Return the place of the value after a name, of which a needle ends at `end`."""
         reset = REST_OF_NAME.match(text, end)
         assert reset is not None  # it may be empty
+        if BEHIND_NAME.match(text, reset.end()) is None and not (
+            text[reset.end() : reset.end() + 1].isspace()
+            and any(text.find(start, max(0, end - _LONGEST_NAME), end) >= 0 for start in "-<")
+        ):
+            return None  # nearly always
         for start, form in NAMED:
             match = form.match(text, reset.end())
             if match is None:
                 continue
             found = NAME.search(text, max(0, end - _LONGEST_NAME), reset.end())
             name = found[0] if found is not None else ""
-            before = text[max(0, reset.end() - len(name) - 1)]
-            if start and not (name.startswith(start) or before == start):
+            begin = reset.end() - len(name)
+            before = text[max(0, begin - _LONGEST_START) : begin]
+            if start and not (name.startswith(start) or before.endswith(start)):
                 continue
             name = name.lstrip("-:.[")
             if self._is_name(name, is_enough and not reset[0].strip("0123456789")):
                 begin, stop = match.span("secret")
+                if before[-1:] in ("?", "&"):  # the fragment of a URL
+                    stop = text.find("#", begin, stop) % (stop + 1)
                 if text[begin] in "[({":
                     return begin, stop
-                operator = "" if start else text[reset.end() : begin]
+                operator = text[reset.end() : begin]
                 if is_none(name, operator, text[begin:stop], text[stop : stop + _SOME]):
                     return None
                 return begin, stop
