@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 
@@ -170,7 +171,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
         ("connect(password=abc, host='h')", "connect(password=****, host='h')"),
         ("connect(password='it\\'s', host='h')", "connect(password=****, host='h')"),
         ("pwd=a,b)c", "pwd=****"),
-        ('{"client_secret": "abc", "a": 1}', '{"client_secret": ****, "a": 1}'),
+        ('{"client_secret": "abc", "a": 1}', '{"client_secret": "****", "a": 1}'),
         ('{\\"access_token\\": \\"abc\\"}', '{\\"access_token\\": ****}'),
         ("ALTER USER x PASSWORD = 'abc'", "ALTER USER x PASSWORD = ****"),
         ("{'apiKey': 'abc'}", "{'apiKey': ****}"),
@@ -320,7 +321,7 @@ def test_names_are_the_same_in_texts(form, value):
             "token: {'a': [****, {'b': ****}], 'n': 3}",
         ),
         ("secret=('Zq1xW9', 'in use')", "secret=(****, ****)"),
-        ('{"password": {"value": "Zq1"}}', '{"password": {"value": ****}}'),
+        ('{"password": {"value": "Zq1"}}', '{"password": {"value": "****"}}'),
         ("password: swordfish", "password: ****"),
         ("password = super_secret", "password = ****"),
         ("DB_PASSWORD=super_secret", "DB_PASSWORD=****"),
@@ -331,6 +332,45 @@ def test_names_are_the_same_in_texts(form, value):
 )
 def test_values_that_are_near_to_none(text, expected):
     assert redacted_text(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ('{"password": "Zq1"}', '{"password": "****"}'),
+        ('{"pin": 48291, "a": 1.50}', '{"pin": "****", "a": 1.50}'),
+        ('[{"token":"Zq1"},\n {"sig":"Zq2"}]', '[{"token":"****"},\n {"sig":"****"}]'),
+        ('{"note": "Cookie: a=b; c=Zq1"}', '{"note": "Cookie: ****"}'),
+        ('{"cookie": ["a=Zq1", "b=Zq2"]}', '{"cookie": ["****", "****"]}'),
+        ('{"note": "Cookie: a=Zq1", "x": 1}', '{"note": "Cookie: ****", "x": 1}'),
+        ('{"secret": {"a": "Zq1", "b": ["Zq2"]}}', '{"secret": {"a": "****", "b": ["****"]}}'),
+        ('{"body": "{\\"token\\": \\"Zq1\\"}"}', '{"body": "{\\"token\\": \\"****\\"}"}'),
+        ('{"url": "https://u:Zq1@h/?sig=Zq2&a=1"}', '{"url": "https://****@h/?sig=****&a=1"}'),
+        ('{"cmd": "run --token Zq1 -v", "o": 1}', '{"cmd": "run --token **** -v", "o": 1}'),
+        ('{"name": "X-Api-Key", "value": "Zq1"}', '{"name": "X-Api-Key", "value": "****"}'),
+        ('{"token": ""}', '{"token": ""}'),
+        ('{"token": null}', '{"token": null}'),
+    ],
+)  # fmt: skip
+def test_json_stays_json(body, expected):
+    """And as it was written."""
+    assert redacted_text(body) == expected
+    assert redacted_text(expected) == expected
+    assert json.loads(expected)
+
+
+def test_any_json_stays_json():
+    """Whatever is in it: of the kinds of pieces that rules look for."""
+    chance = random.Random(2)
+
+    def text():
+        return "".join(chance.choices(_PIECES, k=chance.randint(1, 8)))
+
+    for _ in range(2_000):
+        body = json.dumps({text(): text(), "password": [text(), 12345, {text(): text()}]})
+        once = redacted_text(body)
+        assert json.loads(once).keys(), body
+        assert json.loads(redacted_text(once)).keys(), body
 
 
 def test_by_name_or_by_form():
@@ -389,6 +429,8 @@ def test_by_name_or_by_form():
         "password = " + "a." * 10_000 + "1",
         "token=${" * 3_000,
         "authorization: " + "a " * 10_000,
+        '{"cookie": "a=1", "b": [' + '"token=a", ' * 2_000 + "1]}",
+        '{"a": "' + "token=a\\n" * 2_000 + '"}',
     ],
     ids=lambda text: text[:12],
 )

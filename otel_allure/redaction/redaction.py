@@ -24,6 +24,7 @@ from otel_allure.model.sound import sound_value
 from otel_allure.model.spans import Attributes, Event, Link, Span, is_test
 from otel_allure.model.texts import text_of
 from otel_allure.redaction.issued_tokens import ISSUED
+from otel_allure.redaction.json_texts import is_json, masked_json
 from otel_allure.redaction.no_secrets import is_none, is_nothing, is_placeholder, leaves
 from otel_allure.redaction.patterns import (
     ANY_NAME,
@@ -163,7 +164,28 @@ class Redaction:
         places: list[_Place] = []
         self._find_told(text, places)
         self._find_likely(text, places)
-        return _masked(text, places) if places else text
+        if not places:
+            return text
+        if is_json(text):
+            return masked_json(text, places, MASK) or self._rebuilt(text)
+        return _masked(text, places)
+
+    def _rebuilt(self, text: str) -> str:
+        """Return JSON that is made anew, where the places cut through what JSON is made of."""
+        return json.dumps(self._json("", json.loads(text)), ensure_ascii=False)
+
+    def _json(self, name: str, value: Any) -> Any:
+        if isinstance(value, dict):
+            inherited = name if self.is_sensitive(name) else ""
+            return {
+                self.text(key): self._json(inherited or key, entry) for key, entry in value.items()
+            }
+        if isinstance(value, list):
+            return [self._json(name, entry) for entry in value]
+        if isinstance(value, str):
+            return self.value(name, value)
+        is_secret = self.is_sensitive(name) and value not in (None, True, False)
+        return MASK if is_secret else value
 
     def _find_told(self, text: str, places: list[_Place]) -> None:
         """Find what is a secret by itself: by the settings' patterns, or as issuers made it."""
