@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_allure.cli.main import main as cli
+from otel_allure.cli import main as cli
 from otel_allure.testing.results import Results, tree
 
 ROOT = Path(__file__).parent.parent

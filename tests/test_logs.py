@@ -995,3 +995,41 @@ def test_an_exception_of_loguru(run):
     )
     assert "broke\nTraceback" in step_log(done)
     assert "└" not in step_log(done)
+
+
+def test_values_that_cannot_be_shown_harm_nobody(run):
+    """Without a report nobody shows them: nothing listens to that logger."""
+    report = run(
+        """
+        import logging
+        import pytest
+
+        logger = logging.getLogger("quiet")
+        logger.propagate = False
+        logger.addHandler(logging.NullHandler())
+
+
+        class Strict:
+            def __str__(self):
+                pytest.fail("must not be shown")
+
+            __repr__ = __str__
+
+
+        class Leaving:
+            def __repr__(self):
+                raise SystemExit(3)
+
+
+        def test_it():
+            logger.warning("a %s", Strict())
+            logger.warning("b %r", Leaving())
+        """,
+        "-p",
+        "no:logging",
+        passed=1,
+    ).report
+    (log,) = [a for a in report["test_it"]["attachments"] if a["name"] == "log"]
+    text = report.body(log)
+    assert "its repr raised must not be shown" in text
+    assert "b %r" in text

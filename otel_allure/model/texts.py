@@ -47,7 +47,7 @@ def attempt(
     try:
         return encodable(_exactly(show(value)))
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt) or _is_from_signal(error):
+        if comes_from_outside(error):
             raise
         on_error(error)
         return encodable(f"<{type_name(value)}: its {what} raised {_raised(error)}>")
@@ -119,8 +119,10 @@ def _raised(error: BaseException) -> str:
         return type_name(error)
 
 
-def _is_from_signal(error: BaseException) -> bool:
-    """Whether a signal's handler has raised it: such a function is called with a frame."""
+def comes_from_outside(error: BaseException) -> bool:
+    """Whether it is Ctrl-C, or a signal's handler has raised it: that is called with a frame."""
+    if isinstance(error, KeyboardInterrupt):
+        return True
     tb = error.__traceback__
     while tb is not None:
         code = tb.tb_frame.f_code

@@ -24,7 +24,7 @@ from otel_allure.model.outcome import outcome_of
 from otel_allure.pytest_plugin import metadata
 from otel_allure.pytest_plugin.coroutines import Place, in_place, is_async
 from otel_allure.pytest_plugin.tracebacks import hidden
-from otel_allure.recording.contexts import ISOLATED, ITEM, attached, root_context
+from otel_allure.recording.contexts import ISOLATED, ITEM, as_left, attached, root_context
 from otel_allure.recording.listeners import finalizer_told, has_fixture_listeners
 from otel_allure.recording.recorder import Recorder
 from otel_allure.recording.running_item import RunningItem, RunningTest
@@ -93,7 +93,7 @@ class FixtureLife:
     def part(self, phase: str, name: str) -> Iterator[RunningItem]:
         """Run the block as the fixture's `before` or one of its `after`s."""
         __tracebackhide__ = hidden
-        parent = self._parent_context()
+        parent = as_left(self._parent_context())
         span = self._recorder.tracer.start_span(name, parent, start_time=now_ns())
         part = RunningItem(c.FIXTURE, name, span, parent)
         part.test = part.test or self._test

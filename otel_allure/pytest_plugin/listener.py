@@ -53,7 +53,7 @@ from otel_allure.pytest_plugin.third_party.allure_logger import AllureLogger, Ca
 from otel_allure.pytest_plugin.tracebacks import hidden
 from otel_allure.recording.active import context_to_hand_over
 from otel_allure.recording.attachments import note_lost, written_data
-from otel_allure.recording.contexts import ISOLATED, attached, root_context
+from otel_allure.recording.contexts import ISOLATED, attached, root_context, with_left_span
 from otel_allure.recording.greenlets import Greenlets
 from otel_allure.recording.running_item import RunningItem, RunningTest
 from otel_allure.recording.server_spans import ServerSpans
@@ -387,7 +387,7 @@ class AllureListener(stand_in.AllureListener):
     def _phase(self, attempt: TestAttempt, name: str) -> Iterator[None]:
         __tracebackhide__ = hidden
         phase = attempt.begin_phase(name, self.provider.tracer())
-        with attached(phase.context):
+        with attached(with_left_span(phase.context)):
             try:
                 yield
             finally:
@@ -419,7 +419,7 @@ class AllureListener(stand_in.AllureListener):
         if attempt is None:
             return None
         test = attempt.test
-        return lambda first: attached(test.live.context)
+        return lambda first: attached(with_left_span(test.live.context))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logfinish(self, nodeid: str) -> Generator[None, Any, Any]:

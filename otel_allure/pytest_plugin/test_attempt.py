@@ -20,6 +20,8 @@ from otel_allure.pytest_plugin import metadata
 from otel_allure.pytest_plugin.comparisons import Comparison
 from otel_allure.pytest_plugin.fixtures import FixtureLife
 from otel_allure.pytest_plugin.phase_outcomes import Verdict
+from otel_allure.recording import contexts
+from otel_allure.recording.contexts import ITEM, held
 from otel_allure.recording.running_item import RunningItem, RunningTest
 from otel_allure.recording.running_step import RunningStep, represented
 
@@ -94,8 +96,10 @@ class TestAttempt:
     def begin_phase(self, name: str, tracer: Any) -> RunningItem:
         """Start a phase, without making it current."""
         test = self.test
+        current = contexts.current()  # with what users have left there in the phase before
+        before = current if held(current, ITEM) is test else test.context
         span = tracer.start_span(name, test.context, start_time=now_ns())
-        phase = test.phase = RunningItem(c.PHASE, name, span, test.context)
+        phase = test.phase = RunningItem(c.PHASE, name, span, before)
         phase.attributes = {c.PHASE_NAME: name}
         self.span_ids.append(span.span_id)
         return phase

@@ -7,7 +7,7 @@ from opentelemetry.trace import SpanContext, get_current_span
 
 from otel_allure.recording import contexts
 from otel_allure.recording.adoption import Adopted
-from otel_allure.recording.contexts import ITEM, held
+from otel_allure.recording.contexts import ITEM, LEFT, held
 from otel_allure.recording.recorder import Recorder
 from otel_allure.recording.running_item import item_in
 
@@ -62,13 +62,13 @@ def adopt(span: SpanContext, parent: SpanContext | None, context: Context | None
     recorder = active_recorder()
     if recorder is None or not recorder.is_session:
         return None
-    item = held(contexts.current(), ITEM)
+    current = contexts.current()
+    item = held(current, ITEM)
     is_over = item is not None and item.is_over
     above = get_current_span(context)
-    if parent is not None and parent.is_remote:  # where its client is
-        anew = contexts.is_innermost(above)
-    else:
-        anew = contexts.is_innermost(above) or (is_over and not above.is_recording())
+    anew = contexts.is_innermost(above) or above is held(current, LEFT)
+    if parent is None or not parent.is_remote:  # else it is where its client is
+        anew = anew or (is_over and not above.is_recording())
     return recorder.adoptions.started(span, parent, anew=anew)
 
 

@@ -23,6 +23,9 @@ from opentelemetry.trace import INVALID_SPAN, set_span_in_context
 """The key of the current span. With it no context has to be copied to set a span in it."""
 ITEM = context_api.create_key("otel-allure-item")
 ISOLATED = context_api.create_key("otel-allure-isolated")
+LEFT = context_api.create_key("otel-allure-left")
+"""A span of users' that they have left current in an item that is over: see `leave`."""
+_OURS = (SPAN, ITEM, ISOLATED, LEFT)
 
 # Kept from the start: tests look at how often the API is asked.
 _shared_current = context_api.get_current
@@ -85,15 +88,81 @@ def detach(tokens: Tokens) -> None:
         context_api.detach(shared)
 
 
+def leave(tokens: Tokens, context: Context) -> None:
+    """Undo the `attach` of `context`. What users have attached in it and left stays attached.
+
+    A fixture that attaches baggage, or has a span current, means the test; and without us there
+    would be nothing that takes it away.
+
+    Raises:
+        ValueError: in another task or thread.
+        RuntimeError: the second time.
+    """
+    inside = _shared_current()
+    detach(tokens)
+    if tokens[1] is None or inside is context:
+        return
+    outside = _shared_current()
+    after = _with_changes(outside, context, inside)
+    if after != outside:
+        item = getattr(outside, "item", None)
+        attach(Context(after) if item is None else item.letting_go(after))
+
+
+def _with_changes(outside: Context, before: Context, now: Context) -> dict[str, Any]:
+    """Return `outside` with what users have changed from `before` to `now`."""
+    removed = before.keys() - now.keys()
+    after = {key: value for key, value in outside.items() if key not in removed or key in _OURS}
+    after.update(
+        (key, value)
+        for key, value in now.items()
+        if key not in _OURS and (key not in before or before[key] is not value)
+    )
+    left = held(before, LEFT)
+    if left is not None and held(outside, LEFT) is left and held(now, LEFT) is not left:
+        del after[LEFT]  # whoever had left it has taken it away
+        if held(outside, SPAN) is left:
+            after[SPAN] = outside.item.span  # type: ignore[attr-defined]
+    span = held(now, SPAN)
+    is_of_users = span is not None and not hasattr(span, "owner")
+    if is_of_users and span is not held(before, SPAN) and span.is_recording():
+        after[SPAN] = after[LEFT] = span
+    return after
+
+
+def _values_of_others() -> dict[str, Any]:
+    """Return what is current that is not about spans."""
+    return {key: value for key, value in _shared_current().items() if key not in _OURS}
+
+
+def as_left(context: Context) -> Context:
+    """Return the context of an item as users have left it: with what is current beside spans."""
+    values = _values_of_others()
+    if ISOLATED in context or values == {k: v for k, v in context.items() if k not in _OURS}:
+        return context
+    merged = {**{key: held(context, key) for key in context if key in _OURS}, **values}
+    item = getattr(context, "item", None)
+    return Context(merged) if item is None else item.letting_go(merged)
+
+
+def with_left_span(context: Context) -> Context:
+    """Return the same with the span that users have left current, if there is one."""
+    context = as_left(context)
+    left = held(context, LEFT)
+    if left is None or not left.is_recording():
+        return context
+    return context.item.letting_go({**context, SPAN: left})  # type: ignore[attr-defined,no-any-return]
+
+
 @contextmanager
 def attached(context: Context) -> Iterator[None]:
-    """Make `context` current inside of the block, whatever is left attached in it."""
+    """Make `context` current inside of the block; for what is left attached, see `leave`."""
     tokens = attach(context)
     try:
         yield
     finally:
         with suppress(ValueError, RuntimeError):
-            detach(tokens)
+            leave(tokens, context)
 
 
 def _hidden() -> _Hidden | None:
@@ -115,8 +184,8 @@ def is_innermost(span: Any) -> bool:
 
 
 def root_context(*, isolated: bool) -> Context:
-    """Return the context that a trace of ours begins in: nothing is current there."""
-    return Context({ISOLATED: True}) if isolated else Context()
+    """Return the context that a trace of ours begins in: no span is current there."""
+    return Context({ISOLATED: True} if isolated else _values_of_others())
 
 
 def held(context: Context, key: str) -> Any:

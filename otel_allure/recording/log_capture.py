@@ -36,7 +36,7 @@ from otel_allure.formats.sdk import log_from_sdk
 from otel_allure.model import conventions as c
 from otel_allure.model.clock import now_ns
 from otel_allure.model.spans import NOTHING, Attributes, Log
-from otel_allure.model.texts import represented, text_of
+from otel_allure.model.texts import comes_from_outside, represented, text_of
 from otel_allure.recording.active import active_recorder
 from otel_allure.recording.contexts import SPAN, held
 from otel_allure.recording.recorder import Recorder
@@ -116,7 +116,9 @@ class LogCapture:
         try:
             if record.levelno >= self._level() and not self._is_duplicate(record, extra):
                 self._take(record)
-        except Exception as error:
+        except BaseException as error:  # what is logged can raise anything when it is shown
+            if comes_from_outside(error):
+                raise
             self._recorder.diagnostics.add("taking a log record", error)
         finally:
             here.busy = False
@@ -173,7 +175,9 @@ class LogCapture:
         shown.__dict__.update(record.__dict__)
         try:
             return self._formatter().format(shown)
-        except Exception:  # the user's own, a wrong number of arguments for example
+        except BaseException as error:  # a wrong number of arguments, a value that cannot be shown
+            if comes_from_outside(error):
+                raise
             message = f"{text_of(record.msg)} (arguments: {represented(record.args)})"
             return f"{record.levelname:<8} {record.name} {message}"
 

@@ -149,7 +149,7 @@ class RunningItem:
             self.left = True
             return
         try:
-            contexts.detach(token)
+            contexts.leave(token, self.context)
         except (ValueError, RuntimeError):  # entered in another task, or left twice
             self.left = True
             if current is self.context:  # else a step of this task is open below it, and stays
@@ -266,7 +266,8 @@ def live_context(knows: Callable[[Any, RunningItem | None], bool] | None = None)
     while item is not None:
         span = held(context, SPAN)
         if span is not item.span:
-            if knows is None or (span is not None and knows(span, item)):
+            is_left = span is not None and span is held(context, contexts.LEFT)
+            if not is_left and (knows is None or (span is not None and knows(span, item))):
                 return context
             context = Context({**context, SPAN: item.span})
         if item.left:
