@@ -413,10 +413,10 @@ def test_every_span_is_shown_or_has_a_home(spans, fold, max_steps, noise):
             visible.add(span.span_id)
             todo.append(span.span_id)
     hidden = {span.span_id for span in spans} - visible
-    assert hidden <= set(condensed.homes)
+    assert hidden <= set(condensed.shown_at)
     authors = {span.span_id for span in spans if c.KIND in span.attributes}
     assert authors <= visible
-    assert set(condensed.homes.values()) <= visible
+    assert set(condensed.shown_at.values()) <= visible
     (result,) = to_results(spans, presentation).results
     assert len(list(steps(plain(result)))) == len(visible) - 1 + bool(condensed.capped)
 
