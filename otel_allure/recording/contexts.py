@@ -130,15 +130,15 @@ def _with_changes(outside: Context, before: Context, now: Context) -> dict[str, 
     return after
 
 
-def _values_of_others() -> dict[str, Any]:
-    """Return what is current that is not about spans."""
-    return {key: value for key, value in _shared_current().items() if key not in _OURS}
+def _beside_spans(context: Context) -> dict[str, Any]:
+    """Return what a context has that is neither ours nor about spans."""
+    return {key: value for key, value in context.items() if key not in _OURS}
 
 
 def as_left(context: Context) -> Context:
     """Return the context of an item as users have left it: with what is current beside spans."""
-    values = _values_of_others()
-    if ISOLATED in context or values == {k: v for k, v in context.items() if k not in _OURS}:
+    values = _beside_spans(_shared_current())
+    if ISOLATED in context or values == _beside_spans(context):
         return context
     merged = {**{key: held(context, key) for key in context if key in _OURS}, **values}
     item = getattr(context, "item", None)
@@ -185,7 +185,7 @@ def is_innermost(span: Any) -> bool:
 
 def root_context(*, isolated: bool) -> Context:
     """Return the context that a trace of ours begins in: no span is current there."""
-    return Context({ISOLATED: True} if isolated else _values_of_others())
+    return Context({ISOLATED: True} if isolated else _beside_spans(_shared_current()))
 
 
 def held(context: Context, key: str) -> Any:
