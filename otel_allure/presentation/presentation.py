@@ -37,7 +37,8 @@ from otel_allure.presentation.values import (
     shortened,
     text_of,
 )
-from otel_allure.redaction.redaction import MASK, Redaction
+from otel_allure.redaction.places import MASK
+from otel_allure.redaction.redaction import Redaction
 
 __all__ = ["DOMAINS", "Document", "Presentation", "as_text"]
 

@@ -10,7 +10,8 @@ from functools import lru_cache
 
 from otel_allure.model.spans import Attributes
 from otel_allure.presentation.values import as_text, cut, shortened, text_of
-from otel_allure.redaction.redaction import MASK, Redaction
+from otel_allure.redaction.places import MASK
+from otel_allure.redaction.redaction import Redaction
 
 QUERY = ("db.query.text", "db.statement")
 PARAMETER = "db.query.parameter."

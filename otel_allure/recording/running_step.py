@@ -20,7 +20,7 @@ from otel_allure.recording.active import active_recorder
 from otel_allure.recording.contexts import ITEM, attached
 from otel_allure.recording.running_item import RunningItem, live_context
 from otel_allure.recording.tracer import global_tracer
-from otel_allure.redaction.redaction import MASK
+from otel_allure.redaction.places import MASK
 
 if TYPE_CHECKING:
     from allure_commons.types import ParameterMode

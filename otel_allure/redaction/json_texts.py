@@ -7,11 +7,11 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
+from otel_allure.redaction.places import Place
+
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _IS_KEY = re.compile(r"\s*:")
 _ESCAPED_QUOTE = re.compile(r"\\+['\"]")
-
-Place = tuple[int, int]
 
 
 def is_json(text: str) -> bool:
@@ -42,10 +42,10 @@ def masked_json(text: str, places: Iterable[Place], mask: str) -> str | None:
 
 
 def _parts(
-    text: str, place: Place, strings: list[Place], starts: list[int], mask: str
+    text: str, place: Place, strings: list[tuple[int, int]], starts: list[int], mask: str
 ) -> Iterator[tuple[int, int, str]]:
     """Yield what is masked of a place: the parts of it that are in values."""
-    begin, end = place
+    begin, end, _ = place
     number = max(bisect_right(starts, begin) - 1, 0)
     in_strings = False
     while number < len(strings) and strings[number][0] < end:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from fnmatch import fnmatchcase
@@ -42,12 +43,8 @@ from otel_allure.redaction.patterns import (
     REST_OF_NAME,
     SENSITIVE,
 )
+from otel_allure.redaction.places import MASK, Place, masked_text
 from otel_allure.redaction.sql_literals import without_literals
-
-MASK = "****"
-
-_Place = tuple[int, int]
-"""Start and end of what is masked in a text."""
 
 # -- by form
 #
@@ -57,6 +54,7 @@ _Place = tuple[int, int]
 
 # -- by value
 
+_KNOWN = "known value"
 _SHORTEST_KNOWN = 8
 """Characters of a value that is masked wherever it occurs: shorter ones would be in other words."""
 
@@ -97,6 +95,10 @@ class Redaction:
         # A name is looked at once: there are few, and they come again with every span.
         self.is_sensitive = lru_cache(4096)(self._is_sensitive)
         """Whether a value of this name (a header, a query parameter, an attribute) is a secret."""
+        self.counts: Counter[str] = Counter()
+        """How many values each rule masked, in all that know more than this, too.
+
+        One may be missing where threads mask at the same time."""
         self._values: tuple[str, ...] = ()
         self._by_start: dict[str, dict[int, set[str]]] = {}
         self._known: frozenset[str] = frozenset()
@@ -139,7 +141,10 @@ class Redaction:
         """Return `text` with the secrets masked that can be told by their form, or are known."""
         if not self._on:
             return text
-        return self._short_text(text) if len(text) <= _SHORT else self._text(text)
+        shown, rules = self._short_text(text) if len(text) <= _SHORT else self._text(text)
+        for rule in rules:
+            self.counts[rule] += 1
+        return shown
 
     def identity(self, text: str) -> str:
         """Return what a test, a suite or a file is known by as it may be written.
@@ -149,26 +154,29 @@ class Redaction:
         """
         if not self._on or self.text(text) == text:
             return text
-        issued: list[_Place] = []
+        issued: list[Place] = []
         self._find_told(text, issued)
-        likely: list[_Place] = []
+        likely: list[Place] = []
         self._find_likely(text, likely)
         strong = [
-            (start, end)
-            for start, end in likely
+            Place(start, end, rule)
+            for start, end, rule in likely
             if text.endswith("://", 0, start) or _is_strong(text[start:end])
         ]
-        return _masked(text, issued + strong)
+        return masked_text(text, issued + strong)
 
-    def _text(self, text: str) -> str:
-        places: list[_Place] = []
+    def _text(self, text: str) -> tuple[str, tuple[str, ...]]:
+        """Return a text with its secrets masked, and the rules that say so."""
+        places: list[Place] = []
         self._find_told(text, places)
         self._find_likely(text, places)
         if not places:
-            return text
+            return text, ()
         if is_json(text):
-            return masked_json(text, places, MASK) or self._rebuilt(text)
-        return _masked(text, places)
+            shown = masked_json(text, places, MASK) or self._rebuilt(text)
+        else:
+            shown = masked_text(text, places)
+        return shown, tuple(place.rule for place in places)
 
     def _rebuilt(self, text: str) -> str:
         """Return JSON that is made anew, where the places cut through what JSON is made of."""
@@ -187,17 +195,18 @@ class Redaction:
         is_secret = self.is_sensitive(name) and value not in (None, True, False)
         return MASK if is_secret else value
 
-    def _find_told(self, text: str, places: list[_Place]) -> None:
+    def _find_told(self, text: str, places: list[Place]) -> None:
         """Find what is a secret by itself: by the settings' patterns, or as issuers made it."""
         if self._own is not None:
-            places += [match.span() for match in self._own.finditer(text) if match[0]]
+            found = self._own.finditer(text)
+            places += [Place(*match.span(), "own pattern") for match in found if match[0]]
         for gate, issued in ISSUED:
             if gate in text:
                 for needle, form in issued:
                     if needle in text:
-                        _find(needle, form, text, text, places)
+                        _find(needle, form, text, text, places, "issued token")
 
-    def _find_likely(self, text: str, places: list[_Place]) -> None:
+    def _find_likely(self, text: str, places: list[Place]) -> None:
         """Find what is a secret by where it stands, or because a secret has this value."""
         if self._known:
             self._find_known(text, places)
@@ -208,29 +217,29 @@ class Redaction:
             if gate in text:
                 for needle, form in forms:
                     if needle in lowered:
-                        _find(needle, form, lowered, text, places)
+                        _find(needle, form, lowered, text, places, needle.strip(":/-"))
         if any(mark in text for mark in _BEHIND_NAMES):
             self._find_named(lowered, text, places)
 
-    def _find_known(self, text: str, places: list[_Place]) -> None:
+    def _find_known(self, text: str, places: list[Place]) -> None:
         if self._by_start:
             places += self._known_by_start(text)
         for value in () if self._by_start else self._values:
             if value in text:
                 at = text.find(value)
                 while at >= 0:
-                    places.append((at, at + len(value)))
+                    places.append(Place(at, at + len(value), _KNOWN))
                     at = text.find(value, at + 1)
 
-    def _known_by_start(self, text: str) -> Iterator[_Place]:
+    def _known_by_start(self, text: str) -> Iterator[Place]:
         """Yield the places of known values, however many there are, and however alike."""
         for at in range(len(text) - _SHORTEST_KNOWN + 1):
             by_length = self._by_start.get(text[at : at + _SHORTEST_KNOWN])
             for length, values in by_length.items() if by_length else ():
                 if text[at : at + length] in values:
-                    yield at, at + length
+                    yield Place(at, at + length, _KNOWN)
 
-    def _find_named(self, lowered: str, text: str, places: list[_Place]) -> None:
+    def _find_named(self, lowered: str, text: str, places: list[Place]) -> None:
         """Find what has a name, anywhere in a text."""
         for needles, are_enough in ((NAMES, True), (OTHER_NAMES, False)):
             for needle in needles:
@@ -246,7 +255,7 @@ class Redaction:
         if self.settings.redact_names and ("=" in text or ":" in text):
             self._find_sensitive(ANY_NAME, ANY_VALUE, text, places)
 
-    def _after_name(self, text: str, end: int, is_enough: bool) -> _Place | None:
+    def _after_name(self, text: str, end: int, is_enough: bool) -> Place | None:
         """Return the place of the value after a name, of which a needle ends at `end`."""
         reset = REST_OF_NAME.match(text, end)
         assert reset is not None  # it may be empty
@@ -270,12 +279,13 @@ class Redaction:
                 begin, stop = match.span("secret")
                 if before[-1:] in ("?", "&"):  # the fragment of a URL
                     stop = text.find("#", begin, stop) % (stop + 1)
+                place = Place(begin, stop, f"name {name.lower()}")
                 if text[begin] in "[({":
-                    return begin, stop
+                    return place
                 operator = text[reset.end() : begin]
                 if is_none(name, operator, text[begin:stop], text[stop : stop + _SOME]):
                     return None
-                return begin, stop
+                return place
         return None
 
     def _is_name(self, name: str, ends_like_one: bool) -> bool:
@@ -284,7 +294,7 @@ class Redaction:
         return self.is_sensitive(name)
 
     def _find_sensitive(
-        self, names: re.Pattern[str], values: re.Pattern[str], text: str, places: list[_Place]
+        self, names: re.Pattern[str], values: re.Pattern[str], text: str, places: list[Place]
     ) -> None:
         # Values are not passed over: the one of a name that is not sensitive may be a URL.
         for name in names.finditer(text):
@@ -294,7 +304,9 @@ class Redaction:
                     value["secret"] in ("[", "(", "{")
                     or not is_nothing(name["name"], value["secret"])
                 ):
-                    _add_value(text, value.span("secret"), places)
+                    _add_value(
+                        text, Place(*value.span("secret"), f"name {name['name'].lower()}"), places
+                    )
 
     def sql(self, text: str) -> str:
         """Return a query as `text`; without its literals, if the settings want that."""
@@ -494,7 +506,12 @@ def _ways_to_write(value: str) -> set[str]:
 
 
 def _find(
-    needle: str, form: re.Pattern[str], searched: str, text: str, places: list[_Place]
+    needle: str,
+    form: re.Pattern[str],
+    searched: str,
+    text: str,
+    places: list[Place],
+    rule: str,
 ) -> None:
     """Find all places of a form in `text`; `searched` is the same, but for capital letters."""
     at = searched.find(needle)
@@ -504,29 +521,18 @@ def _find(
             at = searched.find(needle, at + len(needle))
         else:
             if not all(map(is_placeholder, match["secret"].split(":"))):
-                places.append(match.span("secret"))
+                places.append(Place(*match.span("secret"), rule))
             at = searched.find(needle, match.end())
 
 
-def _add_value(text: str, place: _Place, places: list[_Place]) -> int:
+def _add_value(text: str, place: Place, places: list[Place]) -> int:
     """Note a value, of what is in brackets each one; return where it ends."""
-    if text[place[0]] in "[({":
-        end, values = leaves(text, place[0])
-        places += values
+    if text[place.start] in "[({":
+        end, values = leaves(text, place.start)
+        places += [Place(start, stop, place.rule) for start, stop in values]
         return end
     places.append(place)
-    return place[1]
-
-
-def _masked(text: str, places: list[_Place]) -> str:
-    """Return `text` with one mask for each of the places, those that overlap taken together."""
-    pieces: list[str] = []
-    done = 0
-    for start, end in sorted(places):
-        if start >= done:
-            pieces += (text[done:start], MASK)
-        done = max(done, end)
-    return "".join([*pieces, text[done:]])
+    return place.end
 
 
 AS_IS = Redaction(Settings(redact=False))

@@ -12,7 +12,8 @@ from otel_allure.model import conventions as c
 from otel_allure.model.outcome import BROKEN, FAILED, PASSED, SKIPPED, UNKNOWN
 from otel_allure.model.spans import Attributes, Span
 from otel_allure.presentation.presentation import as_text
-from otel_allure.redaction.redaction import MASK, Redaction
+from otel_allure.redaction.places import MASK
+from otel_allure.redaction.redaction import Redaction
 
 _MARK = 8  # hexadecimal digits: a thousand tests are told apart
 
