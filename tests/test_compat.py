@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import functools
 import importlib
+import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -131,79 +133,32 @@ TESTS = {
     "test_fails": "failed",
 }
 
-WITHOUT = '''
-"""Runs pytest without a private name, argv[2]; argv[1] is its project, or empty."""
-import importlib.machinery
-import re
-import sys
-
-project, gone = sys.argv[1:3]
-attribute = gone.rpartition(".")[2]
-others = {"_pytest": ("_pytest", "pytest_asyncio")}.get(project, (project,))
+PYTEST = "import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))"
 
 
-class Renaming(importlib.machinery.SourceFileLoader):
-    """Loads a module as if its project had renamed it, everywhere."""
-
-    def source_to_code(self, data, path, **options):
-        text = bytes(data).decode()
-        return super().source_to_code(re.sub(WORD, attribute + "_renamed", text), path, **options)
-
-    def get_code(self, name):
-        return self.source_to_code(self.get_data(self.path), self.path)
-
-
-class Finder:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] not in others:
-            return None
-        for finder in sys.meta_path:
-            spec = None if finder is self else finder.find_spec(name, path, target)
-            if spec is not None:
-                loader = spec.loader
-                if isinstance(loader, importlib.machinery.SourceFileLoader) and re.search(
-                    WORD, loader.get_data(loader.path).decode()
-                ):
-                    spec.loader = Renaming(loader.name, loader.path)
-                return spec
-        return None
+@pytest.fixture(scope="session")
+def warm():
+    """A process that has imported of others what a run needs, and forks for each."""
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork here")
+    command = [sys.executable, Path(__file__).with_name("without.py")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        yield process
+        process.stdin.close()
 
 
-WORD = r"(?<!\\w)" + attribute + r"(?!\\w)"
-if not project:  # imported already: as if looked up in vain
-    from otel_allure import compat
+@pytest.fixture
+def run_without(warm, tmp_path):
+    """Run a script without a name; return its exit code and what it says."""
 
-    def of(self, owner, default=None, *, kind=None):
-        return plain(self, None if owner is None else object() if self.name == gone else owner,
-                     default, kind=kind)
+    def run_without(project: str, gone: str, script: str, *arguments: str) -> tuple[int, str]:
+        (tmp_path / "script.py").write_text(script)
+        request = [str(tmp_path), dict(os.environ), project, gone, "script.py", *arguments]
+        print(json.dumps(request), file=warm.stdin, flush=True)
+        return int(warm.stdout.readline()), (tmp_path / "said").read_text()
 
-    plain, compat.Private.of = compat.Private.of, of
-    compat.Private.imported = lambda self, default=None, plain=compat.Private.imported: (
-        (self.is_missing(), default)[1] if self.name == gone else plain(self, default))
-else:
-    sys.meta_path.insert(0, Finder())
-
-import pytest
-
-sys.exit(pytest.main(sys.argv[3:]))
-'''
-
-
-def run_without(tmp_path: Path, project: str, gone: str) -> tuple[str, Results]:
-    (tmp_path / "test_rich.py").write_text(textwrap.dedent(SUITE))
-    (tmp_path / "without.py").write_text(WITHOUT)
-    results = tmp_path / "results"
-    arguments = ["-p", "otel_allure", "-p", "asyncio", "-o", "asyncio_mode=auto"]
-    arguments += ["-p", "no:cacheprovider", f"--alluredir={results}", "-W", "ignore", "-rN"]
-    done = subprocess.run(
-        [sys.executable, "without.py", project, gone, *arguments],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return done.stdout + done.stderr, Results(results)
+    return run_without
 
 
 WITH_BACKEND = """
@@ -215,14 +170,20 @@ trace.set_tracer_provider(TracerProvider())
 
 
 @pytest.mark.parametrize("gone", ["nothing", *TABLE])
-def test_without(gone, tmp_path, monkeypatch):
+def test_without(gone, run_without, tmp_path, monkeypatch):
     """The run is as with it: same outcomes, a result for each test. The summary names it."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     file, private = TABLE.get(gone, ("standard_library", None))
     if "span_processor" in gone:
         (tmp_path / "conftest.py").write_text(WITH_BACKEND)
     is_renamed = file not in ("standard_library", "others") and gone not in NOT_RENAMED
-    said, report = run_without(tmp_path, gone.partition(".")[0] if is_renamed else "", gone)
+    (tmp_path / "test_rich.py").write_text(textwrap.dedent(SUITE))
+    arguments = ["-p", "otel_allure", "-p", "asyncio", "-o", "asyncio_mode=auto"]
+    arguments += ["-p", "no:cacheprovider", "--alluredir=results", "-W", "ignore", "-rN"]
+    project = gone.partition(".")[0] if is_renamed else ""
+    code, said = run_without(project, gone, PYTEST, *arguments)
+    report = Results(tmp_path / "results")
+    assert code == 1, said
     assert "1 failed, 7 passed" in said, said
     assert {result["name"]: result["status"] for result in report.results} == TESTS
     lines = [line for line in said.splitlines() if " is missing (" in line]
@@ -262,9 +223,9 @@ from otel_allure import AllureLogRecordProcessor
 from otel_allure import AllureSpanExporter
 
 spans, logs = TracerProvider(), LoggerProvider()
-spans.add_span_processor(SimpleSpanProcessor(AllureSpanExporter(sys.argv[3])))
-logs.add_log_record_processor(AllureLogRecordProcessor(sys.argv[3]))
-logs.add_log_record_processor(SimpleLogRecordProcessor(AllureLogRecordExporter(sys.argv[3])))
+spans.add_span_processor(SimpleSpanProcessor(AllureSpanExporter(sys.argv[1])))
+logs.add_log_record_processor(AllureLogRecordProcessor(sys.argv[1]))
+logs.add_log_record_processor(SimpleLogRecordProcessor(AllureLogRecordExporter(sys.argv[1])))
 with spans.get_tracer("app").start_as_current_span("a call"):
     logs.get_logger("app").emit(body="a record")
 logs.shutdown()
@@ -273,15 +234,12 @@ spans.shutdown()
 
 
 @pytest.mark.parametrize("gone", [name for name in TABLE if "LogRecord" in name])
-def test_a_program_without(gone, tmp_path):
-    results = tmp_path / "results"
-    program = WITHOUT.partition("import pytest")[0] + PROGRAM
-    (tmp_path / "program.py").write_text(program)
-    arguments = [sys.executable, "program.py", "opentelemetry", gone, str(results)]
-    done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+def test_a_program_without(gone, run_without, tmp_path):
+    results = str(tmp_path / "results")
+    code, said = run_without("opentelemetry", gone, PROGRAM, results)
+    assert code == 0, said
     assert [result["name"] for result in Results(results).results] == ["a call"]
-    assert done.stderr.count(f"{gone} is missing") == 1, done.stderr
+    assert said.count(f"{gone} is missing") == 1, said
 
 
 # -- the only door
