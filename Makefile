@@ -19,6 +19,9 @@ ALLURE ?= $(shell command -v allure || { command -v npx >/dev/null && echo npx -
 # Which suites of other projects `make suites` runs; all if none is named.
 SUITES ?=
 
+# Most tests run pytest in a process of its own, which would compile the package anew each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test matrix lint bench suites clean
 .SECONDARY:  # keep what pattern rules make on the way
 
