@@ -24,7 +24,7 @@ from otel_allure.model.settings import DEFAULTS, Settings
 from otel_allure.model.sound import sound_value
 from otel_allure.model.spans import Attributes, Event, Link, Span, is_test
 from otel_allure.model.texts import text_of
-from otel_allure.redaction.issued_tokens import ISSUED
+from otel_allure.redaction.issued_tokens import issued_tokens
 from otel_allure.redaction.json_texts import is_json, masked_json
 from otel_allure.redaction.no_secrets import is_none, is_nothing, is_placeholder, leaves
 from otel_allure.redaction.patterns import (
@@ -200,11 +200,7 @@ class Redaction:
         if self._own is not None:
             found = self._own.finditer(text)
             places += [Place(*match.span(), "own pattern") for match in found if match[0]]
-        for gate, issued in ISSUED:
-            if gate in text:
-                for needle, form in issued:
-                    if needle in text:
-                        _find(needle, form, text, text, places, "issued token")
+        places += issued_tokens(text)
 
     def _find_likely(self, text: str, places: list[Place]) -> None:
         """Find what is a secret by where it stands, or because a secret has this value."""
