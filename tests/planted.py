@@ -80,6 +80,7 @@ class Place(NamedTuple):
     template: str
     fits: str
     way: Way
+    section: str
     attribute: str = ""
     """The name under which the text stands, if that is what tells."""
 
@@ -152,17 +153,18 @@ def is_json(text: str) -> bool:
 
 
 def _places() -> Iterator[Place]:
-    fits, way = "", as_is
+    fits, way, section = "", as_is, ""
     for row in _TABLE.read_text("utf-8").splitlines():
         if row.startswith("#### "):
-            fits, named = row.rpartition(": ")[2].split()
+            section, _, rest = row.removeprefix("#### ").rpartition(": ")
+            fits, named = rest.split()
             way = _WAYS[named]
         elif row:
             name, template = row.split(maxsplit=1)
             name, _, own = name.partition("/")
-            yield Place(name, template, own or fits, way)
+            yield Place(name, template, own or fits, way, section)
     for name in _ATTRIBUTES.split():
-        yield Place(f"attribute-{name}", "§", "wrhdsnbp", as_is, name)
+        yield Place(f"attribute-{name}", "§", "wrhdsnbp", as_is, "attributes", name)
 
 
 _ATTRIBUTES = """

@@ -24,14 +24,13 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from otel_allure import AllureSpanExporter
+from tests.masking_rates import NOT_YET_FILE
 from tests.planted import PLACES, Place
 
 GROUP = 10
 """Places in a test."""
 
-NOT_YET = frozenset(
-    Path(__file__).with_name("data").joinpath("masking_not_yet.txt").read_text().splitlines()
-)
+NOT_YET = frozenset(NOT_YET_FILE.read_text("utf-8").splitlines())
 CHANNELS_NOT_YET = (
     *("html_wrapped", "xml", "csv", "svg", "form", "utf16", "utf16_le", "utf16_be", "broken"),
     *("latin1", "url", "assertion", "locals", "html", "logged_extra", "json_wrapped", "test_name"),
