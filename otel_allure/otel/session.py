@@ -15,6 +15,7 @@ from otel_allure.recording.activation import activate, deactivate
 from otel_allure.recording.recorder import Recorder
 from otel_allure.recording.threads import hand_over_contexts
 from otel_allure.recording.tracer import RecordingSpan, RecordingTracer
+from otel_allure.recording.variables import follow_variables
 
 
 class Session:
@@ -57,6 +58,7 @@ class Session:
         activate(self.recorder)
         self.when_over(lambda: deactivate(self.recorder))
         self.when_over(hand_over_contexts())
+        self.when_over(follow_variables(self.report.learn_variable, self.diagnostics))
 
     def when_over(self, undo: Callable[[], object]) -> None:
         """Have `undo` called when the session is over: the last to come is the first to go.

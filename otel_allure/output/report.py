@@ -92,6 +92,11 @@ class Report:
         redaction = Redaction(self.settings, secrets_in(os.environ, self.settings))
         self.presentation = Presentation(self.settings, redaction)
 
+    def learn_variable(self, name: str, value: str) -> None:
+        """Note a variable of the environment that is set while the report is written."""
+        redaction = self.presentation.redaction
+        redaction.learn(redaction.secrets_of_variables({name: value}))
+
     def _start_empty(self) -> None:
         self._traces = TraceBuffer()
         self._traces.busy = self.busy

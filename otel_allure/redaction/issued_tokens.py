@@ -363,8 +363,8 @@ TOKENS = (
     ),
     Token("dropbox", ("sl.",), r"[\w=.-]{100,}(?<!\.)", f"{_GITLEAKS}dropbox.go"),
     Token("contentful", ("CFPAT-",), r"[\w-]{40,}", f"{_TRUFFLEHOG}contentfulpersonalaccesstoken"),
-    Token("maxmind", ("_mmk",), r"(?!\w)", f"{_GITLEAKS}maxmind.go",
-          before=r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}"),
+    Token("maxmind", ("mmk",), r"(?!\w)", f"{_GITLEAKS}maxmind.go",
+          before=r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_"),
     Token(
         "mapbox", ("sk.", "tk.", "pk."), r"eyJ[\w-]{20,}\.[\w-]{16,}",
         "https://docs.mapbox.com/api/accounts/tokens/",

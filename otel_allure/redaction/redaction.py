@@ -8,7 +8,6 @@ a variable of the environment with such a name, or of a parameter of the same te
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections import Counter
@@ -17,7 +16,6 @@ from copy import copy
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any, Protocol
-from urllib.parse import quote, quote_plus
 
 from otel_allure.model import conventions as c
 from otel_allure.model.settings import DEFAULTS, Settings
@@ -26,6 +24,7 @@ from otel_allure.model.spans import Attributes, Event, Link, Span, is_test
 from otel_allure.model.texts import text_of
 from otel_allure.redaction.issued_tokens import issued_tokens
 from otel_allure.redaction.json_texts import is_json, masked_json
+from otel_allure.redaction.known_values import KnownValues
 from otel_allure.redaction.no_secrets import is_none, is_nothing, is_placeholder, leaves
 from otel_allure.redaction.patterns import (
     ANY_NAME,
@@ -66,9 +65,6 @@ _BEHIND_NAMES = ("=", ":", "'", '"', "-", "<", "%")
 _SHORT = 200
 _SOME = 60
 """Characters behind a value that tell whether it is a part of a sentence."""
-_MANY = 50
-"""Known values; of more, those are looked for whose beginning is in the text."""
-
 _NO_SECRETS = ("PWD", "OLDPWD")
 """Variables of the environment whose names look like it."""
 
@@ -99,29 +95,29 @@ class Redaction:
         """How many values each rule masked, in all that know more than this, too.
 
         One may be missing where threads mask at the same time."""
-        self._values: tuple[str, ...] = ()
-        self._by_start: dict[str, dict[int, set[str]]] = {}
-        self._known: frozenset[str] = frozenset()
-        self._know(known)
+        self._know(KnownValues(filter(_is_distinctive, known if self._on else ())))
 
-    def _know(self, values: Iterable[str]) -> None:
-        self._known = frozenset(filter(_is_distinctive, values)) if self._on else frozenset()
-        self._values = tuple({way for value in self._known for way in _ways_to_write(value)})
-        self._by_start = {}
-        for value in self._values if len(self._values) > _MANY else ():
-            by_length = self._by_start.setdefault(value[:_SHORTEST_KNOWN], {})
-            by_length.setdefault(len(value), set()).add(value)
+    def _know(self, known: KnownValues) -> None:
+        self._known = known
         # Most texts come again: titles of steps, parameters of spans.
         self._short_text = lru_cache(4096)(self._text)
 
+    def learn(self, values: Iterable[str]) -> None:
+        """Mask these values from now on, too."""
+        self._know(self._with(values))
+
     def knowing(self, values: Iterable[str]) -> Redaction:
         """Return one that masks these values, too."""
-        values = list(filter(_is_distinctive, values)) if self._on else ()
-        if self._known.issuperset(values):
+        known = self._with(values)
+        if known is self._known:
             return self
         other = copy(self)
-        other._know([*self._known, *values])
+        other._know(known)
         return other
+
+    def _with(self, values: Iterable[str]) -> KnownValues:
+        new = [v for v in values if _is_distinctive(v) and v not in self._known] if self._on else []
+        return KnownValues(new, self._known) if new else self._known
 
     def _is_sensitive(self, name: str) -> bool:
         if not self._on or _has_pattern(name, self.settings.redact_allow):
@@ -204,8 +200,7 @@ class Redaction:
 
     def _find_likely(self, text: str, places: list[Place]) -> None:
         """Find what is a secret by where it stands, or because a secret has this value."""
-        if self._known:
-            self._find_known(text, places)
+        places += [Place(*place, _KNOWN) for place in self._known.places(text)]
         lowered = text.lower()
         if len(lowered) != len(text):  # there is one character that becomes two
             lowered = text.replace("\u0130", "I").lower()
@@ -216,24 +211,6 @@ class Redaction:
                         _find(needle, form, lowered, text, places, needle.strip(":/-"))
         if any(mark in text for mark in _BEHIND_NAMES):
             self._find_named(lowered, text, places)
-
-    def _find_known(self, text: str, places: list[Place]) -> None:
-        if self._by_start:
-            places += self._known_by_start(text)
-        for value in () if self._by_start else self._values:
-            if value in text:
-                at = text.find(value)
-                while at >= 0:
-                    places.append(Place(at, at + len(value), _KNOWN))
-                    at = text.find(value, at + 1)
-
-    def _known_by_start(self, text: str) -> Iterator[Place]:
-        """Yield the places of known values, however many there are, and however alike."""
-        for at in range(len(text) - _SHORTEST_KNOWN + 1):
-            by_length = self._by_start.get(text[at : at + _SHORTEST_KNOWN])
-            for length, values in by_length.items() if by_length else ():
-                if text[at : at + length] in values:
-                    yield Place(at, at + length, _KNOWN)
 
     def _find_named(self, lowered: str, text: str, places: list[Place]) -> None:
         """Find what has a name, anywhere in a text."""
@@ -325,6 +302,16 @@ class Redaction:
             _unquoted(value) for value in found if MASK not in value and not _says_nothing(value)
         }
 
+    def secrets_of_variables(self, environ: Mapping[str, str]) -> list[str]:
+        """Return the values of secret variables, and the passwords in those that are URLs."""
+        found: list[str] = []
+        for name, value in environ.items():
+            if self.is_sensitive(name) and name not in _NO_SECRETS:
+                found.append(value)
+            elif "://" in value:
+                found += [match["secret"] for match in PASSWORD_IN_URL.finditer(value)]
+        return [value for value in found if _is_distinctive(value)]
+
     def secrets_among(self, parameters: Iterable[tuple[Any, ...]]) -> set[str]:
         """Return the values of the parameters that are secret, by their mode or their name."""
         return {
@@ -411,14 +398,7 @@ def secrets_in(environ: Mapping[str, str], settings: Settings = DEFAULTS) -> lis
 
     The passwords in URLs too, whatever the variable's name is.
     """
-    redaction = Redaction(settings)
-    found: list[str] = []
-    for name, value in environ.items():
-        if redaction.is_sensitive(name) and name not in _NO_SECRETS:
-            found.append(value)
-        elif "://" in value:
-            found += [match["secret"] for match in PASSWORD_IN_URL.finditer(value)]
-    return [value for value in found if _is_distinctive(value)]
+    return Redaction(settings).secrets_of_variables(environ)
 
 
 def _has_pattern(name: str, patterns: tuple[str, ...]) -> bool:
@@ -486,19 +466,6 @@ def _is_strong_word(word: str) -> bool:
         or changes >= 3
         or (changes > 0 and _NO_PART_OF_NAMES.search(word) is not None)
     )
-
-
-def _ways_to_write(value: str) -> set[str]:
-    """Return how a value is written in a text, a URL, JSON, HTML, and the id of a test."""
-    return {
-        value,
-        quote(value, safe="", errors="replace"),
-        quote_plus(value, errors="replace"),
-        json.dumps(value)[1:-1],
-        json.dumps(value, ensure_ascii=False)[1:-1],
-        html.escape(value),
-        value.encode("unicode_escape").decode("ascii"),
-    }
 
 
 def _find(
