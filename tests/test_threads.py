@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures.thread
 import contextvars
+import inspect
 import queue
 import sys
 import threading
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 
@@ -387,34 +387,85 @@ class WithoutRun(threading.Thread):
         return self._target
 
 
-def test_threads_look_as_always(recording):
-    """What users put into a thread stays theirs, and no frame of ours is below their work."""
+class OwnExecutor(concurrent.futures.Executor):
+    """One that works at once, in a piece of work of a pool for instance."""
 
-    def frames():
-        seen.append([frame.filename for frame in traceback.extract_stack()])
+    def submit(self, function, /, *args):
+        future = concurrent.futures.Future()
+        future.set_running_or_notify_cancel()
+        future.set_result(function(*args))
+        return future
 
+
+def stacks():
+    """What the stack is in work of every kind."""
     seen = []
+
+    def look():
+        seen.append([(frame.filename, frame.lineno, frame.function) for frame in inspect.stack()])
+
+    class Looking(threading.Thread):
+        def run(self):
+            look()
+
+    for thread in (
+        threading.Thread(target=look),
+        threading.Timer(0, look),
+        WithoutRun(target=look),
+        Looking(),
+    ):
+        run_thread(thread)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(look).result()
+        list(pool.map(lambda _: look(), [1]))
+        pool.submit(OwnExecutor().submit, look).result()
+    return seen
+
+
+def test_stacks_are_as_always(recording_without_threads):
+    """Not a single frame is there that would not be without a report."""
+    before = stacks()
+    undo = threads.hand_over_contexts()
+    with recording_without_threads.test(), step("outer"):
+        inside = stacks()
+    undo()
+    assert len(inside) == 7
+    assert inside == before
+
+
+def test_what_a_thread_is_asked_for_stays_the_user_s(recording):
     with recording.test(), step("outer"):
         thread = threading.Thread()
         with mock.patch.object(thread, "run") as run:
             run_thread(thread)
         run.assert_called_once_with()
-        run_thread(WithoutRun(target=frames))
-        run_thread(threading.Thread(target=frames))
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(frames).result()
-    assert len(seen) == 3
-    for stack in seen:
-        assert set(stack) <= {threading.__file__, concurrent.futures.thread.__file__, __file__}
+
+
+def test_an_executor_of_ones_own_in_a_piece_of_work(recording):
+    """Its futures are begun as those of pools are, and change nothing of where the work is."""
+
+    def outer():
+        OwnExecutor().submit(work, "inline")
+        work("after")
+
+    with recording.test(), ThreadPoolExecutor(1) as pool, step("submits"):
+        pool.submit(outer).result()
+    assert recording.tree() == [{"submits": ["inline", "after"]}]
 
 
 def test_thread_that_cannot_be_started(recording):
-    thread = threading.Thread(target=work)
+    """Another one that is at its address later, and begins unasked, has nothing of it."""
+    thread, another = threading.Thread(), threading.Thread()
     name = "_start_joinable_thread" if sys.version_info >= (3, 13) else "_start_new_thread"
     refuse = mock.patch.object(threading, name, side_effect=RuntimeError("no more"))
-    with recording.test(), refuse, pytest.raises(RuntimeError, match="no more"):
-        thread.start()
-    assert "run" not in vars(thread)
+    with recording.test():
+        with step("parent"), refuse, pytest.raises(RuntimeError, match="no more"):
+            thread.start()
+        assert "run" not in vars(thread)
+        threads._waiting[id(another)] = threads._waiting.pop(id(thread))
+        another._set_ident()
+        work()
+    assert recording.tree() == ["parent", "work"]
 
 
 def test_work_of_a_pool_is_what_was_submitted(recording):

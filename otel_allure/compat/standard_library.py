@@ -8,7 +8,7 @@ from otel_allure.compat import Private
 
 _THREADS = "steps in threads are shown below the test, not below the step that started the thread"
 THREAD_BEGINS = Private(
-    "threading.Thread._bootstrap_inner",
+    "threading.Thread._set_ident",
     "Python 3.3",
     "threads below the step that starts them",
     _THREADS,

@@ -13,7 +13,9 @@ Nothing but that context is handed over: other context variables are the user's.
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable
+from concurrent.futures import Future
 from concurrent.futures import thread as pools
 from contextlib import suppress
 from typing import Any
@@ -25,7 +27,7 @@ from otel_allure.compat.standard_library import THREAD_BEGINS, THREAD_TARGET, WO
 from otel_allure.recording.active import context_to_hand_over, note_problem
 from otel_allure.recording.contexts import Tokens, attach, detach
 
-_waiting: dict[int, Context] = {}
+_waiting: dict[int, tuple[weakref.ref[threading.Thread], Context]] = {}
 """Contexts of threads that are being started, by `id`: users may look at the thread itself."""
 on_start: list[Callable[[], None]] = []
 """Told before a thread is started: with it, a pool's module may have been imported."""
@@ -38,14 +40,14 @@ def _starting(thread: threading.Thread) -> None:
     if context is None:
         _waiting.pop(id(thread), None)
     else:
-        _waiting[id(thread)] = context
+        _waiting[id(thread)] = weakref.ref(thread), context
 
 
 def _begun(thread: threading.Thread) -> None:
     """Make the context current in a thread that has begun, until it ends."""
-    context = _waiting.pop(id(thread), None)
-    if context is not None:
-        attach(context)
+    waiting = _waiting.pop(id(thread), None)
+    if waiting is not None and waiting[0]() is thread:  # else of one that could not be started
+        attach(waiting[1])
 
 
 def _is_worker(thread: threading.Thread) -> bool:
@@ -76,17 +78,17 @@ def take_up(context: Context | None) -> None:
         _worker.tokens = attach(context)
 
 
-def _submitted(item: Any, *_: Any) -> None:
-    context = context_to_hand_over()
-    if context is not None and hasattr(item, "__dict__"):
-        item.__dict__[_CONTEXT] = context
+def _submitted(item: Any, future: Any, *_: Any) -> None:
+    future.__dict__[_CONTEXT] = context_to_hand_over()
 
 
-def _taken(item: Any, *_: Any) -> None:
-    take_up(getattr(item, "__dict__", {}).pop(_CONTEXT, None))
+def _taken(future: Any) -> None:
+    if _CONTEXT in future.__dict__:  # else it is none of a pool of threads
+        take_up(future.__dict__.pop(_CONTEXT))
 
 
-# These are told only: no frame of ours is below users' work, nor anything of ours around it.
+# These are told only, by what is called, and has returned, before users' work begins: their stack
+# is as it would be without us.
 _work = WORK_ITEM.of(pools)
 _REDIRECTIONS = (
     [
@@ -95,7 +97,7 @@ _REDIRECTIONS = (
     ],
     [
         Redirection(_work, "__init__", _submitted, is_told=True),
-        Redirection(_work, "run", _taken, is_told=True),
+        Redirection(Future, "set_running_or_notify_cancel", _taken, is_told=True),
     ],
 )
 
