@@ -223,15 +223,21 @@ def test_pools_look_as_always(method, run):
                     ask(fails)
                 assert of_ours(trace_of(failed.value).splitlines()) == []
 
+    def wait(event):
+        event.wait(60)
+
     def test_what_is_submitted_is_compared():
-        with ProcessPoolExecutor(1, mp_context=CONTEXT) as executor:
-            executor.submit(int).result()
+        go_on = CONTEXT.Event()
+        with ProcessPoolExecutor(1, CONTEXT, wait, (go_on,)) as executor:
+            first = executor.submit(int)
             with mock.patch.object(executor, "submit") as submit:
                 executor.submit(files)
             submit.assert_called_once_with(files)
             with mock.patch.object(executor, "_start_executor_manager_thread"):
                 future = executor.submit(files, 1, b=2)
             item = executor._pending_work_items[max(executor._pending_work_items)]
+            go_on.set()
+            assert first.result() == 0
             assert (item.fn, item.args, item.kwargs) == (files, (1,), {"b": 2})
             assert isinstance(future.exception(), TypeError)
         """.replace("METHOD", method),
