@@ -487,14 +487,16 @@ def test_steps_have_no_mark(run):
 
 
 def test_attachments_are_left_alone_where_there_is_nothing_or_no_text(run):
-    """Byte by byte; files are not looked into."""
+    """Byte by byte; files and bytes of unknown type are not looked into."""
     done = run(
         r"""
         import allure
 
         def test_it(tmp_path):
             allure.attach("plain\r\ntext \u0130\ud800", name="text")
-            allure.attach(b"a: \xff password=abc", "broken", allure.attachment_type.TEXT)
+            allure.attach(b"a: \xff password:", "broken", allure.attachment_type.TEXT)
+            allure.attach("caf\xe9".encode("utf-16"), "wide", allure.attachment_type.TEXT)
+            allure.attach(b"\x00\x01password=abc", "unknown")
             allure.attach(b"\x89PNG password=abc", "picture", allure.attachment_type.PNG)
             (tmp_path / "a.txt").write_text("password=abc")
             allure.attach.file(tmp_path / "a.txt", name="file")
@@ -507,7 +509,9 @@ def test_attachments_are_left_alone_where_there_is_nothing_or_no_text(run):
     }
     assert bodies == {
         "text": b"plain\r\ntext \xc4\xb0\\ud800",
-        "broken": b"a: \xff password=abc",
+        "broken": b"a: \xff password:",
+        "wide": "caf\xe9".encode("utf-16"),
+        "unknown": b"\x00\x01password=abc",
         "picture": b"\x89PNG password=abc",
         "file": b"password=abc",
     }

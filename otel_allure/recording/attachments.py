@@ -16,6 +16,7 @@ from otel_allure.output.results_directory import check_regular
 from otel_allure.recording.active import active_recorder
 from otel_allure.recording.recorder import Recorder
 from otel_allure.recording.running_item import RunningItem
+from otel_allure.recording.text_bytes import changed_text, is_text
 from otel_allure.redaction.redaction import Redaction
 from otel_allure.translation.attributes import NOT_SHOWN
 
@@ -116,21 +117,11 @@ def _check_written(recorder: Recorder, file_name: str) -> None:
         raise OSError(why)
 
 
-_TEXTS = re.compile(r"text/|application/(?:.*[+.])?(?:json|xml|yaml|x-yaml|javascript)\b")
-
-
-def _masked(body: Any, media_type: str, redaction: Redaction) -> Any:
+def _masked(body: str | bytes, media_type: str, redaction: Redaction) -> str | bytes:
     """Return a text without its secrets; bytes too, if they are said to be one."""
     if isinstance(body, str):
         return redaction.text(body)
-    if not _TEXTS.match(media_type):
-        return body
-    try:
-        text = bytes(body).decode()
-    except UnicodeDecodeError:
-        return body
-    masked = redaction.text(text)
-    return body if masked == text else masked
+    return changed_text(body, redaction.text) if is_text(media_type) else body
 
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
