@@ -411,6 +411,70 @@ def test_bare_fork(run):
     assert len(done.report.results) == 1
 
 
+@needs_fork
+@pytest.mark.parametrize("mode", ["shared", "isolated"])
+@pytest.mark.parametrize("scope", ["function", "module", "session"])
+def test_fork_by_a_fixture(run, scope, mode):
+    """All that the child does is the fixture's: it cannot know which test runs by then."""
+    done = run(
+        f"""
+        import allure
+        import logging
+        import os
+        import pytest
+
+        class Child:
+            def __init__(self):
+                (to_child, self.ask), (self.answer, from_child) = os.pipe(), os.pipe()
+                self.pid = os.fork()
+                if self.pid:
+                    return
+                os.close(self.ask)
+                while name := os.read(to_child, 1).decode():
+                    with allure.step(name):
+                        with allure.step("inside"):
+                            logging.warning("in %s", name)
+                        allure.attach(name, "seen")
+                    os.write(from_child, b".")
+                os._exit(0)
+
+            def do(self, name):
+                os.write(self.ask, name.encode())
+                os.read(self.answer, 1)
+
+        @pytest.fixture(scope={scope!r})
+        def child():
+            with allure.step("start"):
+                child = Child()
+                child.do("a")
+            child.do("b")
+            yield child
+            os.close(child.ask)
+            os.waitpid(child.pid, 0)
+
+        def test_one(child):
+            with allure.step("ask"):
+                child.do("c")
+
+        def test_two(child):
+            child.do("d")
+        """,
+        f"--allure-otel-context={mode}",
+        plugins=(),
+        passed=2,
+    )
+    assert tree(done.report["test_one"]) == ["ask"]
+    assert tree(done.report["test_two"]) == []
+    for name in ("one", "two"):
+        (before,) = done.report.fixtures_of(done.report[f"test_{name}"])
+        asked = (
+            ["a", "b", "c", "d"]
+            if scope != "function"
+            else ["a", "b", "c" if name == "one" else "d"]
+        )
+        assert tree(before) == [{"start": [{n: [{"inside": ["[log]"]}, "[seen]"]} for n in asked]}]
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_killed(method, run):
     """What ended before is there, what did not is shown as unfinished."""

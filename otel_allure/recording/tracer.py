@@ -379,6 +379,7 @@ class RecordingTracer(trace.Tracer):
         for span in self._open.values():
             if span.owner is not None and span.owner.kind != c.TEST:
                 span.owner.ended = True  # nothing that it is told here gets to the parent
+                span.owner.life = None  # and nobody here will know when that is over
         self._open.clear()
         self.new_id = _id_generator()  # not the ids that the parent goes on with
 
