@@ -7,15 +7,17 @@ found. The same runs with `redact=off`, which must find all of them: else nothin
 from __future__ import annotations
 
 import base64
+import html
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 import pytest
 from opentelemetry import trace
@@ -157,14 +159,35 @@ IN_SPANS = ("event", "link", "resource", "cause", "folded", "capped")
 CHANNELS = sorted({*re.findall(r't(?:exts)?\["(\w+)"\]', SUITE), *IN_SPANS})
 
 
-def secret_of(number: int, channel: str) -> str:
+def secret_of(number: int, channel: str, between: str = "") -> str:
     """Return a secret that says where it was planted, even if one half of it is missing."""
     code = f"{number:04}{CHANNELS.index(channel):02}"
-    return f"Zq{code}xW9kP3v{code}Tz"
+    return f"Zq{code}xW9{between}kP3v{code}Tz"
+
+
+KNOWN: dict[str, Callable[[str], str]] = {
+    "known": lambda value: f"deployed with {value} as bob",
+    "known-alone": lambda value: value,
+    "known-in-url": lambda value: f"https://example.com/{quote(value, safe='')}/now",
+    "known-in-query": lambda value: f"https://example.com/?q={quote_plus(value)}",
+    "known-in-json": lambda value: json.dumps({"note": value}),
+    "known-in-html": lambda value: f"<p>{html.escape(value)}</p>",
+    "known-in-python": lambda value: f"said {value!r}",
+    "known-in-base64": lambda value: f"sent {base64.b64encode(value.encode()).decode()}",
+    "known-in-hex": lambda value: f"sent '{value.encode().hex()}'",
+    "known-in-lines": lambda value: f"{value[:20]}\n{value[20:]}",
+}
+"""Ways to write the value of a secret variable of the environment."""
+IDS = [*(place.id for place in PLANTED), *KNOWN]
+
+
+def known_of(way: str, channel: str) -> str:
+    return secret_of(IDS.index(way), channel, "\"&<'\\ /")
 
 
 _FIRST, _SECOND = re.compile(rb"Zq(\d{6})xW9"), re.compile(rb"P3v(\d{6})Tz")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{40,}")
+_HEX = re.compile(rb"(?:[0-9a-f]{2}){20,}")
 
 
 def found_in(directory: Path) -> set[tuple[str, str]]:
@@ -173,19 +196,21 @@ def found_in(directory: Path) -> set[tuple[str, str]]:
     for path in directory.iterdir():
         for data in readings(path.name.encode() + b"\n" + path.read_bytes()):
             codes.update(_FIRST.findall(data), _SECOND.findall(data))
-    return {(PLANTED[int(code[:4])].id, CHANNELS[int(code[4:])]) for code in codes}
+    return {(IDS[int(code[:4])], CHANNELS[int(code[4:])]) for code in codes}
 
 
 def readings(data: bytes) -> Iterator[bytes]:
     """Yield what is in the bytes of a file, however it is written."""
-    yield data
-    yield data.replace(b"\0", b"")  # UTF-16
-    if b"%" in data:
-        yield unquote_to_bytes(data)
-    for match in _BASE64.finditer(data):
-        for at in range(4):
-            whole = match[0][at : len(match[0]) - (len(match[0]) - at) % 4]
-            yield base64.b64decode(whole)
+    for written in {data, data.replace(b"\0", b"")}:  # UTF-16
+        yield written
+        if b"%" in written:
+            yield unquote_to_bytes(written)
+        for match in _HEX.finditer(written):
+            yield bytes.fromhex(match[0].decode())
+        for match in _BASE64.finditer(written):
+            for at in range(4):
+                whole = match[0][at : len(match[0]) - (len(match[0]) - at) % 4]
+                yield base64.b64decode(whole)
 
 
 def texts_of(place: Place) -> dict[str, str]:
@@ -198,6 +223,9 @@ def plan() -> tuple[list[list[dict[str, str]]], list[tuple[str, dict[str, str]]]
     texts = [texts_of(place) for place in PLANTED if not place.attribute]
     groups = [texts[at : at + GROUP] for at in range(0, len(texts), GROUP)]
     groups[-1] = texts[-GROUP:]  # all of the same size
+    groups.append(
+        [{channel: KNOWN[way](known_of(way, channel)) for channel in CHANNELS} for way in KNOWN]
+    )
     return groups, [(place.attribute, texts_of(place)) for place in PLANTED if place.attribute]
 
 
@@ -246,6 +274,8 @@ def found_of(directory: Path, redact: str) -> set[tuple[str, str]]:
             monkeypatch.delenv(name)
         monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         monkeypatch.setenv("OTEL_EXPORTER_ALLURE_REDACT", redact)
+        for number, (way, channel) in enumerate(product(KNOWN, CHANNELS)):
+            monkeypatch.setenv(f"SHOP_{number}_PASSWORD", known_of(way, channel))
         subprocess.run(
             [
                 *(sys.executable, "-m", "pytest", "test_it.py", "-p", "otel_allure"),
@@ -268,7 +298,7 @@ def found(tmp_path_factory):
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_nothing_leaks(found, channel):
     """What is masked as a text is masked wherever it stands."""
-    expected = {place.id for place in PLANTED if not place.attribute}
+    expected = {place.id for place in PLANTED if not place.attribute} | KNOWN.keys()
     assert expected - {place for place, where in found["off"] if where == channel} == set()
     if channel not in CHANNELS_NOT_YET:
         leaks = {place for place, where in found["on"] if where == channel}
