@@ -316,3 +316,27 @@ def test_nothing_leaks_under_its_name(found, channel):
 
 def test_there_are_enough():
     assert len(PLANTED) > 300
+
+
+@pytest.mark.parametrize("redact", ["on", "off"])
+def test_names_of_files(run, pytester, monkeypatch, redact):
+    """Of folders, modules, classes, tests, and of files that are attached."""
+    secret = "Zq10xW9kP3vT7mB7"
+    monkeypatch.setenv("DEPLOY_PASSWORD", secret)
+    monkeypatch.setenv("OTEL_EXPORTER_ALLURE_REDACT", redact)
+    folder = pytester.mkpydir(f"of_{secret}")
+    folder.joinpath(f"test_{secret}.py").write_text(
+        f"""
+import allure
+
+class Test{secret}:
+    def test_{secret}(self, tmp_path):
+        file = tmp_path / "{secret}.txt"
+        file.write_text("a")
+        allure.attach.file(file)
+        assert not file.exists()
+"""
+    )
+    directory = run(None, failed=1).report.directory
+    everything = b"".join(p.name.encode() + p.read_bytes() for p in directory.iterdir())
+    assert (secret.encode() in everything) == (redact == "off")
