@@ -166,6 +166,7 @@ class Settings:
     redact_patterns: tuple[str, ...] = _set(
         (), _expressions, "Mask whatever these regular expressions match, one per line"
     )
+    redact_payment_numbers: bool = _set(True, _switch, "Also mask card numbers and IBANs")
     redact_sql: bool = _set(False, _switch, "Mask literals in SQL")
     redact_attachments: bool = _set(
         True, _switch, "Also mask secrets in text that tests attach or print"

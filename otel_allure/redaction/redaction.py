@@ -42,6 +42,7 @@ from otel_allure.redaction.patterns import (
     REST_OF_NAME,
     SENSITIVE,
 )
+from otel_allure.redaction.payment_numbers import payment_numbers
 from otel_allure.redaction.places import MASK, Place, masked_text
 from otel_allure.redaction.sql_literals import without_literals
 
@@ -197,6 +198,8 @@ class Redaction:
             found = self._own.finditer(text)
             places += [Place(*match.span(), "own pattern") for match in found if match[0]]
         places += issued_tokens(text)
+        if self.settings.redact_payment_numbers:
+            places += payment_numbers(text)
 
     def _find_likely(self, text: str, places: list[Place]) -> None:
         """Find what is a secret by where it stands, or because a secret has this value."""
