@@ -915,7 +915,7 @@ def spools() -> Iterator[tuple[Spool, Spool]]:
     """A parent's, and a child's."""
     parent = Spool(lambda: None)
     parent.prepare(Diagnostics())
-    child = Spool(lambda: None, parent.directory_for_child())
+    child = Spool(lambda: None, parent.for_child(""))
     yield parent, child
     child.close()
     parent.close()
@@ -933,7 +933,13 @@ def test_a_child_that_comes_too_late(spools, monkeypatch):
     parent.seal()
     assert not child.write([build_span("late", 2)])
     assert read(parent)[:1] == ["early"]
-    assert not is_read(parent.directory_for_child() or "")
+    assert not is_read(directory_of(parent))
+
+
+def directory_of(parent: Spool) -> str:
+    told = parent.for_child("")
+    assert told is not None
+    return told.spool
 
 
 def read(parent: Spool) -> list[str]:
@@ -1068,7 +1074,7 @@ def test_each_record_is_read_once(spools):
 
 def files_of_children(parent: Spool) -> list[Path]:
     """Return the files that children write to: all but the mark that somebody reads them."""
-    directory = Path(parent.directory_for_child())
+    directory = Path(directory_of(parent))
     return [path for path in directory.iterdir() if path.name != "is-read"]
 
 
@@ -1089,11 +1095,13 @@ def test_files_of_children_that_have_ended_are_removed(spools):
     parent, child = spools
     assert child.write([build_span("of a child that lives", 1)])
     code = (
-        "import sys; from otel_allure.output.spool import Spool;"
-        "Spool(id, sys.argv[1]).note('a', 'b')"
+        "import sys; from otel_allure.output.spool import ParentReport, Spool;"
+        "Spool(id, ParentReport(*sys.argv[1:])).note('a', 'b')"
     )
     options = ["-W", "error"]
-    subprocess.run([sys.executable, *options, "-c", code, parent.directory_for_child()], check=True)
+    told = parent.for_child("")
+    assert told is not None
+    subprocess.run([sys.executable, *options, "-c", code, *told], check=True)
     assert sorted(read(parent)) == ["a: b", "of a child that lives"]
     assert len(files_of_children(parent)) == 1
     assert child.write([build_span("of a child that still lives", 2)])

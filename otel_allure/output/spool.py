@@ -1,8 +1,8 @@
 """Spans and logs of child processes -> the report of the process that they were started from.
 
 A child often ends without a word: no `atexit`, no hook of pytest. So it writes nothing to the
-report itself, but appends every span that begins or ends to a file of its own, one line of JSON
-each, which its parent reads before it finishes a test.
+report itself, but appends every span that begins or ends to a file of its own, as a sealed record
+each (see `sealed`), which its parent reads before it finishes a test.
 
 The directory belongs to the parent, and nobody else may enter it. As long as the parent reads
 there is a mark in it, by which children know that they do not come too late. It is a file that
@@ -24,6 +24,7 @@ from otel_allure.compat import kept
 from otel_allure.model.diagnostics import Diagnostics
 from otel_allure.model.record_json import read_record, to_json
 from otel_allure.model.spans import Log, Record
+from otel_allure.output.sealed import Seal
 
 
 class ParentReport(NamedTuple):
@@ -32,10 +33,12 @@ class ParentReport(NamedTuple):
     Attributes:
         spool: the directory that it writes to.
         results_dir: the report's, where it puts the bodies of attachments itself.
+        key: what its records are sealed with.
     """
 
     spool: str
     results_dir: str
+    key: str
 
 
 class Spool:
@@ -43,17 +46,18 @@ class Spool:
 
     Args:
         in_child: called in a forked child, once it is one.
-        directory: the parent's, in a child that was not forked. Default: one of our own, which
-            `prepare` makes; until then, and if it cannot be made, children are not followed.
+        parent: what it has said, in a child that was not forked. Default: a directory of our own,
+            which `prepare` makes; until then, and if it cannot be made, children are not followed.
 
     Forks happen wherever the user's code starts a process, in an event loop too. So there is no
     input or output in what runs then.
     """
 
-    def __init__(self, in_child: Callable[[], None], directory: str | None = None) -> None:
+    def __init__(self, in_child: Callable[[], None], parent: ParentReport | None = None) -> None:
         self._in_child = in_child
-        self._directory = directory
-        self._owner = os.getpid() if directory is None else None
+        self._directory = None if parent is None else parent.spool
+        self._owner = os.getpid() if parent is None else None
+        self._seal = Seal(None if parent is None else parent.key)
         self._file: int | None = None
         self._read_until: dict[str, int] = {}
         self._diagnostics: Diagnostics | None = None
@@ -71,12 +75,17 @@ class Spool:
         except OSError as error:
             self._unusable = error
 
-    def directory_for_child(self) -> str | None:
-        """Return where a child that is started now writes to, None if nowhere."""
+    def has_child(self) -> None:
+        """Note that a child is started now: there is something to read."""
         self._has_children = True
         if self._unusable is not None and self._diagnostics is not None:
             self._diagnostics.add(_NOT_FOLLOWED, self._unusable)
-        return self._directory
+
+    def for_child(self, results_dir: str) -> ParentReport | None:
+        """Return what a child that is started now must know, None if it is not followed."""
+        self.has_child()
+        directory = self._directory
+        return None if directory is None else ParentReport(directory, results_dir, self._seal.key)
 
     @property
     def is_usable(self) -> bool:
@@ -98,11 +107,11 @@ class Spool:
         if directory is None or not is_read(directory):
             return False
         if records:
-            lines = "".join([f"{to_json(record)}\n" for record in records])
+            content = b"".join([self._seal.sealed(to_json(record).encode()) for record in records])
             try:
                 file = self._open(directory) if self._file is None else self._file
                 # Not buffered: each span is there at once, however the child ends.
-                kept.write(file, lines.encode())
+                kept.write(file, content)
             except OSError:
                 return False
         # It may have gone in between; whether this was read is then unknown. Better twice than not.
@@ -153,11 +162,10 @@ class Spool:
             content = kept.read_from(file, start)
         finally:
             kept.close(file)
-        # What is behind the last line is being written just now, or its child was killed.
-        lines = content[: content.rfind(b"\n") + 1]
-        self._read_until[name] = start + len(lines)
-        for line in lines.split(b"\n")[:-1]:
-            yield from read_record(line, diagnostics)
+        records, end = self._seal.opened(content)
+        self._read_until[name] = start + end
+        for record in records:
+            yield from read_record(record, diagnostics)
         if is_complete:  # else a run with many children would look at ever more files
             kept.unlink(path)
             self._read_until.pop(name, None)
@@ -201,7 +209,7 @@ _spools: weakref.WeakSet[Spool] = weakref.WeakSet()
 
 def _after_fork_in_parent() -> None:
     for spool in list(_spools):
-        spool.directory_for_child()
+        spool.has_child()
 
 
 def _after_fork_in_child() -> None:

@@ -27,7 +27,7 @@ class ChildRecording:
     ) -> None:
         session = self._session = Session(home.results_dir, settings, self._take)
         session.recorder.instrumentations = instrumentations
-        ParentLink(session.recorder, Spool(self._forked, home.spool), session.tracer)
+        ParentLink(session.recorder, Spool(self._forked, home), session.tracer)
         self._start_ns = 0
 
         session.start()

@@ -53,7 +53,7 @@ def join_parent(recorder: Recorder) -> None:
             return
         if not is_read(home.spool):
             return
-        spool = recorder.spool = Spool(nothing, home.spool)
+        spool = recorder.spool = Spool(nothing, home)
         recorder.report.redirect = spool.write
         recorder.diagnostics.tell = spool.note
         carrier = {name: os.environ.get(name.upper(), "") for name in HEADERS}

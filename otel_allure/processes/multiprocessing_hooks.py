@@ -120,4 +120,4 @@ def _bootstrap_child(parent: int, home: ParentReport, *arguments: Any) -> None:
         ChildRecording(home, *arguments)
         follow_processes()
     except Exception as error:
-        Spool(nothing, home.spool).note("recording in a child process", repr(error))
+        Spool(nothing, home).note("recording in a child process", repr(error))

@@ -236,7 +236,7 @@ def _prepare_directory(config: pytest.Config, listener: AllureListener) -> None:
         listener.worker_output = config.workeroutput  # type: ignore[attr-defined]
         told = config.workerinput  # type: ignore[attr-defined]
         journal = told.get("otel_allure_journal")
-        if journal is not None and Path(journal).is_dir():
+        if journal is not None and Path(journal[0]).is_dir():
             listener.keep_journal(journal, told["workerid"])
 
 

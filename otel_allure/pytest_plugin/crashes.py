@@ -2,8 +2,10 @@
 
 It ends without a word, so each worker leaves in a directory of its controller
 
-* which test runs, as the span that the test would have if it ended now: one line, written over;
-* the spans of wider fixtures that are set up, and which tests have used them: lines, appended.
+* which test runs, as the span that the test would have if it ended now: a record, written over;
+* the spans of wider fixtures that are set up, and which tests have used them: records, appended.
+
+The records are sealed, see `output.sealed`.
 
 When a worker has died, the controller makes results and containers of them. What workers write
 themselves is in the report already, and nothing of it is written twice: uuids follow from the ids
@@ -30,12 +32,13 @@ from otel_allure.model.outcome import Outcome
 from otel_allure.model.record_json import read_record, to_line
 from otel_allure.model.spans import Span
 from otel_allure.output.report import Report
+from otel_allure.output.sealed import Seal
 from otel_allure.pytest_plugin import metadata
 from otel_allure.pytest_plugin.phase_outcomes import outcome_of_report
 from otel_allure.translation.identity import item_uuid
 
 INPUT = "otel_allure_journal"
-"""By which name a worker is told where to write."""
+"""By which name a worker is told where to write, and with which key."""
 NOT_BEGUN = "The worker died before this test began."
 _Key = tuple[int, int]
 
@@ -43,20 +46,22 @@ _Key = tuple[int, int]
 class Journal:
     """What a worker leaves; closed when it ends as it should, and then nothing is left."""
 
-    def __init__(self, directory: str, worker: str) -> None:
+    def __init__(self, told: tuple[str, str], worker: str) -> None:
+        directory, key = told
+        self._seal = Seal(key)
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         self._paths = _running_path(directory, worker), _fixtures_path(directory, worker)
         self._running = os.open(self._paths[0], flags, 0o600)
         self._fixtures = os.open(self._paths[1], flags | os.O_APPEND, 0o600)
 
     def note_running(self, test: Span) -> None:
-        """Note which test runs. What is longer in the file ends after the first line."""
+        """Note which test runs. What is longer in the file ends after the first record."""
         os.lseek(self._running, 0, os.SEEK_SET)
-        os.write(self._running, to_line(test))
+        os.write(self._running, self._seal.sealed(to_line(test)))
 
     def note_fixture(self, spans: Iterable[Span]) -> None:
         """Note a wider fixture that has been set up: its container and what is in it."""
-        os.write(self._fixtures, b"".join(map(to_line, spans)))
+        os.write(self._fixtures, b"".join(self._seal.sealed(to_line(span)) for span in spans))
 
     def note_uses(self, fixtures: Iterable[_Key], test: Any) -> None:
         """Note that a test uses fixtures."""
@@ -68,7 +73,7 @@ class Journal:
         self._note({"ended": fixture})
 
     def _note(self, line: dict[str, Any]) -> None:
-        os.write(self._fixtures, json.dumps(line).encode() + b"\n")
+        os.write(self._fixtures, self._seal.sealed(json.dumps(line).encode()))
 
     def close(self) -> None:
         """Remove it: the worker has written everything itself."""
@@ -84,6 +89,7 @@ class Crashes:
 
     def __init__(self, report: Report) -> None:
         self._report = report
+        self._seal = Seal()
         self._directory = tempfile.mkdtemp(prefix="otel-allure-workers-")
 
     def close(self) -> None:
@@ -92,7 +98,7 @@ class Crashes:
 
     def tell(self, node: Any) -> None:
         """Tell a worker where to write."""
-        node.workerinput[INPUT] = self._directory
+        node.workerinput[INPUT] = self._directory, self._seal.key
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object | None) -> None:
@@ -108,18 +114,15 @@ class Crashes:
         spans: list[Span] = []
         uses: list[tuple[_Key, str]] = []
         ended: set[int] = set()
-        with path.open("rb") as lines:
-            for line in lines:
-                if not line.endswith(b"\n"):
-                    break  # it died here
-                if line.startswith(b"{"):
-                    noted = json.loads(line)
-                    if "ended" in noted:
-                        ended.add(noted["ended"][0])
-                    else:
-                        uses.append(((noted["used"][0], noted["used"][1]), noted["by"]))
+        for record in self._seal.opened(path.read_bytes())[0]:
+            if record.startswith(b"{"):
+                noted = json.loads(record)
+                if "ended" in noted:
+                    ended.add(noted["ended"][0])
                 else:
-                    spans += self._spans_in(line)
+                    uses.append(((noted["used"][0], noted["used"][1]), noted["by"]))
+            else:
+                spans += self._spans_in(record)
         now = now_ns()
         open_now = [span for span in spans if span.trace_id not in ended]
         self._report.add(span if span.end_ns else span._replace(end_ns=now) for span in open_now)
@@ -156,8 +159,8 @@ class Crashes:
             self._report.add([_ended(span, outcome)])
 
     def _running_in(self, path: Path, nodeid: str) -> Span | None:
-        with path.open("rb") as file:
-            found = self._spans_in(file.readline())
+        records, _ = self._seal.opened(path.read_bytes())
+        found = self._spans_in(records[0]) if records else []
         path.unlink()
         return next((s for s in found if s.attributes.get(c.TEST_CASE_NAME) == nodeid), None)
 

@@ -248,10 +248,10 @@ class AllureListener(stand_in.AllureListener):
 
     # -- what a worker of pytest-xdist leaves, in case that it dies
 
-    def keep_journal(self, directory: str, worker: str) -> None:
-        """Note what runs, for the controller."""
+    def keep_journal(self, told: tuple[str, str], worker: str) -> None:
+        """Note what runs, for the controller, which has told where and with which key."""
         with self.diagnostics.caught("noting what runs"):
-            self._journal = Journal(directory, worker)
+            self._journal = Journal(told, worker)
             self._fixtures.on_set_up = self._note_fixture
 
     def _note_running(self, attempt: TestAttempt) -> None:

@@ -104,8 +104,7 @@ class Recorder:
 
     def home(self) -> ParentReport | None:
         """Return what child processes must know to send their spans home."""
-        spool = None if self.spool is None else self.spool.directory_for_child()
-        return None if spool is None else ParentReport(spool, str(self.report.directory.path))
+        return None if self.spool is None else self.spool.for_child(str(self.report.directory.path))
 
     def base_context(self) -> Context:
         """Return the context in which a new step or attachment belongs.
