@@ -6,8 +6,17 @@ import json
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from otel_allure.model import conventions as c
+from otel_allure.model.settings import Settings
+from otel_allure.output.report import Report
+from otel_allure.pytest_plugin.crashes import INPUT, NOT_BEGUN, Crashes, Journal
+from otel_allure.testing.results import Results
+from otel_allure.testing.spans import build_span
+from otel_allure.translation.identity import item_uuid
 
 pytest.importorskip("xdist")
 
@@ -242,3 +251,117 @@ def test_nothing_is_left_of_workers_that_end_well(crash):
     report = crash("nowhere", "exit", "-n2").report
     assert json.dumps(report.results).count("crashed") == 0
     assert [r["status"] for r in report.results] == ["passed"] * 3
+
+
+# -- what a worker leaves, and what its controller makes of it
+
+
+class Worker:
+    """A worker and its controller, without processes."""
+
+    def __init__(self, path: Path) -> None:
+        self.report = Report(path, only_tests=True, settings=Settings(waterfall="off"))
+        self.crashes = Crashes(self.report)
+        self.gateway, self.workerinput = SimpleNamespace(id="gw0"), {}
+        self.workerinfo = {"id": "gw0", "sysplatform": "", "version_info": "312", "executable": ""}
+        self.crashes.tell(self)
+        told = self.workerinput[INPUT]
+        self.directory = Path(told[0])
+        self.journal = Journal(told, "gw0")
+
+    def goes_down(self, error: str | None = "Not properly terminated") -> Results:
+        self.crashes.pytest_testnodedown(self, error)
+        assert not self.report.diagnostics.first
+        return Results(self.report.directory.path)
+
+    def is_reported(self, nodeid: str, when: str = "???") -> Results:
+        report = pytest.TestReport(nodeid, ("", 0, ""), {}, "failed", "crashed", when)
+        report.node = self
+        hook = self.crashes.pytest_runtest_logreport(report)
+        next(hook)
+        with pytest.raises(StopIteration):
+            hook.send(None)
+        assert not self.report.diagnostics.first
+        return Results(self.report.directory.path)
+
+
+@pytest.fixture
+def worker(tmp_path):
+    worker = Worker(tmp_path / "results")
+    yield worker
+    worker.crashes.close()
+
+
+def fixture_of(trace_id):
+    kinds = ({c.KIND: c.CONTAINER}, {c.KIND: c.FIXTURE, c.PHASE_NAME: "before"})
+    name = f"fixture {trace_id}"
+    container = build_span(name, 1, trace_id=trace_id, end_ns=None, attributes=kinds[0])
+    return [container, build_span(name, 2, 1, trace_id=trace_id, attributes=kinds[1])]
+
+
+def running(nodeid, span_id, **fields):
+    attributes = {c.KIND: c.TEST, c.TEST_CASE_NAME: nodeid}
+    return build_span(nodeid, span_id, trace_id=span_id, attributes=attributes, **fields)
+
+
+def test_fixtures_that_were_open(worker):
+    """Those that the worker has written itself are not written again, whoever has used them."""
+    test = running("test_one", 7)
+    for trace_id in (1, 2):
+        worker.journal.note_fixture(fixture_of(trace_id))
+        worker.journal.note_uses([(trace_id, 1)], test)
+    worker.journal.note_end((2, 1))
+    path = worker.directory / "gw0.fixtures"
+    written = path.read_bytes()
+    worker.journal.note_end((1, 1))
+    path.write_bytes(path.read_bytes()[: len(written) + 20])  # it died here
+    (container,) = worker.goes_down().containers
+    (before,) = container["befores"]
+    assert before["name"] == "fixture 1"
+    assert before["stop"] == fixture_of(1)[1].end_ns // 1_000_000
+    assert container["stop"] > before["stop"]
+    assert container["children"] == [item_uuid(test)]
+    assert worker.goes_down().containers == [container]
+
+
+def test_a_worker_that_goes_down_as_it_should(worker):
+    worker.journal.note_fixture(fixture_of(1))
+    worker.journal.note_uses([(1, 1)], running("test_one", 7))
+    assert worker.goes_down(error=None).containers == []
+    worker.journal.close()
+    assert list(worker.directory.iterdir()) == []
+
+
+def test_what_is_known_of_the_test(worker):
+    """The last note counts, however long the one before was."""
+    worker.journal.note_running(running("test_with_a_long_name", 7))
+    worker.journal.note_running(running("test_one", 8, end_ns=None))
+    (result,) = worker.is_reported("test_one").results
+    assert (result["name"], result["uuid"]) == ("test_one", item_uuid(running("test_one", 8)))
+    assert result["status"] == "broken"
+    assert result["statusDetails"]["message"].endswith("\ncrashed")
+    assert result["stop"] > result["start"]
+    assert not (worker.directory / "gw0.running").exists()
+
+
+def test_another_test_than_the_one_that_was_noted(worker):
+    worker.journal.note_running(running("test_one", 7))
+    (result,) = worker.is_reported("test_two").results
+    assert (result["name"], result["status"]) == ("test_two", "broken")
+    assert result["statusDetails"]["message"].endswith(f"\ncrashed\n{NOT_BEGUN}")
+
+
+def test_what_workers_report_themselves(worker):
+    worker.journal.note_running(running("test_one", 7))
+    assert worker.is_reported("test_one", "call").results == []
+
+
+def test_a_test_of_which_there_is_a_result(worker):
+    """It gets the status, and stays what it is."""
+    test = running("test_one", 7)
+    worker.journal.note_running(test)
+    worker.report.add([test, build_span("step", 9, 7, trace_id=7)])
+    (result,) = worker.is_reported("test_one").results
+    assert [step["name"] for step in result["steps"]] == ["step"]
+    assert result["status"] == "broken"
+    assert result["statusDetails"]["message"].endswith("\ncrashed")

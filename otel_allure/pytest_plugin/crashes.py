@@ -108,11 +108,9 @@ class Crashes:
                 path = _fixtures_path(self._directory, node.gateway.id)
                 if path.exists():
                     self._write_fixtures(path)
-                    path.unlink()
 
     def _write_fixtures(self, path: Path) -> None:
         spans: list[Span] = []
-        uses: list[tuple[_Key, str]] = []
         ended: set[int] = set()
         for record in self._seal.opened(path.read_bytes())[0]:
             if record.startswith(b"{"):
@@ -120,15 +118,12 @@ class Crashes:
                 if "ended" in noted:
                     ended.add(noted["ended"][0])
                 else:
-                    uses.append(((noted["used"][0], noted["used"][1]), noted["by"]))
+                    self._report.note_use(tuple(noted["used"]), noted["by"])
             else:
                 spans += self._spans_in(record)
         now = now_ns()
         open_now = [span for span in spans if span.trace_id not in ended]
         self._report.add(span if span.end_ns else span._replace(end_ns=now) for span in open_now)
-        for key, uuid in uses:
-            if key[0] not in ended:
-                self._report.note_use(key, uuid)
 
     def _spans_in(self, line: bytes) -> list[Span]:
         return [r for r in read_record(line, self._report.diagnostics) if isinstance(r, Span)]
@@ -174,7 +169,7 @@ def _fixtures_path(directory: str, worker: str) -> Path:
 
 
 def _ended(span: Span, outcome: Outcome) -> Span:
-    attributes = {**span.attributes, c.STATUS: outcome.status, c.TEST_CASE_RESULT_STATUS: "fail"}
+    attributes = {**span.attributes, c.STATUS: outcome.status}
     if outcome.message:
         attributes[c.MESSAGE] = outcome.message
     return span._replace(end_ns=now_ns(), status="error", attributes=attributes)
