@@ -1033,3 +1033,65 @@ def test_values_that_cannot_be_shown_harm_nobody(run):
     text = report.body(log)
     assert "its repr raised must not be shown" in text
     assert "b %r" in text
+
+
+SHOWN = """
+    import logging
+    import pytest
+    {imports}
+
+    class Value:
+        shown = 0
+
+        def __str__(self):
+            Value.shown += 1
+            return "a value"
+
+    class Error(Exception):
+        __str__ = Value.__str__
+
+    def logger(handler=None, propagate=True):
+        logger = logging.getLogger("app")
+        logger.setLevel("INFO")
+        logger.propagate = propagate
+        if handler is not None:
+            logger.addHandler(handler)
+        return logger
+
+    def fails(logger):
+        try:
+            raise Error
+        except Error:
+            logger.exception("failed")
+
+    @pytest.mark.parametrize("case", [
+        lambda: logger().info("%s", Value()),
+        lambda: logger().info(Value()),
+        lambda: logger(logging.NullHandler(), False).info("%s", Value()),
+        lambda: logger(None, False).info("%s", Value()),
+        lambda: logger().debug("%s", Value()),
+        lambda: fails(logger()),
+    ])
+    def test_it(case):
+        case()
+        print(f"shown: {{Value.shown}}")
+        Value.shown = 0
+"""
+
+
+@pytest.mark.parametrize("loguru", ["", "import loguru"])
+@pytest.mark.parametrize("level", [None, "WARNING"])
+def test_how_often_values_are_shown(run, level, loguru):
+    """Once more than without a report, as by any handler; not at all below pytest's level."""
+    if loguru:
+        pytest.importorskip("loguru")
+    options = ["-p", "no:randomly", "-s", *([f"--log-level={level}"] if level else [])]
+    source = SHOWN.format(imports=loguru)
+    of_both = []
+    for alluredir in (False, True):
+        done = run(source, *options, plugins=(), alluredir=alluredir, passed=6)
+        shown = [line.partition("shown: ")[2] for line in done.outcome.outlines]
+        of_both.append([int(number) for number in shown if number])
+    more = [ours - plain for plain, ours in zip(*of_both, strict=True)]
+    of_info = 0 if level else 1
+    assert more == [of_info, of_info, of_info, of_info, 0, 2]  # type and message, then the trace

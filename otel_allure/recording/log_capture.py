@@ -125,7 +125,12 @@ class LogCapture:
 
     def _take(self, record: logging.LogRecord) -> None:
         logger = f"{record.name}:{record.filename}:{record.lineno}"
-        text, attributes = self._formatted(record), _exception(record)
+        # A copy: a formatter leaves things on the record that those after it do not make again.
+        shown = object.__new__(type(record))
+        shown.__dict__.update(record.__dict__)
+        formatter = self._formatter()
+        text, attributes = _formatted(formatter, shown), _exception(formatter, shown)
+        self._here.message = shown.__dict__.get("message") if self._here.is_awaited else None
         self._put(record.levelname, logger, text, attributes, self.form)
 
     def take_printed(self, level: str, text: str) -> None:
@@ -169,18 +174,6 @@ class LogCapture:
             return held(context, SPAN) is not None
         return item.kind not in (c.TEST, c.PHASE) or held(context, SPAN) is not item.span
 
-    def _formatted(self, record: logging.LogRecord) -> str:
-        # A copy: a formatter leaves things on the record that those after it do not make again.
-        shown = object.__new__(type(record))
-        shown.__dict__.update(record.__dict__)
-        try:
-            return self._formatter().format(shown)
-        except BaseException as error:  # a wrong number of arguments, a value that cannot be shown
-            if comes_from_outside(error):
-                raise
-            message = f"{text_of(record.msg)} (arguments: {represented(record.args)})"
-            return f"{record.levelname:<8} {record.name} {message}"
-
     # -- the same record again
 
     def _is_duplicate(self, record: logging.LogRecord, extra: object) -> bool:
@@ -191,14 +184,14 @@ class LogCapture:
             extra = getattr(record, "extra", None)
             again = extra is not None and extra is here.extra
             # What loguru has made is not on its way to loguru.
-            here.source, here.message = source, _message(record) if extra is None else None
+            here.source, here.is_awaited = source, extra is None
             self._remember(int(record.created * 1e9), record.name)
         else:
             is_bridge = source == here.source or record.pathname == logging.__file__
             again = extra is here.extra or (
                 is_bridge and here.message is not None and record.msg.startswith(here.message)
             )
-            here.message = None
+            here.message, here.is_awaited = None, False
         here.extra = extra
         return again
 
@@ -216,6 +209,7 @@ class _Here(threading.local):
         extra: the last record's data of loguru's.
         last_from_sdk: the last record of OpenTelemetry's.
         source: file and line of the last record of stdlib's.
+        is_awaited: whether that may be on its way to loguru.
         message: its message; None if there is none, or once loguru has passed it on.
     """
 
@@ -223,23 +217,28 @@ class _Here(threading.local):
     extra: object = None
     last_from_sdk: object = None
     source: tuple[str, int] | None = None
+    is_awaited = False
     message: str | None = None
 
 
-def _message(record: logging.LogRecord) -> str | None:
+def _formatted(formatter: logging.Formatter, record: logging.LogRecord) -> str:
     try:
-        return None if _loguru() is None else record.getMessage()
-    except Exception:  # the user's own: the arguments do not fit
-        return None
+        return formatter.format(record)
+    except BaseException as error:  # a wrong number of arguments, a value that cannot be shown
+        if comes_from_outside(error):
+            raise
+        message = f"{text_of(record.msg)} (arguments: {represented(record.args)})"
+        return f"{record.levelname:<8} {record.name} {message}"
 
 
-def _exception(record: logging.LogRecord) -> Attributes:
+def _exception(formatter: logging.Formatter, record: logging.LogRecord) -> Attributes:
     info = record.exc_info
     if not isinstance(info, tuple) or info[0] is None:
         return NOTHING
     kind, value, _ = info
     module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
-    trace = logging.Formatter().formatException(info)
+    is_plain = type(formatter).formatException is logging.Formatter.formatException
+    trace = (is_plain and record.exc_text) or logging.Formatter().formatException(info)
     return {
         "exception.type": f"{module}{kind.__qualname__}",
         "exception.message": "" if value is None else text_of(value),
