@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from opentelemetry.trace import SpanContext, TraceFlags
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
 from otel_allure.recording import adoption
 from otel_allure.recording.adoption import Adopted, Adoptions, Place
@@ -76,6 +76,7 @@ def test_what_follows_in_a_trace_of_many_spans_is_found(running):
     running.place = OTHER_TEST
     running.open.remove(TEST.trace_id)
     assert adoptions.started(span(1, 8), span(1, 7)) == Adopted(TEST.trace_id)
+    assert len(adoptions._traces[1].span_ids) == adoption.REMEMBERED
 
 
 @pytest.mark.usefixtures("few_are_remembered")
@@ -101,6 +102,24 @@ def test_a_span_in_a_trace_of_ours_is_moved_alone(running):
     )
     assert adoptions.home(ours.trace_id, 1) == ours.trace_id
     assert adoptions.home(ours.trace_id, 3) == TEST.trace_id
+
+
+def test_spans_of_ours_below_adopted_ones_and_what_is_below_them(running):
+    adoptions = running.adoptions()
+    tracer = RecordingTracer(lambda span: None)
+    adoptions.follow(tracer)
+    adoptions.started(span(1, 1), None)
+    running.place = OTHER_TEST
+    ours = tracer.start_span("step", set_span_in_context(NonRecordingSpan(span(1, 1))))
+    assert (ours.trace_id, ours.home) == (1, TEST.trace_id)
+    running.open.remove(TEST.trace_id)
+    assert adoptions.started(span(1, 2), ours.get_span_context()) == Adopted(TEST.trace_id)
+
+
+def test_a_span_whose_parent_is_in_another_process_is_the_first_here():
+    adopted = Adopted(*TEST).applied(build_span("first", 1, 9, parent_is_remote=True))
+    assert (adopted.parent_id, adopted.parent_is_remote) == (TEST.span_id, False)
+    assert [link.span_id for link in adopted.links] == [1]
 
 
 def test_the_first_span_of_a_trace_has_a_link_to_it():
