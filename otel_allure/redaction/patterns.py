@@ -111,7 +111,7 @@ BEHIND_NAME = re.compile(r"[ \t]*[=:!]|[\\'\"\]%&>]", re.ASCII)
 
 _HEADER = _form(
     r"(?<![a-z0-9])(?:authorization\\*['\"]?[ \t]*[=:]"
-    r"|cookie\\*['\"]?[ \t]*[=:](?=[ \t]*\\*['\"]|[^\r\n=\d]*[=\d]))"
+    r"|cookie\\*['\"]?[ \t]*[=:](?=[ \t]*\\*['\"]|[^\r\n=\d]{0,200}[=\d]))"
     rf"{_UNMASKED}{_NO_CREDENTIALS}[ \t]*(?P<secret>{_QUOTED}|[^\r\n]+)"
 )
 _CREDENTIALS = _form(
@@ -120,7 +120,7 @@ _CREDENTIALS = _form(
     r"(?P<secret>[\w.~+/-]{6,}=*)"
 )
 _CURL_USER = _form(
-    r"(?:(?<!\S)|(?<=\s-))-u(?:ser)?[ \t=]+['\"]?"
+    r"(?:(?<!\S)|(?<=\s-))-u(?:ser)?[ \t=]+(?![ \t=])['\"]?"
     r"(?!\d+:\d+(?!\S)|(?P<user>[a-z_-]+):(?P=user)(?!\S))(?P<secret>[^\s:'\"]+:[^\s'\"]+)"
 )
 _SQL_PASSWORD = _form(r"(?<!\w)(?:identified by|password)\s+(?P<secret>'(?:[^']|'')*(?:'|$))")

@@ -62,6 +62,7 @@ _NOTHING = frozenset({"", "none", "null", "nil", "true", "false", "()", "[]", "{
 _LONGEST_WORD = 20
 _LONGEST_NAME = 100
 _LONGEST_START = 6
+_LONG_VALUE = 2_000
 _BEHIND_NAMES = ("=", ":", "'", '"', "-", "<", "%")
 _SHORT = 200
 _SOME = 60
@@ -241,7 +242,9 @@ class Redaction:
         ):
             return None  # nearly always
         for start, form in NAMED:
-            match = form.match(text, reset.end())
+            # What is none is seen in the first part of it: not again and again until the end.
+            some = reset.end() + _LONG_VALUE
+            match = form.match(text, reset.end(), some) or form.match(text, reset.end())
             if match is None:
                 continue
             found = NAME.search(text, max(0, end - _LONGEST_NAME), reset.end())
@@ -261,7 +264,8 @@ class Redaction:
                 operator = text[reset.end() : begin]
                 if is_none(name, operator, text[begin:stop], text[stop : stop + _SOME]):
                     return None
-                return place
+                whole = form.match(text, reset.end()) if match.end() >= some else None
+                return place if whole is None else place._replace(end=whole.end("secret"))
         return None
 
     def _is_name(self, name: str, ends_like_one: bool) -> bool:
@@ -273,16 +277,16 @@ class Redaction:
         self, names: re.Pattern[str], values: re.Pattern[str], text: str, places: list[Place]
     ) -> None:
         # Values are not passed over: the one of a name that is not sensitive may be a URL.
+        done = 0
         for name in names.finditer(text):
-            if self.is_sensitive(name["name"]):
+            if name.start() >= done and self.is_sensitive(name["name"]):
                 value = values.match(text, name.end())
                 if value is not None and (
                     value["secret"] in ("[", "(", "{")
                     or not is_nothing(name["name"], value["secret"])
                 ):
-                    _add_value(
-                        text, Place(*value.span("secret"), f"name {name['name'].lower()}"), places
-                    )
+                    rule = f"name {name['name'].lower()}"
+                    done = _add_value(text, Place(*value.span("secret"), rule), places)
 
     def sql(self, text: str) -> str:
         """Return a query as `text`; without its literals, if the settings want that."""
