@@ -50,6 +50,7 @@ SOURCE = """
 
     @pytest.fixture
     def narrow(dies):
+        allure.dynamic.label("component", "narrow")
         die("set-up")
         yield
         die("tear-down")
@@ -116,8 +117,8 @@ def test_the_test_is_broken(crash, where, how):
     assert "crashed while running" in result["statusDetails"]["message"]
     for field in ("name", "historyId", "testCaseId", "titlePath", "description"):
         assert result[field] == usual[field], field
-    said_in_body = ("layer",)  # after the last note
-    assert labels(result, "thread", *said_in_body) == labels(usual, "thread", *said_in_body)
+    after_last_note = ["layer", *(["component"] if "set-up" in where else [])]
+    assert labels(result, "thread", *after_last_note) == labels(usual, "thread", *after_last_note)
     assert result["parameters"] == usual["parameters"]
     for name in ("test_before", "test_after"):
         (one,) = [r for r in report.results if r["name"] == name]
@@ -164,6 +165,30 @@ def test_a_tear_down_of_a_wide_fixture(crash):
     names = {f["name"] for f in report.fixtures_of(the_test(report))}
     assert names == {"wide", "dies", "narrow"}
     assert len(report.containers) == len({each["uuid"] for each in report.containers})
+
+
+def test_a_fixture_that_was_torn_down_before(run, pytester):
+    """The worker has written all of it; what is known of its set-up does not take its place."""
+    pytester.makepyfile(
+        test_one="""
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def wide():
+            yield
+
+        def test_one(wide):
+            pass
+        """,
+        test_two="""
+        import os
+
+        def test_two():
+            os._exit(1)
+        """,
+    )
+    (container,) = run(None, "-n1", plugins=("xdist",)).report.containers
+    assert [part["name"] for part in container["afters"]] == ["wide::0"]
 
 
 def test_a_worker_that_dies_between_tests(run, pytester):

@@ -16,6 +16,7 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 import pytest
+from opentelemetry import context, propagate
 
 from otel_allure import step
 from otel_allure.recording import threads
@@ -358,6 +359,33 @@ def test_one_step_object_used_by_64_threads(recording):
             user.join()
     shown = recording.tree()
     assert sorted(map(str, shown)) == sorted(str({"shared": [f"work {n}"]}) for n in range(64))
+
+
+def serve(headers):
+    token = context.attach(propagate.extract(headers))
+    work("served")
+    context.detach(token)
+
+
+def test_work_that_headers_tell_where_it_belongs(recording):
+    """Where nothing else is known, they say it more exactly than the test that runs."""
+    headers = {}
+    with recording.test(), step("client"):
+        propagate.inject(headers)
+        contextvars.Context().run(serve, headers)
+    assert recording.tree() == [{"client": ["served"]}]
+
+
+def test_work_in_one_test_that_headers_tell_to_be_of_another(recording):
+    headers = {}
+    with recording.test("one"):
+        of_one = contextvars.copy_context()
+        with recording.test("two"), step("client"):
+            propagate.inject(headers)
+            of_one.run(serve, headers)
+    results = recording.read()
+    assert tree(results["two"]) == [{"client": ["served"]}]
+    assert tree(results["one"]) == []
 
 
 def test_other_context_variables_are_not_handed_over(recording):
