@@ -41,7 +41,7 @@ FORMS = {
     "atlassian": ("ATATT3xFfGF0<w171>=<H8>", "ATCTT3xFfGN0<w171>=<H8>", "ATSTT3xFfG<w100>"),
     "authress": ("sc_<l12>.<l5>.acc_<l12>.<b60>", "authress_<l9>.<l4>.acc-<l10>.<b90>"),
     "aws": (
-        *("AKIA<B16>", "ASIA<B16>", "ABIA<B16>", "ACCA<B16>", "ABSK<b120>"),
+        *("AKIA<B16>", "ASIA<B16>", "ABIA<B16>", "ACCA<B16>", "A3TX<B16>", "ABSK<b120>"),
         *("IQoJb3JpZ2luX2Vj<b300>==", "FwoGZXIvYXdzE<b300>=", "AKIA<B16>,<b40>"),
         "bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29tLz9BY3Rpb24<A200>",
     ),
@@ -61,6 +61,7 @@ FORMS = {
     "cloudflare": ("cfut_<A40><h8>", "cfat_<A40><h8>", "cfk_<A40><h8>", "v1.0-<h24>-<h146>"),
     "contentful": ("CFPAT-<w43>",),
     "databricks": ("dapi<h32>", "dapi<h32>-2", "dose<h32>"),
+    "defined networking": ("dnkey-<A26>-<A52>",),
     "digitalocean": ("dop_v1_<h64>", "doo_v1_<h64>", "dor_v1_<h64>"),
     "discord": (
         *("M<A23>.<w6>.<w27>", "N<A25>.<w6>.<w38>", "mfa.<w84>"),
@@ -178,7 +179,7 @@ FORMS = {
     "typeform": ("tfp_<w59>",),
     "vault": ("hvs.<w95>", "hvb.<w140>", "hvr.<w95>", "s.<A24>"),
     "xai": ("xai-<A80>",),
-    "yandex": ("AQVN<w36>",),
+    "yandex": ("AQVN<w36>", "t1.<w60>==.<w86>="),
 }  # fmt: skip
 """By the name of a rule."""
 

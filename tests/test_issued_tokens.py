@@ -272,3 +272,36 @@ def test_marks_of_private_keys_alone_stay(body):
     assert REDACTION.text(text) == text
     text = f"it begins with {begin}\nand so on\nfor many lines"
     assert REDACTION.text(text) == text
+
+
+def test_private_keys_of_other_dashes():
+    begin, end = (
+        "---- BEGIN SSH2 ENCRYPTED PRIVATE" + " KEY ----",
+        "---- END SSH2 PRIVATE KEY ----",
+    )
+    assert REDACTION.text("\n".join(["a", begin, *_LINES, end, "b"])) == f"a\n{MASK}\nb"
+
+
+def test_private_keys_in_a_record_for_each_line(run):
+    """By logging: each record is a text of its own, in a step or outside of it."""
+    begin, end = _marks()
+    done = run(
+        f"""
+        import allure, logging
+
+        LINES = {[begin, *_LINES, end]!r}
+
+        def test_it():
+            for line in LINES:
+                logging.getLogger("outside").warning(line)
+            with allure.step("step"):
+                for line in LINES:
+                    logging.getLogger("shop").warning("%s", line)
+                logging.getLogger("shop").warning("and more")
+        """,
+        "--log-level=DEBUG",
+        passed=1,
+    )
+    texts = [path.read_text() for path in done.report.directory.iterdir()]
+    assert not [line for line in _LINES for text in texts if line in text]
+    assert any("and more" in text for text in texts)

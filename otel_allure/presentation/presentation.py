@@ -88,9 +88,11 @@ class Presentation:
         self.settings = settings
         self.redaction = redaction or Redaction(settings)
 
-    def knowing(self, spans: Iterable[Span]) -> Presentation:
-        """Return one that masks the secrets of these spans wherever they are."""
-        redaction = self.redaction.knowing(self.redaction.secrets_of(spans))
+    def knowing(self, spans: Iterable[Span], logs: Iterable[Log] = ()) -> Presentation:
+        """Return one that masks the secrets of these spans and log records wherever they are."""
+        texts = [log.text for log in sorted(logs, key=lambda log: log.time_ns)]
+        secrets = self.redaction.secrets_of(spans) | self.redaction.secrets_of_logs(texts)
+        redaction = self.redaction.knowing(secrets)
         return self if redaction is self.redaction else Presentation(self.settings, redaction)
 
     def title(self, span: Span, above: Span | None = None) -> str:

@@ -56,9 +56,9 @@ TOKENS = (
     # clouds
     Token(
         "aws",
-        ("AKIA", "ASIA", "ABIA", "ACCA"),
+        ("AKIA", "ASIA", "ABIA", "ACCA", "A3T"),
         # The secret key is written beside it: in CSV, in tables, in messages.
-        r"[A-Z0-9]{16}(?:[\s,:;|/'\"]{1,5}[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/]))?",
+        r"[A-Z0-9]{16,17}(?:[\s,:;|/'\"]{1,5}[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/]))?",
         _AWS_IDS,
     ),
     Token("aws", ("IQoJb3JpZ2lu", "FwoGZXIvYXdz"), rf"{_ENCODED}{{80,}}", _AWS_STS),
@@ -114,6 +114,7 @@ TOKENS = (
     Token("fly", ("fo1_",), r"[\w-]{40,}", f"{_GITLEAKS}flyio.go"),
     Token("fly", ("fm1a_", "fm1r_", "fm2_"), r"[\w+/-]{60,}={0,3}", f"{_GITLEAKS}flyio.go"),
     Token("yandex", ("AQVN",), r"[\w-]{35,38}(?![\w-])", f"{_GITLEAKS}yandex.go"),
+    Token("yandex", ("t1.",), r"[\w-]{10,200}={0,2}\.[\w-]{80,90}={0,2}", f"{_GITLEAKS}yandex.go"),
     Token("scalingo", ("tk-us-",), r"[\w-]{48}", f"{_GITLEAKS}scalingo.go"),
     Token("render", ("rnd_",), rf"{_MIXED}[A-Za-z0-9]{{28,}}", f"{_TRUFFLEHOG}render"),
     Token(
@@ -218,6 +219,10 @@ TOKENS = (
         f"{_GITLEAKS}1password.go",
     ),
     Token(
+        "defined networking", ("dnkey-",), r"[\w=-]{26}-[\w=-]{52}",
+        f"{_GITLEAKS}definednetworking.go",
+    ),
+    Token(
         "tailscale", ("tskey-",), r"(?:[a-z]{2,12}-)?[\w-]{16,}",
         "https://tailscale.com/kb/1277/key-prefixes",
     ),
@@ -253,11 +258,11 @@ TOKENS = (
     Token(
         "telegram", (":",), r"A[\w-]{33,34}(?![\w-])",
         "https://core.telegram.org/bots/api#authorizing-your-bot",
-        before=r"(?:bot)?\d{8,10}",
+        before=r"(?:bot)?\d{5,16}",
     ),
     Token("sendgrid", ("SG.",), r"[\w-]{16,}\.[\w-]{16,}", f"{_GITLEAKS}sendgrid.go"),
     Token(
-        "twilio", ("SK",), r"[0-9a-f]{32}(?!\w)",
+        "twilio", ("SK",), r"(?:[0-9a-f]{32}|[0-9A-F]{32})(?!\w)",
         "https://www.twilio.com/docs/glossary/what-is-a-sid",
     ),
     Token(
@@ -616,6 +621,6 @@ def issued_tokens(text: str) -> list[Place]:
             for m in _JWT.finditer(text)
             if m["rest"] and not _is_filler(m["rest"])
         ]
-    if "-----BEGIN " in text or "Private-Lines:" in text:
+    if "PRIVATE KEY" in text or "Private-Lines:" in text:
         found += [Place(*place, "private key") for place in private_keys(text)]
     return found

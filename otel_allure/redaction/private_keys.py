@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 _Place = tuple[int, int]
 
-_BEGIN = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
-_END = re.compile(r"-----END(?: [A-Z0-9 ]{1,60}-----)?")
+_BEGIN = re.compile(r"-{4,5} ?BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)? ?-{4,5}")
+_END = re.compile(r"-{4,5} ?END(?: [A-Z0-9 ]{1,60}-{4,5})?")
 _LINE_END = re.compile(r"(?:\\{1,8}r)?\\{1,8}n|\r\n?|\n")
 
 _AROUND = r"[ \t'\"+,|>#()\\]*"
@@ -30,7 +30,7 @@ def private_keys(text: str) -> Iterator[_Place]:
     """Yield the places of private keys: each as a whole if nothing else is between its lines."""
     yield from (match.span("secret") for match in _PUTTY.finditer(text))
     for begin in _BEGIN.finditer(text):
-        stop = text.find("-----", begin.end())
+        stop = text.find("----", begin.end())
         stop = len(text) if stop < 0 else stop
         end = _END.match(text, stop)
         lines = list(_lines(text, begin.end(), stop))
@@ -43,6 +43,19 @@ def private_keys(text: str) -> Iterator[_Place]:
                 yield begin.start(), end.end()
             else:
                 yield from _among_others(text, lines)
+
+
+def lines_of_keys(texts: Iterable[str]) -> set[str]:
+    """Return the lines of private keys of which each is in a text of its own: a log record."""
+    found: set[str] = set()
+    joined = "\n".join(texts)
+    for place in private_keys(joined):
+        lines = joined[slice(*place)].splitlines()
+        found.update(line for line in lines if _LINE.fullmatch(line))
+    return found
+
+
+_LINE = re.compile(r"[A-Za-z0-9+/]{8,}={0,2}")
 
 
 def _lines(text: str, start: int, stop: int) -> Iterator[_Place]:

@@ -44,6 +44,7 @@ from otel_allure.redaction.patterns import (
 )
 from otel_allure.redaction.payment_numbers import payment_numbers
 from otel_allure.redaction.places import MASK, Place, masked_text
+from otel_allure.redaction.private_keys import lines_of_keys
 from otel_allure.redaction.sql_literals import without_literals
 
 # -- by form
@@ -308,6 +309,11 @@ class Redaction:
         return {
             _unquoted(value) for value in found if MASK not in value and not _says_nothing(value)
         }
+
+    def secrets_of_logs(self, texts: Iterable[str]) -> set[str]:
+        """Return what is secret in records of a log because of those before: keys, line by line."""
+        texts = list(texts) if self._on else []
+        return lines_of_keys(texts) if any("PRIVATE KEY" in text for text in texts) else set()
 
     def secrets_of_variables(self, environ: Mapping[str, str]) -> list[str]:
         """Return the values of secret variables, and the passwords in those that are URLs."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from allure_commons.model2 import (
@@ -121,7 +122,7 @@ def _to_results(
     spans: list[Span], presentation: Presentation, logs: Logs, on_problem: OnProblem
 ) -> Translation:
     tree = SpanTree(spans)
-    presentation = presentation.knowing(tree.by_id.values())
+    presentation = presentation.knowing(tree.by_id.values(), chain(*logs.values()))
     translated = Translation([], [], [], {})
     places = LogPlaces(logs)
     its = _Translator(tree, presentation, translated.files, places, on_problem)
@@ -177,7 +178,7 @@ def _to_container(
     root = next((span for span in tree.roots if is_container(span)), None)
     if root is None:
         return translated
-    presentation = presentation.knowing(tree.by_id.values())
+    presentation = presentation.knowing(tree.by_id.values(), chain(*logs.values()))
     masked = presentation.redaction.text
     places = LogPlaces(logs)
     its = _Translator(tree, presentation, translated.files, places, on_problem)
