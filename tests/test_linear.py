@@ -166,9 +166,9 @@ def test_patterns_are_found():
 
 
 def test_this_would_find_a_pattern_that_is_not_linear():
-    slow = re.compile(r"-a+a+b")
-    assert any(_grows_too_fast(slow.match, text, 5_000) for text in hostile(slow))
-    assert _grows_too_fast(re.compile(r"a+b").search, Hostile("", "a"), 5_000)
+    slow = re.compile(r"-a+a+a+b")
+    assert any(_grows_too_fast(slow.match, text, 250) for text in hostile(slow))
+    assert _grows_too_fast(re.compile(r"a+a+b").search, Hostile("", "a"), 250)
     assert not _grows_too_fast(re.compile(r"(?<!a)a+b").search, Hostile("", "a"))
 
 

@@ -421,7 +421,7 @@ TOKENS = (
         "https://docs.newrelic.com/docs/apis/intro-apis/new-relic-api-keys/",
     ),
     Token(
-        "newrelic", ("NRAL", "nral"), r"(?!\w)",
+        "newrelic", ("NRAL",), r"(?!\w)",
         "https://docs.newrelic.com/docs/apis/intro-apis/new-relic-api-keys/",
         before=r"[0-9a-fA-F]{36}",
     ),
@@ -445,7 +445,7 @@ TOKENS = (
 
 _ANCHORS = {
     "_": r"(?=[\w+/-]{12})",
-    "-": r"(?=[\w-]{16})(?![0-9a-f]{4}-|[0-9a-f]{12}(?![\w-]))",  # not within UUIDs
+    "-": r"(?![0-9a-f]{4}-|[0-9a-f]{12}(?![\w-]))(?=[\w-]{16})",  # not within UUIDs
     ".": r"(?=[\w-]{16}|[\w-]{6}\.[\w-]{27}|[\w-]{1,15}\.[\w-]{38})",
     ":": r"(?=[0-9a-f]{32}|A[\w-]{33})",
 }
@@ -494,13 +494,11 @@ class _Group(NamedTuple):
     """Tokens that are looked for together.
 
     Attributes:
-        gate: what all of them contain.
         anchor: an expression that ends where a mark does.
         by_end: the forms by the last characters of their marks.
         lengths: of those ends.
     """
 
-    gate: str
     anchor: re.Pattern[str]
     by_end: dict[str, list[_Form]]
     lengths: list[int]
@@ -528,51 +526,42 @@ def _is_filler(body: str) -> bool:
     return len(set(filter(str.isalnum, body))) < _FEWEST_CHARACTERS
 
 
-def _group(gate: str, anchor: str, forms: list[_Form]) -> _Group:
+def _group(anchor: str, forms: list[_Form]) -> _Group:
     by_end: dict[str, list[_Form]] = {}
     for form in forms:
         by_end.setdefault(form.mark[-_END:], []).append(form)
     lengths = sorted({len(end) for end in by_end}, reverse=True)
-    return _Group(gate, re.compile(anchor, re.ASCII), by_end, lengths)
+    return _Group(re.compile(anchor, re.ASCII), by_end, lengths)
 
 
 class _Groups(NamedTuple):
     """The table as it is looked at.
 
     Attributes:
-        anchor: of any of `anchored`; nearly every text is passed over by this one search.
-        anchored: those with a separator that ends the mark, or a capital that begins it.
+        anchored: those with a separator that ends the mark, or one or a capital that begins it;
+            nearly every text is passed over by one search.
         others: those that are passed over by looking for their gate.
     """
 
-    anchor: re.Pattern[str]
-    anchored: tuple[_Group, ...]
-    others: tuple[_Group, ...]
+    anchored: _Group
+    others: tuple[tuple[str, _Group], ...]
 
 
 @lru_cache(1)
 def _groups() -> _Groups:
     """Return the table. Not made before it is needed: that takes a moment."""
     forms = [_compiled(token, mark) for token in TOKENS for mark in token.marks]
-    anchored = [
-        _group(
-            end,
-            re.escape(end) + look,
-            [f for f in forms if f.mark[-1] == end and _ends_with_separator(f.mark)],
-        )
-        for end, look in _ANCHORS.items()
-    ]
-    forms = [form for form in forms if not _ends_with_separator(form.mark)]
-    capitals = [form for form in forms if form.mark[0].isupper()]
-    anchored.append(_group("", _any_of(form.mark for form in capitals), capitals))
+    others = [form for form in forms if not _ends_with_separator(form.mark)]
+    at_signs = [f for f in others if f.mark[0].isupper() or f.mark[0] in "_-.+"]
+    anchored = [*at_signs, *(form for form in forms if _ends_with_separator(form.mark))]
+    anchor = "|".join(re.escape(end) + look for end, look in _ANCHORS.items())
     by_gate: dict[str, list[_Form]] = {}
     for form in forms:
-        if not form.mark[0].isupper():
+        if form not in anchored:
             by_gate.setdefault(_gate(form.mark), []).append(form)
     return _Groups(
-        re.compile("|".join(group.anchor.pattern for group in anchored), re.ASCII),
-        tuple(anchored),
-        tuple(_group(gate, _any_of(f.mark for f in its), its) for gate, its in by_gate.items()),
+        _group(f"{_any_of(form.mark for form in at_signs)}|{anchor}", anchored),
+        tuple((gate, _group(_any_of(f.mark for f in its), its)) for gate, its in by_gate.items()),
     )
 
 
@@ -586,7 +575,7 @@ def _gate(mark: str) -> str:
     return next((common for common in _COMMON if common in mark), mark)
 
 
-_COMMON = ("xox", "FLWSECK", "hooks.slack.com/", "/webhooks/", "access_token$", "Q~", "+A")
+_COMMON = ("xox", "hook", "$", "~", "eyJ")
 
 
 def _any_of(marks: Iterable[str]) -> str:
@@ -608,12 +597,11 @@ _JWT = re.compile(
 def issued_tokens(text: str) -> list[Place]:
     """Return the places of tokens, with the names of their rules."""
     found: list[Place] = []
-    anchor, anchored, others = _groups()
-    if anchor.search(text) is not None:
-        for group in anchored:
-            found += group.find(text)
-    for group in others:
-        if group.gate in text:
+    anchored, others = _groups()
+    if anchored.anchor.search(text) is not None:
+        found += anchored.find(text)
+    for gate, group in others:
+        if gate in text:
             found += group.find(text)
     if "eyJ" in text:
         found += [

@@ -35,11 +35,11 @@ _ISSUERS = (
 )
 _GROUPS = {13: (), 14: (4, 6, 4), 15: (4, 6, 5), 16: (4, 4, 4, 4), 19: (4, 4, 4, 4, 3)}
 
-_EITHER = re.compile(r"[0-9][0-9]{3}[ -]?[0-9]{4}")
-"""What is in each of them: nearly every text is passed over by this."""
-_DIGITS = re.compile(
-    r"[2-6](?<![\w.+].)(?<!\d[ -].)\d{3}(?:[ -]?\d){8,15}(?!\w|\.\d|[ -]\d)", re.ASCII
+_START = re.compile(
+    r"[A-Z2-6](?<![\w.].)(?:(?<=[2-6])[0-9]{3}[ -]?[0-9]{4}|(?<=[A-Z])[A-Z][0-9]{2} ?[A-Z0-9]{4})"
 )
+"""How each of them begins: nearly every text is passed over by this."""
+_DIGITS = re.compile(r"[2-6](?<!\+.)(?<!\d[ -].)\d{3}(?:[ -]?\d){8,15}(?!\w|\.\d|[ -]\d)", re.ASCII)
 _GROUP = re.compile(r"\d+")
 _NEAR = re.compile(
     r"(?<![a-z])(?:(?:credit|debit|bank|payment)?[ _-]?cards?|cc|pan|visa|master ?card|amex|"
@@ -58,7 +58,7 @@ _CODE = re.compile(
 )
 _NEAR_A_CARD = 120
 
-_IBAN = re.compile(r"[A-Z](?<![\w].)[A-Z]\d{2}(?: ?[A-Z0-9]){11,30}", re.ASCII)
+_IBAN = re.compile(r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}", re.ASCII)
 _COUNTRIES = (
     "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 "
     "DK18 DO28 EE20 EG29 ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 "
@@ -71,22 +71,23 @@ _LENGTHS = {country[:2]: int(country[2:]) for country in _COUNTRIES.split()}
 
 def payment_numbers(text: str) -> list[Place]:
     """Return the places of the numbers of cards, their codes, and IBANs."""
-    if _EITHER.search(text) is None:
-        return []
-    found = [*_cards(text), *_ibans(text)]
-    return [*found, *_codes(text, found)]
+    found: list[Place] = []
+    for start in _START.finditer(text):
+        place = _iban(text, start.start()) if start[0][0].isalpha() else _card(text, start.start())
+        found += [place] if place else []
+    return [*found, *_codes(text, found)] if found else found
 
 
-def _cards(text: str) -> Iterator[Place]:
-    for match in _DIGITS.finditer(text):
-        groups = _GROUP.findall(match[0])
-        number = "".join(groups)
-        if (
-            is_card(number)
-            and len(set(number)) > 1
-            and (_is_grouped(groups, match[0]) or (len(groups) == 1 and _is_said(text, match)))
-        ):
-            yield Place(*match.span(), "card number")
+def _card(text: str, at: int) -> Place | None:
+    match = _DIGITS.match(text, at)
+    if match is None:
+        return None
+    groups = _GROUP.findall(match[0])
+    number = "".join(groups)
+    is_shown = _is_grouped(groups, match[0]) or (len(groups) == 1 and _is_said(text, match))
+    if is_card(number) and len(set(number)) > 1 and is_shown:
+        return Place(*match.span(), "card number")
+    return None
 
 
 def is_card(number: str) -> bool:
@@ -130,19 +131,19 @@ def _codes(text: str, cards: list[Place]) -> Iterator[Place]:
                 yield Place(*match.span("secret"), "card code")
 
 
-def _ibans(text: str) -> Iterator[Place]:
-    for match in _IBAN.finditer(text):
-        length = _LENGTHS.get(match[0][:2])
-        if length is None:
-            continue
-        end, count = match.start(), 0
-        while count < length and end < match.end():
-            count += text[end] != " "
-            end += 1
-        number = text[match.start() : end].replace(" ", "")
-        is_whole = count == length and not text[end : end + 1].isalnum()
-        if is_whole and _is_iban(number):
-            yield Place(match.start(), end, "iban")
+def _iban(text: str, at: int) -> Place | None:
+    match = _IBAN.match(text, at)
+    length = _LENGTHS.get(match[0][:2]) if match else None
+    if match is None or length is None:
+        return None
+    end, count = match.start(), 0
+    while count < length and end < match.end():
+        count += text[end] != " "
+        end += 1
+    is_whole = count == length and not text[end : end + 1].isalnum()
+    if is_whole and _is_iban(text[at:end].replace(" ", "")):
+        return Place(at, end, "iban")
+    return None
 
 
 def _is_iban(number: str) -> bool:
