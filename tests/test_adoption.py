@@ -104,6 +104,18 @@ def test_a_span_in_a_trace_of_ours_is_moved_alone(running):
     assert adoptions.home(ours.trace_id, 3) == TEST.trace_id
 
 
+def test_a_span_that_does_not_belong_to_its_parent_any_more_is_moved_alone(running):
+    """The rest of its trace stays, though the test that this is shown in has not ended."""
+    adoptions = running.adoptions()
+    adoptions.started(span(1, 1), None)
+    running.place = OTHER_TEST
+    assert adoptions.started(span(1, 2), span(1, 1), anew=True) == Adopted(*OTHER_TEST)
+    assert adoptions.started(span(1, 3), span(1, 2)) == Adopted(OTHER_TEST.trace_id)
+    assert adoptions.started(span(1, 4), span(1, 3)) == Adopted(OTHER_TEST.trace_id)
+    assert adoptions.started(span(1, 5), span(1, 1)) == Adopted(TEST.trace_id)
+    assert adoptions.home(1) == TEST.trace_id
+
+
 def test_spans_of_ours_below_adopted_ones_and_what_is_below_them(running):
     adoptions = running.adoptions()
     tracer = RecordingTracer(lambda span: None)

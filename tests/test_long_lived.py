@@ -163,7 +163,11 @@ def test_tasks_of_a_session(run, mode):
         import allure
         import pytest
         import pytest_asyncio
+        from opentelemetry import trace
+        from opentelemetry.sdk.trace import TracerProvider
 
+        trace.set_tracer_provider(TracerProvider())
+        tracer = trace.get_tracer("app")
         pytestmark = pytest.mark.asyncio(loop_scope="session")
 
         @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -173,11 +177,12 @@ def test_tasks_of_a_session(run, mode):
             async def consume():
                 while True:
                     name, done = await jobs.get()
-                    with allure.step(f"job {name}"):
+                    with tracer.start_as_current_span("call"), allure.step(f"job {name}"):
                         logging.warning("working on %s", name)
                     done.set()
 
-            task = asyncio.create_task(consume())
+            with tracer.start_as_current_span("start"):
+                task = asyncio.create_task(consume())
             yield jobs
             task.cancel()
 
@@ -193,9 +198,9 @@ def test_tasks_of_a_session(run, mode):
     )
     for name in ("one", "two"):
         result = done.report[f"test_it[{name}]"]
-        assert sorted(s["name"] for s in steps(result)) == ["ask", f"job {name}"]
+        assert sorted(s["name"] for s in steps(result)) == ["ask", "call", f"job {name}"]
         assert f"working on {name}" in logs(done.report, result)
-        assert [f for f in done.report.fixtures_of(result) if tree(f)] == []
+        assert [tree(f) for f in done.report.fixtures_of(result) if tree(f)] == [["start"]]
 
 
 def test_while_two_tests_run(run):
@@ -248,17 +253,22 @@ def test_while_two_tests_run(run):
     assert sorted(s["name"] for each in shown for s in steps(each)) == ["job one", "job two"]
 
 
-def test_request_with_a_traceparent_is_where_its_client_is(run):
+@pytest.mark.parametrize("provider", ["", "trace.set_tracer_provider(TracerProvider())"])
+def test_request_with_a_traceparent_is_where_its_client_is(run, provider):
     """Whatever is current where it is served, and whoever has started the server."""
     done = run(
-        """
+        f"""
         import threading
 
         import allure
         import pytest
         import requests
         from flask import Flask
+        from opentelemetry import trace
+        from opentelemetry.sdk.trace import TracerProvider
         from werkzeug.serving import make_server
+
+        {provider}
 
         @pytest.fixture(scope="session")
         def shop():
@@ -266,19 +276,19 @@ def test_request_with_a_traceparent_is_where_its_client_is(run):
 
             @app.get("/items/<int:n>")
             def item(n):
-                with allure.step(f"find {n}"):
-                    return {"n": n}
+                with allure.step(f"find {{n}}"):
+                    return {{"n": n}}
 
             server = make_server("127.0.0.1", 0, app, threaded=True)
             threading.Thread(target=server.serve_forever, daemon=True).start()
-            yield f"http://127.0.0.1:{server.port}"
+            yield f"http://127.0.0.1:{{server.port}}"
             server.shutdown()
             server.server_close()
 
         @pytest.mark.parametrize("n", [1, 2])
         def test_it(shop, n):
             with allure.step("ask"):
-                assert requests.get(f"{shop}/items/{n}").json() == {"n": n}
+                assert requests.get(f"{{shop}}/items/{{n}}").json() == {{"n": n}}
         """,
         "--allure-otel-instrument=requests,flask",
         plugins=(),
@@ -415,3 +425,86 @@ def test_request_without_a_traceparent_is_the_running_test_s(run):
         assert [s["name"] for s in done.report[f"test_it[{n}]"]["steps"]] == [
             "GET /items/<int:n> → 200"
         ]
+
+
+def test_spans_of_consumers_that_a_fixture_has_started(run):
+    """By headers they are where the message was sent; in a span that is open, they stay in that."""
+    done = run(
+        """
+        import contextlib
+        import queue
+        import threading
+
+        import allure
+        import pytest
+        from opentelemetry import propagate, trace
+        from opentelemetry.sdk.trace import TracerProvider
+
+        trace.set_tracer_provider(TracerProvider())
+        tracer = trace.get_tracer("app")
+
+        class Consumer:
+            def __init__(self, name, around=contextlib.nullcontext):
+                self.name, self.around = name, around
+                self.jobs, self.done = queue.Queue(), threading.Event()
+                self.thread = threading.Thread(target=self.consume)
+                self.thread.start()
+
+            def consume(self):
+                with self.around() as span:
+                    while (headers := self.jobs.get()) is not None:
+                        context = propagate.extract(headers) if headers else None
+                        if self.around is holding:
+                            context = trace.set_span_in_context(span)
+                        with tracer.start_as_current_span(f"{self.name} job", context):
+                            with allure.step("work"):
+                                pass
+                        self.done.set()
+
+            def do(self, headers):
+                self.done.clear()
+                self.jobs.put(headers)
+                assert self.done.wait(10)
+
+        def polling():
+            return tracer.start_as_current_span("poll")
+
+        @contextlib.contextmanager
+        def holding():
+            span = tracer.start_span("hold")
+            yield span
+            span.end()
+
+        @pytest.fixture(scope="session")
+        def consumers():
+            with tracer.start_as_current_span("start"):
+                consumers = [Consumer("plain"), Consumer("headers")]
+                consumers += Consumer("polling", polling), Consumer("holding", holding)
+            yield consumers
+            for consumer in consumers:
+                consumer.jobs.put(None)
+                consumer.thread.join()
+
+        def test_it(consumers):
+            plain, headers, *others = consumers
+            for each in (plain, *others):
+                each.do({})
+            with allure.step("send"):
+                sent = {}
+                propagate.inject(sent)
+                headers.do(sent)
+        """,
+        plugins=(),
+        passed=1,
+    )
+    result = done.report["test_it"]
+    assert sorted(tree(result), key=str) == [
+        {"plain job": ["work"]},
+        {"send": [{"headers job": ["work"]}]},
+    ]
+    (before,) = done.report.fixtures_of(result)
+    (start,) = before["steps"]
+    assert sorted(tree(start), key=str) == [
+        {"hold": [{"holding job": ["work"]}]},
+        {"poll": [{"polling job": ["work"]}]},
+    ]

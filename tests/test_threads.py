@@ -186,6 +186,36 @@ def test_open_step_of_a_thread_that_outlives_its_test(recording):
     assert "steps" not in results["two"]
 
 
+def test_open_span_of_users_in_a_thread_that_outlives_its_test(recording):
+    """So it is with a span that users have made current there."""
+    inside, go_on = threading.Event(), threading.Event()
+
+    def later():
+        with recording.tracer.start_as_current_span("long"):
+            inside.set()
+            go_on.wait(10)
+            work()
+
+    with recording.test("one"):
+        thread = threading.Thread(target=later)
+        thread.start()
+        inside.wait(10)
+    with recording.test("two"):
+        go_on.set()
+        thread.join()
+    results = recording.read()
+    assert tree(results["one"]) == [{"long": ["work"]}]
+    assert "steps" not in results["two"]
+
+
+def test_span_of_users_in_a_step_outside_of_tests(recording):
+    with step("outer"), recording.tracer.start_as_current_span("call"):
+        work("inner")
+    spans = {span.name: span for span in recording.ended}
+    assert spans["inner"].parent_id == spans["call"].span_id
+    assert spans["call"].parent_id == spans["outer"].span_id
+
+
 def test_worker_threads_that_outlive_their_test(recording):
     """A job that begins to work after the test that submitted it is the running test's."""
     go_on = threading.Event()

@@ -88,7 +88,7 @@ class Adoptions:
         self._is_open = is_open
         self._traces: OrderedDict[int, _Trace] = OrderedDict()
         self._moved: OrderedDict[int, int] = OrderedDict()
-        """Of spans in traces of ours that are shown in another one: that, by span id."""
+        """Of spans that are shown in another trace than the rest of theirs: that, by span id."""
 
     def home(self, trace_id: int, span_id: int = 0) -> int:
         """Return the trace in which the report shows a span, or what is known of its trace."""
@@ -115,12 +115,14 @@ class Adoptions:
             self._note(span, home)
             return Adopted(home)
         place = self._place()
-        if place is None or (parent is not None and self._is_elsewhere(span, place)):
+        is_alone = anew and parent is not None and not parent.is_remote  # the rest stays there
+        if place is None or (parent and not is_alone and self._is_elsewhere(span, place)):
             home = self.home(span.trace_id)
             return None if home == span.trace_id else Adopted(home)
         if not is_ours(span.trace_id):
             known = self._traces.setdefault(span.trace_id, _Trace(place))
-            known.place = place
+            if not is_alone:
+                known.place = place
             self._traces.move_to_end(span.trace_id)
         self._note(span, place.trace_id)
         return Adopted(*place)
@@ -134,7 +136,7 @@ class Adoptions:
         known = self._traces.get(span.trace_id)
         if known is not None:
             known.note(span.span_id)
-        else:
+        if known is None or known.place.trace_id != home:
             self._moved[span.span_id] = home
         for remembered in (self._traces, self._moved):
             if len(remembered) > REMEMBERED:
