@@ -1082,7 +1082,17 @@ from allure_pytest.listener import AllureListener
 class Listener(AllureListener):
     def __init__(self, config):
         super().__init__(config)
-        self.calls = []
+        self.calls, self.fixtures = [], []
+
+    @allure_commons.hookimpl
+    def start_fixture(self, parent_uuid, uuid, name):
+        super().start_fixture(parent_uuid, uuid, name)
+        self.fixtures.append(name)
+
+    @allure_commons.hookimpl
+    def stop_fixture(self, parent_uuid, uuid, name, exc_type, exc_val, exc_tb):
+        super().stop_fixture(parent_uuid, uuid, name, exc_type, exc_val, exc_tb)
+        self.fixtures.append(f"end of {name}")
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item, nextitem):
@@ -1158,6 +1168,8 @@ def pytest_unconfigure():
     assert [call for call in listener.calls if call != "more"] == (
         ["attach"] if how == "not registered" else expected
     )
+    told = ["fixture::0", "end of fixture::0"]
+    assert listener.fixtures == ([] if how == "not registered" else told)
     if allure_commons.plugin_manager.is_registered(listener):
         allure_commons.plugin_manager.unregister(listener)
 

@@ -40,10 +40,10 @@ def _told(name: str) -> Callable[..., Any]:
     """Return the hook of allure_commons of that name."""
 
     @allure_commons.hookimpl
-    def hook(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def hook(self: Any, *args: Any, **kwargs: Any) -> None:
+        # One that is registered is told of what the plugin's own is told of.
         if not allure_commons.plugin_manager.is_registered(self):
-            return getattr(listener(), name)(*args, **kwargs)
-        return None  # it is told of what the plugin's own is told of
+            getattr(listener(), name)(*args, **kwargs)
 
     hook.__name__ = name
     return hook
