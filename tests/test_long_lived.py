@@ -438,6 +438,7 @@ def test_spans_of_consumers_that_a_fixture_has_started(run):
         import allure
         import pytest
         from opentelemetry import propagate, trace
+        from opentelemetry.context import attach, detach
         from opentelemetry.sdk.trace import TracerProvider
 
         trace.set_tracer_provider(TracerProvider())
@@ -456,10 +457,21 @@ def test_spans_of_consumers_that_a_fixture_has_started(run):
                         context = propagate.extract(headers) if headers else None
                         if self.around is holding:
                             context = trace.set_span_in_context(span)
-                        with tracer.start_as_current_span(f"{self.name} job", context):
-                            with allure.step("work"):
-                                pass
+                        if "bare" in (headers or ()):
+                            self.work_in(context)
+                        else:
+                            with tracer.start_as_current_span(f"{self.name} job", context):
+                                self.work()
                         self.done.set()
+
+            def work_in(self, context):
+                token = attach(context)
+                self.work()
+                detach(token)
+
+            def work(self):
+                with allure.step("work"):
+                    pass
 
             def do(self, headers):
                 self.done.clear()
@@ -481,6 +493,9 @@ def test_spans_of_consumers_that_a_fixture_has_started(run):
                 consumers = [Consumer("plain"), Consumer("headers")]
                 consumers += Consumer("polling", polling), Consumer("holding", holding)
             yield consumers
+            with allure.step("stop"):
+                propagate.inject(sent := {"bare": "yes"})
+                consumers[1].do(sent)
             for consumer in consumers:
                 consumer.jobs.put(None)
                 consumer.thread.join()
@@ -508,3 +523,5 @@ def test_spans_of_consumers_that_a_fixture_has_started(run):
         {"hold": [{"holding job": ["work"]}]},
         {"poll": [{"polling job": ["work"]}]},
     ]
+    (container,) = [each for each in done.report.containers if each["befores"] == [before]]
+    assert [tree(after) for after in container["afters"]] == [[{"stop": ["work"]}]]
