@@ -412,6 +412,26 @@ def test_bare_fork(run):
 
 
 @needs_fork
+def test_fork_between_phases(run, pytester):
+    """The child has a copy of the test that nobody reads; what it attaches is sent on its own."""
+    pytester.makeconftest(
+        """
+        import allure
+        import os
+
+        def pytest_runtest_logstart():
+            pid = os.fork()
+            if not pid:
+                allure.attach("text", "attached in the child")
+                os._exit(0)
+            os.waitpid(pid, 0)
+        """
+    )
+    done = run("def test_it(): pass", plugins=(), passed=1)
+    assert tree(done.report["test_it"]) == [{"attached in the child": ["[attached in the child]"]}]
+
+
+@needs_fork
 @pytest.mark.parametrize("mode", ["shared", "isolated"])
 @pytest.mark.parametrize("scope", ["function", "module", "session"])
 def test_fork_by_a_fixture(run, scope, mode):
