@@ -19,7 +19,9 @@ import pytest
 from opentelemetry import context, propagate
 
 from otel_allure import step
-from otel_allure.recording import threads
+from otel_allure.model import conventions as c
+from otel_allure.recording import contexts, threads
+from otel_allure.recording.running_item import RunningItem
 from otel_allure.testing.results import tree
 
 from .test_step import Recording
@@ -214,6 +216,29 @@ def test_span_of_users_in_a_step_outside_of_tests(recording):
     spans = {span.name: span for span in recording.ended}
     assert spans["inner"].parent_id == spans["call"].span_id
     assert spans["call"].parent_id == spans["outer"].span_id
+
+
+def test_thread_of_a_fixture_that_is_over_is_its_test_s_while_others_run(recording):
+    go_on = threading.Event()
+
+    def later():
+        go_on.wait(10)
+        work()
+
+    with recording.test("one"):
+        here = contexts.current()
+        span = recording.tracer.start_span("fixture", here)
+        fixture = RunningItem(c.FIXTURE, "fixture", span, here)
+        with contexts.attached(fixture.context):
+            thread = threading.Thread(target=later)
+            thread.start()
+        fixture.end()
+        with recording.test("two"):
+            go_on.set()
+            thread.join()
+    results = recording.read()
+    assert tree(results["one"]) == ["work"]
+    assert tree(results["two"]) == []
 
 
 def test_worker_threads_that_outlive_their_test(recording):
