@@ -146,7 +146,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
         ("https://h/?user[password]=abc", "https://h/?user[password]=****"),
         (
             "Server=db;User Id=sa;Password=p w;Timeout=3",
-            "Server=db;User Id=sa;Password=**** w;Timeout=3",
+            "Server=db;User Id=sa;Password=****;Timeout=3",
         ),
         ("Endpoint=sb://x/; SharedAccessKey=abc=", "Endpoint=sb://x/; SharedAccessKey=****"),
         ("host=db user=bob password=abc dbname=x", "host=db user=bob password=**** dbname=x"),

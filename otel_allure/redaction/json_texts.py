@@ -1,65 +1,218 @@
-"""JSON whose secrets are masked stays JSON, and as it was written."""
+"""JSON, wherever it is in a text: masked in its leaves, so that it stays JSON."""
 
 from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
-from otel_allure.redaction.places import Place
+from otel_allure.redaction.names import Names
+from otel_allure.redaction.no_secrets import is_no_leaf, is_nothing, is_prose
+from otel_allure.redaction.places import MASK, Place
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_IS_KEY = re.compile(r"\s*:")
-_ESCAPED_QUOTE = re.compile(r"\\+['\"]")
+_BEGIN = re.compile(r'[{\[]\s*["{\[]')
+_VARIABLE = re.compile(r"(?P<name>[A-Z][A-Z0-9_]{1,100})=(?P<value>[^\r\n]{1,1000})")
+_SUBSCRIPT = re.compile(r"[\w)\]]\[")  # os.environ["PASSWORD"]
+_TOKEN = re.compile(
+    r'(?P<string>"(?:[^"\\]|\\.)*")(?P<colon>\s*:)?|(?P<open>[{\[])|(?P<close>[}\]])'
+    r'|(?P<other>[^\s{}\[\],:"]+)',
+    re.DOTALL,
+)
+_NAME_BEFORE = re.compile(r"(?P<name>[\w.-]{1,100})\\?[\"']?\]?[ \t]*(?:=>|[:=])[ \t]*\Z")
+_LONGEST_NAME = 120
+_FLAT = re.compile(r"(?:pin|sid|sig|signature)\Z", re.IGNORECASE)
+"""Names of secrets that are one value: what is below is about something else."""
+_NAMING = frozenset({"name", "key", "field", "header", "param", "parameter", "property", "path"})
+_VALUES = frozenset({"value", "content", "data", "stringValue"})
+_SCHEMA = frozenset({"type", "$ref", "format", "minLength", "maxLength", "oneOf", "anyOf", "allOf"})
+_LITERALS = frozenset({"null", "true", "false"})
+_BUDGET = 10_000
+"""Characters of what looks like JSON and is none, beyond twice the text: more are not tried."""
+
+Masked = Callable[[str], tuple[str, tuple[str, ...]]]
+_decode = json.JSONDecoder().raw_decode
 
 
-def is_json(text: str) -> bool:
-    """Whether a text is an object or a list in JSON."""
-    begin, end = text[:100].lstrip()[:1], text[-100:].rstrip()[-1:]
-    if (begin, end) not in (("{", "}"), ("[", "]")):
-        return False
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
+def spans(text: str) -> list[tuple[int, int]]:
+    """Return where the objects and lists in JSON are in a text."""
+    found: list[tuple[int, int]] = []
+    budget = 2 * len(text) + _BUDGET
+    begin = _BEGIN.search(text)
+    while begin is not None and budget > 0:
+        at = begin.start()
+        if text[at] == "[" and (
+            text[at - 1 : at].isalnum() or text[at - 1 : at] in ("_", ")", "]")
+        ):
+            begin = _BEGIN.search(text, at + 1)  # os.environ["PASSWORD"]
+            continue
+        try:
+            end = _decode(text, at)[1]
+        except json.JSONDecodeError as error:
+            budget -= error.pos - at + 100
+            end = at + 1
+        except (ValueError, RecursionError):
+            return found
+        else:
+            found.append((at, end))
+        begin = _BEGIN.search(text, end)
+    return found
 
 
-def masked_json(text: str, places: Iterable[Place], mask: str) -> str | None:
-    """Return JSON with a mask for each of the places; None if that would be none any more."""
-    strings = [match.span() for match in _STRING.finditer(text)]
-    starts = [start for start, _ in strings]
+def without(text: str, found: list[tuple[int, int]]) -> str:
+    """Return a text as long, with blanks for what is in JSON."""
     pieces: list[str] = []
     done = 0
-    for place in sorted(places):
-        for start, end, shown in _parts(text, place, strings, starts, mask):
-            if start >= done:
-                pieces += (text[done:start], shown)
-            done = max(done, end)
-    shown = "".join([*pieces, text[done:]])
-    return shown if is_json(shown) else None
+    for start, end in found:
+        pieces += (text[done : start + 1], " " * (end - start - 2), text[end - 1])
+        done = end
+    return "".join([*pieces, text[done:]])
 
 
-def _parts(
-    text: str, place: Place, strings: list[tuple[int, int]], starts: list[int], mask: str
-) -> Iterator[tuple[int, int, str]]:
-    """Yield what is masked of a place: the parts of it that are in values."""
-    begin, end, _ = place
-    number = max(bisect_right(starts, begin) - 1, 0)
-    in_strings = False
-    while number < len(strings) and strings[number][0] < end:
-        first, last = strings[number]
-        number += 1
-        if last <= begin:
-            continue
-        in_strings = True
-        is_cut = begin <= first and _IS_KEY.match(text, last) is not None
-        inner = max(first + 1, begin), min(last - 1, end)
-        if inner[0] < inner[1] and not is_cut:
-            quote = _ESCAPED_QUOTE.match(text, *inner)
-            closed = quote is not None and text.endswith(quote[0], *inner)
-            around = quote[0] if quote is not None and closed else ""
-            yield (*inner, f"{around}{mask}{around}")
-    if not in_strings:
-        yield begin, end, f'"{mask}"'
+@dataclass(slots=True)
+class _Level:
+    """An object or a list that is open.
+
+    Attributes:
+        is_object: whether it is an object.
+        secret_of: the name of a secret that all this belongs to; empty if it is none.
+        key: the key of which the value comes next.
+        number: of entries in a list.
+        named: the name of a secret that a member like `name` has, or the first entry of a list.
+        is_schema: whether it describes values.
+        likely: what is secret if this is no schema.
+        values: what is secret if it has such a name.
+    """
+
+    is_object: bool
+    secret_of: str
+    key: str = ""
+    number: int = 0
+    named: str = ""
+    is_schema: bool = False
+    likely: list[tuple[Place, str]] = field(default_factory=list)
+    values: list[tuple[re.Match[str], str]] = field(default_factory=list)
+
+
+class _Walk:
+    def __init__(self, text: str, names: Names, masked: Masked) -> None:
+        self._text = text
+        self._names = names
+        self._masked = masked
+        self._levels: list[_Level] = []
+
+    def places(self, start: int, end: int) -> Iterator[Place]:
+        """Yield what is masked from `start` to `end`."""
+        before = _NAME_BEFORE.search(self._text, max(0, start - _LONGEST_NAME), start)
+        name = before["name"] if before is not None else ""
+        self._levels = [_Level(True, "", name)]
+        for match in _TOKEN.finditer(self._text, start, end):
+            level = self._levels[-1]
+            if match["open"]:
+                level.number += 1
+                own = "" if _FLAT.search(level.key) else self._secret_name(level)
+                secret_of = level.secret_of or own
+                self._levels.append(_Level(match["open"] == "{", secret_of))
+            elif match["close"]:
+                yield from self._closed(self._levels.pop())
+            elif match["colon"]:
+                level.key = _decoded(match)
+                level.is_schema |= level.key in _SCHEMA
+                yield from self._inner(match, level.key)
+            else:
+                yield from self._leaf(match, level)
+        yield from self._closed(self._levels.pop())
+
+    def _secret_name(self, level: _Level) -> str:
+        key = level.key
+        is_name = level.is_object and "/" not in key and self._names.is_sensitive(key)
+        return key if is_name else ""
+
+    def _leaf(self, match: re.Match[str], level: _Level) -> Iterator[Place]:
+        level.number += 1
+        own = self._secret_name(level)
+        if match["string"] is None:
+            token = match["other"]
+            if own and token not in _LITERALS and not is_nothing(own, token):
+                yield _place(match, own)
+            return
+        value = _decoded(match)
+        if own:
+            if not is_nothing(own, value) and not is_prose(value):
+                yield _place(match, own)
+        elif level.secret_of:
+            if not is_no_leaf(value) and value.lower() != level.secret_of.lower():
+                level.likely.append((_place(match, level.secret_of), level.key))
+        else:
+            yield from self._other(match, value, level)
+
+    def _other(self, match: re.Match[str], value: str, level: _Level) -> Iterator[Place]:
+        """Yield what is secret in a string whose name is none of a secret."""
+        if level.is_object:
+            if level.key in _NAMING and self._names.is_sensitive(value.rpartition("/")[2]):
+                level.named = value
+            elif level.key in _VALUES:
+                level.values.append((match, value))
+        elif level.number == 1 and self._names.is_sensitive(value):
+            level.named = value
+        elif level.named and level.number == 2:
+            level.values.append((match, value))
+        yield from self._inner(match, value)
+
+    def _inner(self, match: re.Match[str], value: str) -> Iterator[Place]:
+        """Yield a string that has a secret in it."""
+        variable = _VARIABLE.fullmatch(value)
+        if variable is not None and self._names.is_sensitive(variable["name"]):
+            if not is_nothing(variable["name"], variable["value"]):
+                begin = match.start("string") + 1 + len(variable["name"]) + 1
+                yield Place(begin, match.end("string") - 1, f"name {variable['name'].lower()}")
+            return
+        shown, rules = self._masked(value)
+        if shown != value:
+            start, end = match.span("string")
+            ascii_only = self._text[start:end].isascii()
+            inner = json.dumps(shown, ensure_ascii=ascii_only)[1:-1]
+            yield Place(start + 1, end - 1, rules[0] if rules else "", inner)
+
+    def _closed(self, level: _Level) -> Iterator[Place]:
+        outer = self._levels[-1] if self._levels else None
+        if not level.is_object and outer is not None:
+            outer.likely += level.likely
+            level.likely = []
+        for place, key in level.likely:
+            if not level.is_schema or key in _VALUES:
+                yield place
+        if level.values and not level.named and outer is not None and level.is_object:
+            outer.values += level.values if outer.key in _VALUES else []
+        if not level.named or (not level.is_object and level.number != 2):
+            return
+        for match, value in level.values:
+            is_none = not level.is_object and is_no_leaf(value, is_list=True)
+            if not is_none and not is_nothing("", value):
+                yield _place(match, level.named)
+
+
+def _place(match: re.Match[str], name: str) -> Place:
+    rule = f"name {name.lower()}"
+    if match["string"] is None:
+        return Place(*match.span("other"), rule, f'"{MASK}"')
+    return Place(match.start("string") + 1, match.end("string") - 1, rule)
+
+
+def _decoded(match: re.Match[str]) -> str:
+    token: str = match["string"]
+    return str(json.loads(token, strict=False)) if "\\" in token else token[1:-1]
+
+
+def find(text: str, found: list[tuple[int, int]], names: Names, masked: Masked) -> Iterator[Place]:
+    """Yield the secrets in what is JSON.
+
+    Args:
+        text: the whole of it.
+        found: where JSON is in it.
+        names: which values are secrets.
+        masked: returns what is in a string without its secrets, and the rules that say so.
+    """
+    walk = _Walk(text, names, masked)
+    for start, end in found:
+        yield from walk.places(start, end)

@@ -8,12 +8,10 @@ a variable of the environment with such a name, or of a parameter of the same te
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -22,30 +20,14 @@ from otel_allure.model.settings import DEFAULTS, Settings
 from otel_allure.model.sound import sound_value
 from otel_allure.model.spans import Attributes, Event, Link, Span, is_test
 from otel_allure.model.texts import text_of
+from otel_allure.redaction import credentials, escaped, json_texts, markup, pairs, sql, tables
 from otel_allure.redaction.issued_tokens import issued_tokens
-from otel_allure.redaction.json_texts import is_json, masked_json
 from otel_allure.redaction.known_values import KnownValues
-from otel_allure.redaction.no_secrets import is_none, is_nothing, is_placeholder, leaves
-from otel_allure.redaction.patterns import (
-    ANY_NAME,
-    ANY_VALUE,
-    BEHIND_NAME,
-    CAMEL,
-    FORMS,
-    NAME,
-    NAMED,
-    NAMES,
-    OTHER_NAMES,
-    PASSWORD_IN_URL,
-    QUERY_NAME,
-    QUERY_VALUE,
-    REST_OF_NAME,
-    SENSITIVE,
-)
+from otel_allure.redaction.names import Names
+from otel_allure.redaction.no_secrets import looks_random
 from otel_allure.redaction.payment_numbers import payment_numbers
 from otel_allure.redaction.places import MASK, Place, masked_text
 from otel_allure.redaction.private_keys import lines_of_keys
-from otel_allure.redaction.sql_literals import without_literals
 
 # -- by form
 #
@@ -61,13 +43,7 @@ _SHORTEST_KNOWN = 8
 
 _NOTHING = frozenset({"", "none", "null", "nil", "true", "false", "()", "[]", "{}"})
 _LONGEST_WORD = 20
-_LONGEST_NAME = 100
-_LONGEST_START = 6
-_LONG_VALUE = 2_000
-_BEHIND_NAMES = ("=", ":", "'", '"', "-", "<", "%")
 _SHORT = 200
-_SOME = 60
-"""Characters behind a value that tell whether it is a part of a sentence."""
 _NO_SECRETS = ("PWD", "OLDPWD")
 """Variables of the environment whose names look like it."""
 
@@ -91,8 +67,8 @@ class Redaction:
         self._on = settings.redact
         own = "|".join(f"(?:{pattern})" for pattern in settings.redact_patterns)
         self._own = re.compile(own) if own else None
-        # A name is looked at once: there are few, and they come again with every span.
-        self.is_sensitive = lru_cache(4096)(self._is_sensitive)
+        self.names = Names(settings)
+        self.is_sensitive = self.names.is_sensitive
         """Whether a value of this name (a header, a query parameter, an attribute) is a secret."""
         self.counts: Counter[str] = Counter()
         """How many values each rule masked, in all that know more than this, too.
@@ -122,13 +98,6 @@ class Redaction:
         new = [v for v in values if _is_distinctive(v) and v not in self._known] if self._on else []
         return KnownValues(new, self._known) if new else self._known
 
-    def _is_sensitive(self, name: str) -> bool:
-        if not self._on or _has_pattern(name, self.settings.redact_allow):
-            return False
-        if _has_pattern(name, self.settings.redact_names):
-            return True
-        return SENSITIVE.search(CAMEL.sub("_", name)) is not None
-
     def value(self, name: str, value: str) -> str:
         """Return `value` as it may be written under `name`."""
         is_secret = self.is_sensitive(name) and not _says_nothing(value)
@@ -155,11 +124,11 @@ class Redaction:
             return text
         issued: list[Place] = []
         self._find_told(text, issued)
-        likely: list[Place] = []
+        likely = self._known_in(text)
         self._find_likely(text, likely)
         strong = [
             Place(start, end, rule)
-            for start, end, rule in likely
+            for start, end, rule, _ in likely
             if text.endswith("://", 0, start) or _is_strong(text[start:end])
         ]
         return masked_text(text, issued + strong)
@@ -167,32 +136,19 @@ class Redaction:
     def _text(self, text: str) -> tuple[str, tuple[str, ...]]:
         """Return a text with its secrets masked, and the rules that say so."""
         places: list[Place] = []
-        self._find_told(text, places)
-        self._find_likely(text, places)
+        flat = text
+        if '"' in text and (found := json_texts.spans(text)):
+            places += json_texts.find(text, found, self.names, self._text)
+            flat = json_texts.without(text, found)
+        told: list[Place] = []
+        self._find_told(text, told)
+        told += self._known_in(text)
+        self._find_likely(_blanked(flat, told), places)
+        places += told
         if not places:
             return text, ()
-        if is_json(text):
-            shown = masked_json(text, places, MASK) or self._rebuilt(text)
-        else:
-            shown = masked_text(text, places)
-        return shown, tuple(place.rule for place in places)
-
-    def _rebuilt(self, text: str) -> str:
-        """Return JSON that is made anew, where the places cut through what JSON is made of."""
-        return json.dumps(self._json("", json.loads(text)), ensure_ascii=False)
-
-    def _json(self, name: str, value: Any) -> Any:
-        if isinstance(value, dict):
-            inherited = name if self.is_sensitive(name) else ""
-            return {
-                self.text(key): self._json(inherited or key, entry) for key, entry in value.items()
-            }
-        if isinstance(value, list):
-            return [self._json(name, entry) for entry in value]
-        if isinstance(value, str):
-            return self.value(name, value)
-        is_secret = self.is_sensitive(name) and value not in (None, True, False)
-        return MASK if is_secret else value
+        places += _again(text, places)
+        return masked_text(text, places), tuple(place.rule for place in places)
 
     def _find_told(self, text: str, places: list[Place]) -> None:
         """Find what is a secret by itself: by the settings' patterns, or as issuers made it."""
@@ -203,95 +159,28 @@ class Redaction:
         if self.settings.redact_payment_numbers:
             places += payment_numbers(text)
 
+    def _known_in(self, text: str) -> list[Place]:
+        return [Place(*place, _KNOWN) for place in self._known.places(text)]
+
     def _find_likely(self, text: str, places: list[Place]) -> None:
-        """Find what is a secret by where it stands, or because a secret has this value."""
-        places += [Place(*place, _KNOWN) for place in self._known.places(text)]
+        """Find what is a secret by where it stands."""
         lowered = text.lower()
         if len(lowered) != len(text):  # there is one character that becomes two
             lowered = text.replace("\u0130", "I").lower()
-        for gate, forms in FORMS:
-            if gate in text:
-                for needle, form in forms:
-                    if needle in lowered:
-                        _find(needle, form, lowered, text, places, needle.strip(":/-"))
-        if any(mark in text for mark in _BEHIND_NAMES):
-            self._find_named(lowered, text, places)
-
-    def _find_named(self, lowered: str, text: str, places: list[Place]) -> None:
-        """Find what has a name, anywhere in a text."""
-        for needles, are_enough in ((NAMES, True), (OTHER_NAMES, False)):
-            for needle in needles:
-                at = lowered.find(needle)
-                while at >= 0:
-                    end = at + len(needle)
-                    found = self._after_name(text, end, are_enough)
-                    if found is not None:
-                        end = max(end, _add_value(text, found, places))
-                    at = lowered.find(needle, end)
-        if "=" in text:
-            self._find_sensitive(QUERY_NAME, QUERY_VALUE, text, places)
-        if self.settings.redact_names and ("=" in text or ":" in text):
-            self._find_sensitive(ANY_NAME, ANY_VALUE, text, places)
-
-    def _after_name(self, text: str, end: int, is_enough: bool) -> Place | None:
-        """Return the place of the value after a name, of which a needle ends at `end`."""
-        reset = REST_OF_NAME.match(text, end)
-        assert reset is not None  # it may be empty
-        if BEHIND_NAME.match(text, reset.end()) is None and not (
-            text[reset.end() : reset.end() + 1].isspace()
-            and any(text.find(start, max(0, end - _LONGEST_NAME), end) >= 0 for start in "-<")
-        ):
-            return None  # nearly always
-        for start, form in NAMED:
-            # What is none is seen in the first part of it: not again and again until the end.
-            some = reset.end() + _LONG_VALUE
-            match = form.match(text, reset.end(), some) or form.match(text, reset.end())
-            if match is None:
-                continue
-            found = NAME.search(text, max(0, end - _LONGEST_NAME), reset.end())
-            name = found[0] if found is not None else ""
-            begin = reset.end() - len(name)
-            before = text[max(0, begin - _LONGEST_START) : begin]
-            if start and not (name.startswith(start) or before.endswith(start)):
-                continue
-            name = name.lstrip("-:.[")
-            if self._is_name(name, is_enough and not reset[0].strip("0123456789")):
-                begin, stop = match.span("secret")
-                if before[-1:] in ("?", "&"):  # the fragment of a URL
-                    stop = text.find("#", begin, stop) % (stop + 1)
-                place = Place(begin, stop, f"name {name.lower()}")
-                if text[begin] in "[({":
-                    return place
-                operator = text[reset.end() : begin]
-                if is_none(name, operator, text[begin:stop], text[stop : stop + _SOME]):
-                    return None
-                whole = form.match(text, reset.end()) if match.end() >= some else None
-                return place if whole is None else place._replace(end=whole.end("secret"))
-        return None
-
-    def _is_name(self, name: str, ends_like_one: bool) -> bool:
-        if ends_like_one:
-            return not _has_pattern(name, self.settings.redact_allow)
-        return self.is_sensitive(name)
-
-    def _find_sensitive(
-        self, names: re.Pattern[str], values: re.Pattern[str], text: str, places: list[Place]
-    ) -> None:
-        # Values are not passed over: the one of a name that is not sensitive may be a URL.
-        done = 0
-        for name in names.finditer(text):
-            if name.start() >= done and self.is_sensitive(name["name"]):
-                value = values.match(text, name.end())
-                if value is not None and (
-                    value["secret"] in ("[", "(", "{")
-                    or not is_nothing(name["name"], value["secret"])
-                ):
-                    rule = f"name {name['name'].lower()}"
-                    done = _add_value(text, Place(*value.span("secret"), rule), places)
+        places += credentials.find(text, lowered)
+        places += sql.find(text, lowered, self.names)
+        places += escaped.find(text, self._text)
+        if not self.names.may_be_in(lowered):
+            return
+        places += pairs.find(text, lowered, self.names)
+        if "<" in text:
+            places += markup.find(text, self.names)
+        if "\n" in text:
+            places += tables.find(text, self.names)
 
     def sql(self, text: str) -> str:
         """Return a query as `text`; without its literals, if the settings want that."""
-        return self.text(without_literals(text) if self.masks_sql else text)
+        return self.text(sql.without_literals(text) if self.masks_sql else text)
 
     def secrets_of(self, spans: Iterable[_WithAttributes]) -> set[str]:
         """Return the values that are masked by their names: they may be elsewhere, in a title say.
@@ -322,7 +211,7 @@ class Redaction:
             if self.is_sensitive(name) and name not in _NO_SECRETS:
                 found.append(value)
             elif "://" in value:
-                found += [match["secret"] for match in PASSWORD_IN_URL.finditer(value)]
+                found += [match["secret"] for match in credentials.PASSWORD_IN_URL.finditer(value)]
         return [value for value in found if _is_distinctive(value)]
 
     def secrets_among(self, parameters: Iterable[tuple[Any, ...]]) -> set[str]:
@@ -406,16 +295,40 @@ class _WithAttributes(Protocol):
     def attributes(self) -> Attributes: ...
 
 
+def _blanked(text: str, places: list[Place]) -> str:
+    """Return a text as long, with asterisks at these places: a token is no name of what follows."""
+    pieces: list[str] = []
+    done = 0
+    for start, end, *_ in sorted(places):
+        if end > done:
+            start = max(start, done)
+            pieces += (text[done:start], "*" * (end - start))
+            done = end
+    return "".join([*pieces, text[done:]])
+
+
+def _again(text: str, places: list[Place]) -> list[Place]:
+    """Return the other places of what is masked: a diff has it once more, in pieces."""
+    found = {text[start:end].strip("'\"\\ ") for start, end, _, shown in places if shown == MASK}
+    values = [value for value in found if len(value) <= _SHORT and looks_random(value)]
+    if len(values) > _MANY:
+        return []
+    return [
+        Place(*match.span(), _KNOWN)
+        for value in values
+        for match in re.finditer(re.escape(value), text)
+    ]
+
+
+_MANY = 100
+
+
 def secrets_in(environ: Mapping[str, str], settings: Settings = DEFAULTS) -> list[str]:
     """Return the values of the variables whose names say that they are secret.
 
     The passwords in URLs too, whatever the variable's name is.
     """
     return Redaction(settings).secrets_of_variables(environ)
-
-
-def _has_pattern(name: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns)
 
 
 def _parameters(attributes: Attributes) -> Iterator[tuple[str, str, str]]:
@@ -479,36 +392,6 @@ def _is_strong_word(word: str) -> bool:
         or changes >= 3
         or (changes > 0 and _NO_PART_OF_NAMES.search(word) is not None)
     )
-
-
-def _find(
-    needle: str,
-    form: re.Pattern[str],
-    searched: str,
-    text: str,
-    places: list[Place],
-    rule: str,
-) -> None:
-    """Find all places of a form in `text`; `searched` is the same, but for capital letters."""
-    at = searched.find(needle)
-    while at >= 0:
-        match = form.match(text, at)
-        if match is None:
-            at = searched.find(needle, at + len(needle))
-        else:
-            if not all(map(is_placeholder, match["secret"].split(":"))):
-                places.append(Place(*match.span("secret"), rule))
-            at = searched.find(needle, match.end())
-
-
-def _add_value(text: str, place: Place, places: list[Place]) -> int:
-    """Note a value, of what is in brackets each one; return where it ends."""
-    if text[place.start] in "[({":
-        end, values = leaves(text, place.start)
-        places += [Place(start, stop, place.rule) for start, stop in values]
-        return end
-    places.append(place)
-    return place.end
 
 
 AS_IS = Redaction(Settings(redact=False))

@@ -1,0 +1,110 @@
+"""Command lines whose options and arguments for secrets do not say so."""
+
+from __future__ import annotations
+
+import re
+
+from otel_allure.redaction.pair_forms import form
+
+_WORD = r"(?P<secret>'[^'\r\n]+'|\"[^\"\r\n]+\"|[^\s'\";|&)]+)"
+"""An argument of a command."""
+_ARGUMENTS = r"[ \t](?:[^\r\n|;&]{0,200}?[ \t])??"
+_USER = (
+    r"['\"]?(?!\d+:\d+(?!\S)|(?P<user>[a-z_-]+):(?P=user)(?!\S))"
+    r"(?P<secret>[^\s:'\"]+:[^\s'\"]+)"
+)
+_START = r"(?:(?<![\w.-])|(?<=\\n)|(?<=\\t))"
+_LOGIN = (
+    r"(?:acr|argocd|az|buildah|cf|crane|docker|helm(?: registry)?|nerdctl|npm|oc|oras|podman"
+    r"|skopeo) login"
+)
+
+
+def _command(programs: str, option: str, secret: str = _WORD) -> re.Pattern[str]:
+    return form(rf"{_START}(?:{programs})(?:\.exe)?{_ARGUMENTS}{option}{secret}")
+
+
+def _line(start: str, secret: str = _WORD) -> re.Pattern[str]:
+    return form(rf"{_START}{start}{secret}")
+
+
+_ALONE = r"(?:(?<=^)|(?<=\n)|(?<=[>':] )|(?<=['>]))"
+_LAST = r"(?P<secret>\"[^\"]+\"|(?=[^\s'\"]*[\d\W_])[^\s/'\"]{4,})(?=\s*(?:$|: |<|'|\\r|\r|\n))"
+"""The last word of a line of a protocol; it is no mere word."""
+Forms = tuple[tuple[str, re.Pattern[str]], ...]
+OPTIONS: Forms = (
+    ("curl", _command("curl", r"(?:-u|--user|--proxy-user)[ \t=]*", _USER)),
+    ("curl", _command("curl", r"(?:-b|--cookie)[ \t=]*", r"(?P<secret>'[^'=]+=[^']+'|\S+=\S+)")),
+    ("mysql", _command(r"mysql\w*", r"-p(?=[^\s-])")),
+    ("mariadb", _command(r"mariadb(?:-\w+)?", r"-p(?=[^\s-])")),
+    ("sshpass", _command("sshpass", r"-p[ \t]*")),
+    ("redis-cli", _command("redis-cli", r"-a[ \t]*")),
+    ("mongo", _command(r"mongo\w*", r"-p[ \t]+")),
+    *((word, _command(_LOGIN, r"-p[ \t]*")) for word in ("docker", "podman", "helm", "oc", "az")),
+    ("ldap", _command(r"ldap\w+", r"-w[ \t]*")),
+    ("zip", _command("zip", r"-P[ \t]*")),
+    ("unzip", _command("unzip", r"-P[ \t]*")),
+    ("7z", _command("7z[ar]?", r"-p(?=\S)")),
+    ("rar", _command("rar", r"-h?p(?=[^\s-])")),
+    ("unrar", _command("unrar", r"-h?p(?=[^\s-])")),
+    ("htpasswd", _command("htpasswd", r"-\w*b\w*[ \t]+(?:\S+[ \t]+){1,2}")),
+    ("http ", _command("http", r"(?:-a|--auth)[ \t=]+", _USER)),
+    ("https ", _command("https", r"(?:-a|--auth)[ \t=]+", _USER)),
+    ("smbclient", _command("smbclient", r"(?:-U|--user)[ \t=]*['\"]?[^\s%]+%")),
+    ("mosquitto_", _command(r"mosquitto_[ps]ub", r"-P[ \t]*")),
+    ("sqlcmd", _command("sqlcmd", r"-P[ \t]*")),
+    ("bcp", _command("bcp", r"-P[ \t]*")),
+    ("ab ", _command("ab", r"-A[ \t]*", _USER)),
+    ("twine", _command("twine", r"-p[ \t]*")),
+    ("rabbitmqadmin", _command("rabbitmqadmin", r"-p[ \t]*")),
+    ("useradd", _command("useradd", r"-p[ \t]*")),
+    ("usermod", _command("usermod", r"-p[ \t]*")),
+    ("ssh-keygen", _command("ssh-keygen", r"-[NP][ \t]*(?!['\"]{2})")),
+    ("openssl enc", _command("openssl", r"-k[ \t]+")),
+    ("aws ssm", _command("aws", r"put-parameter[ \t][^\r\n]{0,200}?--value[ \t=]+")),
+    ("aws secretsmanager", _command("aws", r"--secret-string[ \t=]+")),
+    ("gh secret", _command("gh", r"secret set \S+[ \t]+(?:-b|--body)[ \t=]+")),
+    (
+        "convertto-securestring",
+        form(rf"convertto-securestring[ \t]+(?:-string[ \t]+)?(?!-){_WORD}"),
+    ),
+)
+"""Commands whose options for secrets do not say so."""
+ARGUMENTS: Forms = (
+    ("net user", _line(r"net user[ \t]+(?![/-])\S+[ \t]+(?![/*-])", r"(?P<secret>\S+)")),
+    ("net use ", _line(r"net use[ \t][^\r\n]{0,200}?/user:\S+[ \t]+(?![/*-])", r"(?P<secret>\S+)")),
+    *(
+        (name, _line(rf"{name}(?:-\w+ )?['\"]?[\w.]+/", r"(?P<secret>[^\s@'\"/]+)(?=@|\s|$)"))
+        for name in ("sqlplus ", "impdp ", "expdp ", "sqlldr ", "rman target ")
+    ),
+    ("rabbitmqctl", _command("rabbitmqctl", r"(?:add_user|change_password)[ \t]+\S+[ \t]+")),
+    ("wpa_passphrase", _line(r"wpa_passphrase (?:'[^']+'|\"[^\"]+\"|\S+)[ \t]+")),
+    ("vault login", _line(r"vault login[ \t]+(?![-$])")),
+    ("aws configure", _line(r"aws configure set[ \t]+\S*(?:secret|token|access_key)\S*[ \t]+")),
+    ("setx ", _line(r"setx \w*(?:pass|pwd|secret|token|key)\w*[ \t]+")),
+    (
+        "poetry config",
+        _line(r"poetry config[ \t]+(?:http-basic\.\S+[ \t]+\S+|pypi-token\.\S+)[ \t]+"),
+    ),
+    ("pass:", form(r"(?<=[ \t=])pass:(?P<secret>[^\s'\"]+)")),  # openssl
+    *(
+        (
+            command,
+            _line(
+                rf"{command}(?:-\w+ )?",
+                rf"{_WORD}[ \t]*\|[ \t]*"
+                r"(?:chpasswd|cryptsetup|kinit|passwd|sudo -S|\S+(?: registry| auth)? login)\b",
+            ),
+        )
+        for command in ("echo ", "printf ")
+    ),
+    *(
+        (f"auth {way} ", form(rf"auth {way} (?P<secret>[\w+/]{{8,}}=*)"))
+        for way in ("plain", "login")
+    ),
+    ("auth xoauth2 ", form(r"auth xoauth2 (?P<secret>[\w+/]{8,}=*)")),
+    (" login ", form(rf"(?<=\w)(?-i: LOGIN )(?:\"[^\"]+\"|[\w@.]+) {_LAST}")),  # IMAP
+    ("pass ", form(rf"{_ALONE}(?-i:PASS ){_LAST}")),  # FTP, POP3
+    ("auth ", form(rf"{_ALONE}(?-i:AUTH )\w+ {_LAST}")),  # Redis
+)
+"""Commands whose arguments are secrets, also of protocols."""

@@ -1,0 +1,100 @@
+"""Secrets in a text that is escaped: in a URL, in HTML, in a string literal, in a field of CSV.
+
+Each piece is read as what it stands for, masked, and written again.
+"""
+
+from __future__ import annotations
+
+import ast
+import html
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
+
+from otel_allure.redaction.json_texts import Masked
+from otel_allure.redaction.places import MASK, Place
+
+
+class _Escape(NamedTuple):
+    """A way to escape: a text without which there is none of it, and what is escaped as a whole."""
+
+    needle: str
+    piece: re.Pattern[str]
+    read: Callable[[str], str]
+    write: Callable[[str, str], str]
+
+
+def _in_url(value: str, original: str) -> str:
+    write = quote_plus if "+" in original else quote
+    return write(value, safe="*")
+
+
+def _in_html(value: str, original: str) -> str:
+    return html.escape(value, quote="&quot;" in original or "&#" in original)
+
+
+def _in_literal(value: str, original: str) -> str:
+    mark = original[0]
+    escaped = value.encode("unicode_escape" if original.isascii() else "utf-8").decode()
+    if not original.isascii():
+        escaped = value.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    return mark + escaped.replace(mark, f"\\{mark}") + mark
+
+
+def _read_literal(literal: str) -> str:
+    return str(ast.literal_eval(literal))
+
+
+# What is not closed is passed over as a whole: to look again from each quote would be quadratic.
+_LITERAL = re.compile(
+    r"(?P<mark>['\"])(?:(?!(?P=mark))[^\\\r\n]|\\(?:[^\r\n]|(?=[\r\n])|\Z))*"
+    r"(?:(?P=mark)|(?=[\r\n])|\Z)"
+)
+_ENTITIES = re.compile(r"(?<![^<>&'\"])[^<>&'\"]*&(?:[^<>&'\"]|&(?=[#\w]{2,8};))*")
+_ESCAPES = (
+    _Escape(
+        "%",
+        re.compile(r"(?<![\w%.+*~-])[\w.+*~-]*%[0-9A-Fa-f]{2}[\w.+*~%-]*", re.ASCII),
+        lambda piece: (unquote_plus if "+" in piece else unquote)(piece),
+        _in_url,
+    ),
+    _Escape("&", _ENTITIES, html.unescape, _in_html),
+    _Escape(
+        '""',
+        re.compile(r'(?<![^,;\t\n])"(?:[^"]|""){1,100000}"(?![^,;\t\r\n])'),
+        lambda piece: piece[1:-1].replace('""', '"'),
+        lambda value, _: '"' + value.replace('"', '""') + '"',
+    ),
+    _Escape("\\", _LITERAL, _read_literal, _in_literal),
+)
+
+
+def find(text: str, masked: Masked) -> Iterator[Place]:
+    """Yield the pieces that have a secret in what they stand for.
+
+    Args:
+        text: anything.
+        masked: returns a text without its secrets, and the rules that say so.
+    """
+    for escape in _ESCAPES:
+        if escape.needle not in text:
+            continue
+        for match in escape.piece.finditer(text):
+            place = _place(match, escape, masked) if escape.needle in match[0] else None
+            if place is not None:
+                yield place
+
+
+def _place(match: re.Match[str], escape: _Escape, masked: Masked) -> Place | None:
+    piece = match[0]
+    try:
+        value = escape.read(piece)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    if value == piece:
+        return None
+    shown, rules = masked(value)
+    if shown == value or MASK not in shown:
+        return None
+    return Place(*match.span(), rules[0] if rules else "", escape.write(shown, piece))

@@ -1,0 +1,139 @@
+"""The names of secrets: one table for attributes, headers, queries, bodies, commands and texts.
+
+Words count, not substrings: `authors`, `tokenizer` and `max_tokens` are no secrets. Nor is what a
+name says about one, as in `token_count`.
+"""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from functools import lru_cache
+
+from otel_allure.model.settings import Settings
+
+_ANYWHERE = ("passwords?", "passwd", "passphrases?", "passcode")
+"""Secret within whatever word: `dbpassword`."""
+
+_KEYS = (
+    *("api", "(?:aws)?access", "account", "encryption", "fernet", "master", "private", "secret"),
+    *("client", "signing", "storage", "subscription", "functions", "license"),
+)
+_WORDS = (
+    *("authorization", "auth", "bearer", r"(?:set[_-]?)?cookies?", "pass", "pwd", "pw", "pswd"),
+    r"(?:admin|bind|db|ftp|http|key|login|master|my|proxy|require|root|smtp|store|user)pass",
+    *("secrets?", "credentials?", "masterauth", "psk", "(?:bind|db|root|user)pw"),
+    r"(?:access|api|auth|bearer|csrf|id|refresh|secret|session|user)?token",
+    r"(?:access|api|auth|bearer|refresh|secret|session)[_-]?tokens",
+    rf"(?:{'|'.join(_KEYS)})[_-]?keys?(?:[_-]?(?:id|data))?",
+    *(r"session[._-]?(?:id|key)", "sid", "j?sess(?:ion)?id", "phpsessid"),
+    *("[cx]srf(?:middleware)?(?:token)?", "jwt", "jwe", "otp", "totp", "pin", "signature", "sig"),
+    *("samlresponse", "cvv2?", "cvc2?"),
+)
+"""Secret as a word of their own: `api_key`, `X-Api-Key`, `apiKey`, not `apikeyboard`."""
+
+_ABOUT = (
+    *("age", "agent", "algo", "algorithm", "backend", "bucket", "changed", "class", "consent"),
+    *("count", "created", "details", "dir", "domain", "enabled", "endpoint", r"error\w*"),
+    *(
+        r"expir\w*",
+        "failures?",
+        "field",
+        "file",
+        "form",
+        "format",
+        "hashers",
+        "header",
+        "help",
+        "hint",
+        "host",
+    ),
+    *("input", "invalid", "issuer", "jar", "label", "length", "limit", "lifetime", "link"),
+    *("message", "method", "mode", "name", "param", "parameter", "path", "placeholder", "policy"),
+    *("port", "prompt", "provider", "required", "rules", "scheme", "server", "service", "size"),
+    *(
+        "sock",
+        "status",
+        "stdin",
+        "strength",
+        "through",
+        "timeout",
+        "ttl",
+        "type",
+        "ur[il]",
+        "usage",
+        "valid",
+    ),
+    *("validators?", "version", "visible", "with"),
+)
+"""What after such a word makes a name one that says something about the secret."""
+
+SENSITIVE = re.compile(
+    rf"(?:{'|'.join(_ANYWHERE)}|(?:^|[^a-z0-9])(?:{'|'.join(_WORDS)}))"
+    rf"\d*(?:$|[^a-z0-9](?!(?:{'|'.join(_ABOUT)})(?:$|[^a-z0-9])))",
+    re.IGNORECASE,
+)
+SAYS_ABOUT = re.compile(rf"[^a-z0-9](?:{'|'.join(_ABOUT)})\Z", re.IGNORECASE)
+"""The end of a name like `password_reset_url`."""
+CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+"""Where the words of a name in camel case meet."""
+
+ENDS = ("password", "passwd", "passphrase", "passcode", "pwd", "secret", "token")
+"""Ends of names that are enough in a text, whatever is before them: `PGPASSWORD`, `mytoken`."""
+
+OTHER_ENDS = (
+    *("passwords", "key", "keys", "key_id", "keyid", "tokens", "jwt", "jwe", "auth", "pass", "pw"),
+    *("pin", "otp", "sig", "csrf", "xsrf", "credential", "cookie", "session", "signature", "sid"),
+    *("sessid", "pswd", "psk", "samlresponse", "cvv", "cvc", "bearer"),
+)
+"""Ends that need the whole name to be a sensitive one: `SharedAccessKey` is, `keyboard` is not."""
+
+_ALL_ENDS = tuple(
+    end for end in (*ENDS, *OTHER_ENDS) if not any(x != end and x in end for x in OTHER_ENDS)
+)
+SPACED = re.compile(
+    r"(?:api|access|account|encryption|master|private|secret|session|signing) (?:key|id)\Z",
+    re.IGNORECASE,
+)
+"""Names that people write as two words, of which the second alone says nothing."""
+
+
+class Names:
+    """Tells by names which values are secrets.
+
+    Args:
+        settings: `redact`, `redact_names` and `redact_allow` of them.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._is_on = settings.redact
+        self._also = tuple(name.lower() for name in settings.redact_names)
+        self._never = tuple(name.lower() for name in settings.redact_allow)
+        # A name is looked at once: there are few, and they come again with every span.
+        self.is_sensitive = lru_cache(4096)(self._is_sensitive)
+        """Whether a value of this name (a header, a query parameter, an attribute) is a secret."""
+
+    @property
+    def are_any(self) -> bool:
+        """Whether the settings have names that may be any word."""
+        return bool(self._also)
+
+    def may_be_in(self, lowered: str) -> bool:
+        """Whether a text, in small letters, may have such a name."""
+        return self.are_any or any(map(lowered.__contains__, _ALL_ENDS))
+
+    def ends_sensitive(self, name: str) -> bool:
+        """Whether a value is a secret in a text, if the name ends with one of `ENDS`."""
+        return self._is_on and not _matches(name, self._never)
+
+    def _is_sensitive(self, name: str) -> bool:
+        if not self._is_on or _matches(name, self._never):
+            return False
+        if _matches(name, self._also):
+            return True
+        words = CAMEL.sub("_", name)
+        return SENSITIVE.search(words) is not None and SAYS_ABOUT.search(words) is None
+
+
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name.lower(), pattern) for pattern in patterns)

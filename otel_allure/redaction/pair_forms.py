@@ -1,0 +1,158 @@
+"""What comes after the name of a secret, if its value does."""
+
+from __future__ import annotations
+
+import re
+
+
+def form(pattern: str) -> re.Pattern[str]:
+    """Return a form; what is masked is its group `secret`."""
+    # By ASCII, as the ends of names are: to Unicode, a long s is an `s` too.
+    return re.compile(pattern, re.IGNORECASE | re.ASCII | re.DOTALL)
+
+
+STRING = r"(?:'(?:[^'\\\r\n]|\\.){1,2000}'|\"(?:[^\"\\\r\n]|\\.){1,2000}\")"
+"""What is quoted on one line, and not empty."""
+QUOTED = (  # as it is, or as it is within other quotes: \"...\"
+    r"(?:(?:[bfnu]|br|rb)(?=['\"]))?(?:"
+    r"(?P<triple>\\*['\"])(?P=triple){2}.*?(?:(?P=triple){3}|$)"
+    r"|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+    r"|(?P<quote>\\+['\"])(?:(?P=quote)|.*?[^\\](?P=quote))"
+    r"|\\*['\"][^\r\n]*)"  # one that was cut off
+)
+UNMASKED = r"(?![=>]?[ \t]*\*{4})"  # not again, as an unquoted mask would take in what is after it
+_CALL = (
+    r"(?-i:(?:\w+\.)*(?:\w*(?:Auth|Credentials?|Secret\w*|Password|Cookies?|Dict|Key|Namespace)"
+    r"|dict|list|tuple|set|frozenset|deque|defaultdict|bytearray)\((?:<class [^<>]{1,100}>, )?)"
+)
+"""What the values in a call's brackets are secrets of, if it is what `repr` shows."""
+
+# In a traceback, `token = make_token()` and `password: str` are code; `<Kind.token: 0>` is an enum.
+_NO_VALUE = (
+    r"(?!\d+>)"
+    r"(?!(?:None|null|nil|true|false|str|bytes|string|int|bool|Any|SecretStr)\b(?!['\"(])(?=\W|$))"
+)
+_NOT_EMPTY = (
+    r"(?!(?:[bfnu]|br|rb)?(?P<empty>\\*['\"])(?P=empty)(?!\\*['\"])|\[\]|\(\)|\{\}|\{\{[^{}]*\}\})"
+)
+_COLORS = r"(?:\x1b\[[\d;]*m)*"
+_YAML = r"(?:(?:!!\w+|&\w+)[ \t]+)?(?![|>][+-]?\d?[ \t]*[\r\n])"
+_BARE = r"(?!`)(?:(?!,[ ]?[\w.-]+=|</|&quot;|&#39;)[^\s;&\x1b])*(?:(?!</|&quot;)[^\s;&,)}\]\x1b])"
+_VALUE = (
+    rf"{UNMASKED}[ \t]*{_COLORS}{_YAML}{_NOT_EMPTY}"
+    rf"(?:{_CALL}(?P<called>)(?=[\s'\"\[({{b]))?"
+    rf"(?P<secret>{QUOTED}|{_NO_VALUE}"
+    r"(?!(?<= = )(?:await )?[a-z_][\w.]*(?:\(|\[['\"]))"
+    rf"(?:[\[({{]|`[^`\r\n]+`|{_BARE}))"  # of what is in brackets, the bracket
+)
+_ANNOTATED = r":[ \t]*[\w.\[\], |]{1,60} = "
+_IS = rf"(?:[=-]>|[!=]=|<>|:?=|{_ANNOTATED}|(?!{_ANNOTATED}):)"
+_ESCAPED_QUOTE = r"(?:%22|%27|&quot;|&#34;|&#39;|&#x27;)"
+_END = r"(?:&lt;|%3c)(?:/|%2f)"
+_BLANKS = r"(?: |%20|\+){0,5}"
+
+_INNER = r"(?P<secret>(?:(?![ ,;][ ]?[\w.-]+=)(?:[^'\"\\\r\n;&]|\\.)){1,500})"
+
+FORMS: tuple[tuple[str | tuple[str, ...], re.Pattern[str]], ...] = (
+    ('"', form(rf"={_INNER}(?=\")")),  # "PASSWORD=abc def"
+    ("'", form(rf"={_INNER}(?=')")),
+    (">", form(r"(?:=|:[ ])(?P<secret>[^<>\r\n=*]{1,200})(?=</)")),
+    (
+        ";",
+        form(rf"[ ]?={UNMASKED}(?P<secret>[^;'\"\r\n\[\](){{}}]{{1,500}})(?=;|['\"]|$)"),
+    ),  # of a DSN
+    (  # what is pretty-printed: "password":, and "abc" on the next line
+        ("'", '"'),
+        form(
+            r"['\"](?:[ \t]*:[ \t]*\(?\r?\n\s{0,100}|\s{0,40}\n\s{0,40}:\s{0,40})"
+            rf"(?P<secret>b?{STRING})"
+        ),
+    ),
+    ("[", form(rf"\][ ]=>[ ]{UNMASKED}(?P<secret>(?!Array|['\"\[])[^\r\n]+)")),  # PHP
+    ('"', form(rf"\"\]=>\s{{1,10}}string\(\d+\)[ ](?P<secret>{QUOTED})")),
+    ("", form(rf"\\*['\"`]?\]?{_COLORS}[ \t]*{_IS}{_VALUE}")),  # password=abc, "password": "abc"
+    ("-", form(r"(?:[ \t]+|['\"],[ \t]*['\"])(?![-*])(?P<secret>[^\s'\"]+)")),  # --password abc
+    (  # <password>abc</password>, <password><![CDATA[abc]]></password>
+        "<",
+        form(
+            r"(?:\s[^<>]{0,200})?>\s{0,40}(?:<!\[CDATA\[)?(?!\*{4}[\]<])"
+            r"(?P<secret>[^<\]]*[^<\]\s])(?=\s{0,40}(?:\]\]>)?\s{0,40}</)"
+        ),
+    ),
+    (  # &lt;password&gt;abc&lt;/password&gt;
+        ("&lt;", "%3c"),
+        form(rf"(?:&gt;|%3e)(?!\*{{4}})(?P<secret>(?:(?!{_END})[^<>\r\n]){{1,1000}})(?={_END})"),
+    ),
+    (  # {"name": "password", "value": "abc"}, <add key="password" value="abc"/>
+        "",
+        form(
+            rf"\\*['\"]\s{{0,40}},?\s{{0,40}}\\*['\"]?value\\*['\"]?[ \t]*[:=]{UNMASKED}[ \t]*"
+            rf"(?P<secret>{QUOTED})"
+        ),
+    ),
+    (  # ("password", "abc"), [b"password", b"abc"], set("password", "abc")
+        ("('", '("', "['", '["', "(b'", '(b"', "[b'", ", '", ', "', "(f'", "#", "u'"),
+        form(rf"['\"],[ ]?(?P<secret>\[|[bu]?{STRING}(?=[ ]?[,)\]]))"),
+    ),
+    (  # page.fill('input[name="password"]', 'abc'), get_by_label("Password").fill("abc")
+        ('"', "'", "=", "#", 'By.NAME, "', 'By.ID, "'),
+        form(
+            r"(?:[\"'\]\\]{1,6},[ ]"
+            r"|[\"'\]\\]{1,6}\)\.(?:fill|type|send_keys|set\w*|\w+_type)\()"
+            rf"(?P<secret>{STRING})(?=[ ]?[,)])"
+        ),
+    ),
+    ("", form(rf"\([ ]?(?P<secret>{STRING})[ ]?\)")),  # setPassword("abc")
+    ("(", form(r"\)=\((?P<secret>[^()\r\n,]{1,1000})\)")),  # Key (password)=(abc) exists
+    (  # within HTML or a URL: &quot;password&quot;: &quot;abc&quot;, password%3Dabc%26
+        "",
+        form(
+            rf"{_ESCAPED_QUOTE}?{_BLANKS}(?::|%3A|=){_BLANKS}{_ESCAPED_QUOTE}"
+            rf"(?!\*{{4}})(?P<secret>(?:(?!{_ESCAPED_QUOTE})[^<>\"'\r\n]){{1,1000}})(?={_ESCAPED_QUOTE}|$)"
+        ),
+    ),
+    ("", form(r"%3D(?!\*{4})(?P<secret>(?:(?!%26)[^\s&\"'<>]){1,1000})")),
+    (  # - name: PASSWORD, and `value: abc` on the next line
+        ("name: ", 'name: "', "name: '", "name:  "),
+        form(
+            rf"['\"]?[ \t]*\r?\n[ \t]*value:{UNMASKED}[ \t]+"
+            rf"(?P<secret>{QUOTED}|[^\s'\"#][^\r\n]*)"
+        ),
+    ),
+    (  # variable "password" { ... default = "abc"
+        'able "',
+        form(
+            rf"\"\s{{0,10}}\{{[^{{}}]{{0,500}}?\bdefault\s{{0,10}}={UNMASKED}\s{{0,10}}"
+            rf"(?P<secret>{QUOTED})"
+        ),
+    ),
+    (  # a part of multipart/form-data
+        ('name="', "name="),
+        form(r"\"?[^\r\n]{0,100}\r?\n(?:[^\r\n]{1,100}\r?\n){0,3}\r?\n(?P<secret>[^\r\n]+)"),
+    ),
+)
+"""By what is before the name, or what it begins with."""
+
+BEHIND_NAME = frozenset("=:!\\'\"`[]%&> \t\r\n\x1b()-<")
+"""What is behind a name, if its value comes next."""
+
+VALUE_BEFORE = (
+    (  # {"value": "abc", "name": "password"}
+        "value",
+        form(
+            rf"value['\"]\s{{0,10}}:{UNMASKED}\s{{0,10}}(?P<secret>{STRING}),"
+            r"\s{0,40}['\"](?:name|key|field|header)['\"]\s{0,10}:\s{0,10}['\"]$"
+        ),
+    ),
+    ("where ", form(rf"where (?P<secret>{STRING}) = [^\r\n]{{0,500}}$")),  # of pytest
+    ("assert ", form(rf"assert (?P<secret>{STRING}) [!=]= [\w.]{{0,200}}$")),
+)
+"""What comes before a name, if its value does, and a word of it."""
+
+QUERY_NAME = re.compile(r"(?:^|[?&;#])\s*(?P<name>[\w.%\[\]\-]+)=(?!\*{4})")
+QUERY_VALUE = re.compile(r"(?P<secret>[\[({]|[^&;#\s'\"]*[^&;#\s'\"\])}>,])")
+ANY_NAME = re.compile(
+    rf"(?<![\w.-])(?P<name>[\w.-]{{1,100}})\\*['\"]?[ \t]*(?:=>|==?|:){UNMASKED}[ \t]*"
+)
+ANY_VALUE = form(rf"(?P<secret>{QUOTED}|[^\s;&]*[^\s;&,)}}\]])")
+"""Looked for only where the settings have names: those may be any."""

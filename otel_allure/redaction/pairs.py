@@ -1,0 +1,188 @@
+"""Names and values in a text that has no other structure: what is assigned, listed, given, said.
+
+A name is looked for at the places of its end, which is one of a few words: `str.find` passes over
+a text some hundred times as fast as an expression does. What comes after it is matched there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from string import ascii_letters, digits
+
+from otel_allure.redaction.brackets import Brackets
+from otel_allure.redaction.names import ENDS, OTHER_ENDS, SPACED, Names
+from otel_allure.redaction.no_secrets import is_none, is_nothing, is_placeholder
+from otel_allure.redaction.pair_forms import (
+    ANY_NAME,
+    ANY_VALUE,
+    BEHIND_NAME,
+    FORMS,
+    QUERY_NAME,
+    QUERY_VALUE,
+    VALUE_BEFORE,
+)
+from otel_allure.redaction.phrases import below, said
+from otel_allure.redaction.places import Place
+
+_LONGEST_NAME = 100
+_LONGEST_START = 10
+_LONGEST_VALUE = 2_100
+_SOME = 60
+"""Characters behind a value that tell whether it is a part of a sentence."""
+_LONGEST_WORD = 12
+_NAME_CHARACTERS = frozenset(f"{ascii_letters}{digits}_.:[]-")
+_REST_OF_NAME = re.compile(r"\.(?:id|key)\b|[\w-]{0,40}", re.ASCII)
+_HEADERS = ("authorization", "cookie")
+_TO = re.compile(r"\s*->\s*(?P<secret>'[^'\r\n]*'|\"[^\"\r\n]*\")")
+_BRACED = re.compile(r"\{[^{}'\",=]*\}")
+
+
+def find(text: str, lowered: str, names: Names) -> Iterator[Place]:
+    """Yield the values after names of secrets, wherever these are."""
+    brackets = Brackets(text)
+    for ends, are_enough in ((ENDS, True), (OTHER_ENDS, False)):
+        for needle in ends:
+            at = lowered.find(needle)
+            while at >= 0:
+                end = at + len(needle)
+                for place in _after_name(text, end, are_enough, names, brackets):
+                    yield place
+                    end = max(end, place.end)
+                at = lowered.find(needle, end)
+    if "=" in text:
+        yield from _in_query(text, names, brackets)
+    if names.are_any and ("=" in text or ":" in text):
+        yield from _named(text, names, brackets)
+
+
+def _after_name(
+    text: str, end: int, is_enough: bool, names: Names, brackets: Brackets
+) -> Iterator[Place]:
+    """Yield the places of the values after a name, of which an end is before `end`."""
+    rest = _REST_OF_NAME.match(text, end)
+    assert rest is not None  # it may be empty
+    stop = rest.end()
+    if text[stop : stop + 1] not in BEHIND_NAME and stop < len(text):
+        return  # nearly always
+    name = _name_before(text, end, stop)
+    begin = stop - len(name)
+    bare = name.lstrip("-:.[").replace(" ", "_")
+    if not _is_name(bare, is_enough and not rest[0].strip("0123456789"), names):
+        return
+    before = text[max(0, begin - _LONGEST_START) : begin].lower()
+    if before.endswith("${"):
+        return
+    found = False
+    for start, form in FORMS:
+        if start and not (name.startswith(start) or before.endswith(start)):
+            continue
+        match = form.match(text, stop)
+        if match is None:
+            continue
+        found = True
+        yield from _value(text, name, stop, match, before, brackets)
+        break
+    rule = f"name {bare.lower()}"
+    for span in () if found else (said(text, begin, stop, bare), *below(text, begin, stop, bare)):
+        if span is not None:
+            yield Place(*span, rule)
+    if before[-1:] in ("'", '"', ")", ">", " "):
+        yield from _before_name(text, begin, rule)
+
+
+def _before_name(text: str, begin: int, rule: str) -> Iterator[Place]:
+    for word, form in VALUE_BEFORE:
+        at = text.rfind(word, max(0, begin - _LONGEST_VALUE), begin)
+        match = form.match(text, at, begin) if at >= 0 else None
+        if match is not None and match.end() == begin:
+            yield Place(*match.span("secret"), rule)
+
+
+def _name_before(text: str, end: int, stop: int) -> str:
+    """Return the whole name, of which an end is before `end`, and which itself ends at `stop`."""
+    begin = end
+    first = max(0, end - _LONGEST_NAME)
+    while begin > first and text[begin - 1] in _NAME_CHARACTERS:
+        begin -= 1
+    if text[begin - 1 : begin] == " " and begin > 1:
+        spaced = SPACED.search(text, max(0, begin - _LONGEST_WORD), stop)
+        if spaced is not None:
+            return spaced[0]
+    return text[begin:stop]
+
+
+def _is_name(name: str, ends_like_one: bool, names: Names) -> bool:
+    return names.ends_sensitive(name) if ends_like_one else names.is_sensitive(name)
+
+
+def _value(
+    text: str, name: str, stop: int, match: re.Match[str], before: str, brackets: Brackets
+) -> Iterator[Place]:
+    """Yield the place of a value of `name`, which ends at `stop`; nothing if it is none."""
+    begin, end = match.span("secret")
+    operator = text[stop:begin]
+    if before[-1:] in ("?", "&"):  # the fragment of a URL
+        end = text.find("#", begin, end) % (end + 1)
+    rule = f"name {name.lstrip('-:.[').replace(' ', '_').lower()}"
+    is_header = name.lower().endswith(_HEADERS) and text[begin] not in "[({"
+    if is_header and operator.strip("\\'\"`] \t") in (":", "=", "=>", ":="):
+        return  # those of `credentials`
+    if before.endswith("//") and "@" in text[begin:end]:
+        return  # https://token:...@host
+    if match.groupdict().get("called") is not None:
+        yield from _leaves(brackets, Place(text.rfind("(", stop, begin), end, rule))
+    elif text[begin] in "[({":
+        if _BRACED.match(text, begin) is None and operator.strip():
+            yield from _leaves(brackets, Place(begin, end, rule))
+    elif operator == ":" and ":" in name.strip(":"):
+        return  # arn:aws:...:secret:name
+    elif not is_none(name, operator, text[begin:end], text[end : end + _SOME]):
+        yield Place(begin, end, rule)
+        if (changed := _TO.match(text, end)) is not None:
+            yield Place(*changed.span("secret"), rule)
+
+
+def _leaves(brackets: Brackets, place: Place) -> Iterator[Place]:
+    """Yield the places of the values in what is in brackets."""
+    for start, end in brackets.leaves(place.start):
+        yield Place(start, end, place.rule)
+
+
+def _in_query(text: str, names: Names, brackets: Brackets) -> Iterator[Place]:
+    # Values are not passed over: the one of a name that is not sensitive may be a URL.
+    for match in QUERY_NAME.finditer(text):
+        name = match["name"]
+        value = QUERY_VALUE.match(text, match.end()) if names.is_sensitive(name) else None
+        if value is None:
+            continue
+        begin, end = value.span("secret")
+        behind = text[end : end + _SOME]
+        is_query = match[0][0] in "?&;#" or behind[:1] == "&"
+        nothing = (
+            is_placeholder(value["secret"]) or is_nothing(name, value["secret"])
+            if is_query
+            else is_none(name, "=", value["secret"], behind)
+        )
+        place = Place(begin, end, f"name {name.lower()}")
+        if value["secret"] in ("[", "(", "{"):
+            yield from _leaves(brackets, place)
+        elif not nothing:
+            yield place
+
+
+def _named(text: str, names: Names, brackets: Brackets) -> Iterator[Place]:
+    done = 0
+    for match in ANY_NAME.finditer(text):
+        name = match["name"]
+        if match.start() < done:
+            continue
+        value = ANY_VALUE.match(text, match.end()) if names.is_sensitive(name) else None
+        if value is None:
+            continue
+        place = Place(*value.span("secret"), f"name {name.lower()}")
+        done = place.end
+        if value["secret"] in ("[", "(", "{"):
+            yield from _leaves(brackets, place)
+        elif not is_nothing(name, value["secret"]):
+            yield place

@@ -1,0 +1,230 @@
+"""Secrets in SQL, and SQL without its literals."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator
+
+from otel_allure.redaction.names import Names
+from otel_allure.redaction.places import MASK, Place
+
+_LITERAL = re.compile(
+    r"(?P<tag>\$\w*\$)|(?:\b[EeNnBbXxUu]&?)?'(?:[^'\\]|''|\\.)*(?:'|\\?\Z)"
+    r"|(?<![\w$:@%.])-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b",
+    re.DOTALL,
+)
+
+
+def without_literals(query: str) -> str:
+    """Return a query with `?` for its literals. One that was cut off is one until the end."""
+    pieces: list[str] = []
+    done = 0
+    while match := _LITERAL.search(query, done):
+        end = match.end()
+        if match["tag"]:  # PostgreSQL: $$text$$, $tag$text$tag$
+            closed = query.find(match["tag"], end)
+            end = len(query) if closed < 0 else closed + len(match["tag"])
+        pieces += (query[done : match.start()], "?")
+        done = end
+    return "".join([*pieces, query[done:]])
+
+
+def _form(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE | re.ASCII | re.DOTALL)
+
+
+_STRING = (
+    r"(?:(?:\b[ENUX]&?)?\\*'(?:[^'\\]|''|\\[^']){0,4000}(?:\\*'|$)"
+    r"|\\*\"(?:[^\"\\]|\"\"|\\[^\"]){0,4000}(?:\\*\"|$)"
+    r"|\$\w{0,60}\$[^$]{0,4000}(?:\$\w{0,60}\$|$))"
+)
+_SECRET = rf"(?P<secret>(?!\\*['\"]\*{{4}}\\*['\"]){_STRING})"
+_KEY_OF = rf"_(?:en|de)crypt(?:_bytea)?\s*\((?:[^()'\"]|{_STRING}){{1,20}}?,\s*{_SECRET}\s*[,)]"
+STATEMENTS = (
+    (
+        "identified",
+        _form(
+            r"identified\s+(?:with\s+['\"]?\w+['\"]?\s+)?(?:by|as|using)\s+(?:(?:password|values)\s+)?"
+            rf"(?:{_SECRET}|(?!password|values|random)(?P<bare>[\w!#$%&*+-]+)(?=\s|;|$))"
+        ),
+    ),
+    ("password", _form(rf"(?<!\w)password(?:\s+|\s*\(\s*){_SECRET}")),
+    ("password for", _form(rf"password\s+for\s+[\w'@%.\"`-]+\s*=\s*(?:\w+\s*\(\s*)?{_SECRET}")),
+    ("old_password", _form(rf"old_password\s*\(\s*{_SECRET}")),
+    ("secret", _form(rf"(?:(?<=[,(] )secret|secret_access_key)\s+{_SECRET}")),
+    (" key", _form(rf"(?<=pragma) (?:hex|re)?key\s*=\s*{_SECRET}")),
+    (" rekey", _form(rf"(?<=pragma) rekey\s*=\s*{_SECRET}")),
+    ("attach", _form(rf"attach\s+(?:database\s+)?'[^']*'\s+as\s+\w+\s+key\s+{_SECRET}")),
+    ("crypt", _form(rf"(?<!\w)crypt\s*\(\s*{_SECRET}")),
+    ("_encrypt", _form(_KEY_OF)),
+    ("_decrypt", _form(_KEY_OF)),
+)
+"""Statements and functions that have a secret, by a word of them."""
+_COMPARED = _form(
+    r"(?<![\w.])(?P<name>[\w.\"`\[\]]{1,200})\s+(?:not\s+)?(?:i?like|in|similar\s+to|between)\s*"
+    r"(?=[('\"])"
+)
+_INSERT = _form(
+    r"(?:insert|replace|merge)\b[^()]{0,60}?\binto\s+[\w.\"`\[\]]{1,200}\s*"
+    r"\((?P<columns>[^()]{1,4000})\)(?:[^()]{0,100}?\)?)?\s*\bvalues?\s*"
+)
+_LINE = re.compile(r"(?P<line>[^\r\n]*)(?:\r?\n|\Z)")
+_COPY = _form(
+    r"copy\s+[\w.\"]{1,200}\s*\((?P<columns>[^()]{1,4000})\)\s*from\s+stdin[^;\r\n]{0,200};?\r?\n"
+)
+_COLUMN = _form(
+    r"(?<![\w.\"`\[\]])(?P<name>[\w.\"`\[\]]{1,200})\s*(?:[=<>!]+|(?:i?like|in)\s*\(?)\s*(?P<value>%s|\?|\$\d+)"
+)
+_PLACEHOLDER = re.compile(r"%s|\?|\$\d+")
+_ARGUMENTS = _form(
+    r"(?:\b(?:args|params|parameters|binds|values)\s*[=:]"
+    r"|\[(?:generated in|cached since|no key|raw sql|caching disabled)[^\[\]]{0,80}\]"
+    r"|\bwith (?:args|parameters|params):?)\s*\[?(?=[(\[])"
+)
+_ITEM = re.compile(
+    rf"(?P<string>{_STRING})|(?P<open>[(\[{{])|(?P<close>[)\]}}])|,|[^,()\[\]{{}}'\"$]+|\$"
+)
+_LONGEST = 4_000
+_DEEPEST = 10
+_MOST_ROWS = 100_000
+
+Item = tuple[int, int]
+
+
+def find(text: str, lowered: str, names: Names) -> Iterator[Place]:
+    """Yield the secrets in statements, and in the arguments that are logged beside them."""
+    for needle, form in STATEMENTS:
+        if needle in lowered:
+            yield from _of_statements(needle, form, text, lowered)
+    if "copy " in lowered:
+        yield from _copied(text, names)
+    if " into " in lowered:
+        for insert in _INSERT.finditer(text):
+            yield from _of_rows(text, insert.end(), _names(insert["columns"]), names)
+    if any(word in lowered for word in ("like", " in ", " in(", "similar to")):
+        for compared in _COMPARED.finditer(text):
+            if names.is_sensitive(_bare(compared["name"])):
+                yield from _literals(text, _item(text, compared.end()), compared["name"])
+    if any(word in lowered for word in ("args", "params", "parameters", "binds", "[")):
+        for arguments in _ARGUMENTS.finditer(text):
+            begin = max(0, arguments.start() - _LONGEST)
+            columns = _placeholders(text[begin : arguments.start()])
+            yield from _of_rows(text, arguments.end(), columns, names)
+
+
+def _of_statements(needle: str, form: re.Pattern[str], text: str, lowered: str) -> Iterator[Place]:
+    at = lowered.find(needle)
+    while at >= 0:
+        match = form.match(text, at)
+        if match is not None:
+            group = "secret" if match["secret"] is not None else "bare"
+            if match[group].strip("\\'\"") not in ("", "?", "%s"):
+                yield Place(*match.span(group), "sql")
+        at = lowered.find(needle, at + len(needle) if match is None else match.end())
+
+
+def _copied(text: str, names: Names) -> Iterator[Place]:
+    """Yield the secrets in the rows of `COPY ... FROM stdin`."""
+    at = 0
+    for copy in _COPY.finditer(text):
+        if copy.start() < at:
+            continue
+        columns = _names(copy["columns"])
+        wanted = [number for number, name in enumerate(columns) if names.is_sensitive(name)]
+        at = copy.end()
+        for line in _LINE.finditer(text, at) if wanted else ():
+            fields = line["line"].split("\t")
+            if len(fields) != len(columns):
+                break
+            for number in wanted:
+                start = at + sum(map(len, fields[:number])) + number
+                if fields[number] not in ("", MASK, "\\N"):
+                    yield Place(start, start + len(fields[number]), "sql")
+            at = line.end()
+
+
+def _names(columns: str) -> list[str]:
+    return [_bare(name) for name in columns.split(",")]
+
+
+def _bare(name: str) -> str:
+    return name.strip().rpartition(".")[2].strip('"`[]\\ ')
+
+
+def _placeholders(statement: str) -> list[str]:
+    """Return the names of what the placeholders of the last statement stand for."""
+    if _PLACEHOLDER.search(statement) is None:
+        return []
+    insert = next(iter(deque(_INSERT.finditer(statement), maxlen=1)), None)
+    begin = insert.end() if insert is not None else 0
+    columns = {match.start("value"): match["name"] for match in _COLUMN.finditer(statement, begin)}
+    places = [match.start() for match in _PLACEHOLDER.finditer(statement, begin)]
+    if insert is None:
+        return [_bare(columns.get(place, "")) for place in places]
+    names = _names(insert["columns"])
+    return [
+        names[number] if number < len(names) else _bare(columns.get(place, ""))
+        for number, place in enumerate(places)
+    ]
+
+
+def _of_rows(text: str, at: int, columns: list[str], names: Names) -> Iterator[Place]:
+    """Yield the literals in the columns with names of secrets, of all rows from `at` on."""
+    wanted = [number for number, name in enumerate(columns) if names.is_sensitive(name)]
+    for _ in range(_MOST_ROWS if wanted else 0):
+        items, at = _row(text, at)
+        if len(items) == len(columns):
+            for number in wanted:
+                yield from _literals(text, items[number], columns[number])
+        following = _NEXT_ROW.match(text, at)
+        if following is None:
+            return
+        at = following.end()
+
+
+_NEXT_ROW = re.compile(r"\s*,\s*(?=[(\[])")
+
+
+def _row(text: str, at: int) -> tuple[list[Item], int]:
+    """Return the items within the brackets at a place, and where these end."""
+    items: list[Item] = []
+    depth, begin = 0, at + 1
+    for token in _ITEM.finditer(text, at, at + 1_000_000):
+        if token["open"]:
+            depth += 1
+            if depth > _DEEPEST:
+                break
+        elif token["close"]:
+            depth -= 1
+            if depth == 0:
+                return [*items, (begin, token.start())], token.end()
+        elif token[0] == "," and depth == 1:
+            items.append((begin, token.start()))
+            begin = token.end()
+        elif not depth:
+            break
+    return items, at
+
+
+def _item(text: str, at: int) -> Item:
+    """Return the literal, or what is in brackets, at a place."""
+    if text[at : at + 1] == "(":
+        return at, max(_row(text, at)[1], at)
+    literal = _SAID.match(text, at)
+    return literal.span() if literal is not None else (at, at)
+
+
+_SAID = re.compile(_STRING)
+_NUMBER = re.compile(r"\s*-?\d[\d.]*\s*")
+
+
+def _literals(text: str, item: Item, name: str) -> Iterator[Place]:
+    rule = f"name {_bare(name).lower()}"
+    if _NUMBER.fullmatch(text, *item):
+        number = text[item[0] : item[1]]
+        begin = item[0] + len(number) - len(number.lstrip())
+        yield Place(begin, begin + len(number.strip()), rule)
+    for literal in _SAID.finditer(text, *item):
+        if literal[0].strip("\\'\"") not in ("", MASK, "?", "%s"):
+            yield Place(*literal.span(), rule)
