@@ -43,7 +43,7 @@ _SAID_OF_VALUES = re.compile(
     r"(?:required|missing|invalid|optional|incorrect|wrong|expired|empty|blank|hidden|redacted|"
     r"masked|password|secret|token|(?:un)?changed|(?:un)?set|yes|no|on|off|ok|present|absent|string|"
     r"object|array|integer|number|boolean|text|bearer|basic|digest|true|false|none|null|default|"
-    r"nothing|anything|something|[a-z]+:\d+)[.!]?\Z",
+    r"nothing|anything|something|[a-z]+:(?:\d+|[a-z]+))[.!]?\Z",
     re.IGNORECASE,
 )
 """Words that stand where a secret would and say something about it."""
