@@ -167,7 +167,7 @@ def test_patterns_are_found():
 
 def test_this_would_find_a_pattern_that_is_not_linear():
     slow = re.compile(r"-a+a+a+b")
-    assert any(_grows_too_fast(slow.match, text, 130) for text in hostile(slow))
+    assert _grows_too_fast(slow.match, Hostile("-", "a"), 200)
     assert _grows_too_fast(re.compile(r"a+a+b").search, Hostile("", "a"), 200)
     assert not _grows_too_fast(re.compile(r"(?<!a)a+b").search, Hostile("", "a"))
 

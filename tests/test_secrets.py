@@ -572,6 +572,7 @@ def test_how_many_are_masked_is_told(run):
         passed=1,
     )
     done.outcome.stdout.fnmatch_lines(["otel-allure: 3 values are masked in the report"])
+    done.outcome.stdout.fnmatch_lines(["otel-allure: masked by *name *"])
     told = (done.report.directory / "environment.properties").read_text()
     assert "Masked\\ values = 3" in told
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
@@ -80,6 +81,8 @@ class Report:
         """Sends them elsewhere, in a process whose parent writes the report, if it still does."""
         self.masked_elsewhere = 0
         """Number of values that are masked in what other processes have written."""
+        self.rules_elsewhere: Counter[str] = Counter()
+        """How many values each rule masked in other processes."""
         self.services: dict[str, str] = {}
         """Versions of the services that the spans came from, by name; empty where not known."""
         self.as_lent: Callable[[Trace, TestResultContainer], TestResultContainer] | None = None
@@ -193,6 +196,11 @@ class Report:
     def masked(self) -> int:
         """Number of values that are masked in the files, here and in other processes."""
         return self.masked_elsewhere + self.directory.masked
+
+    @property
+    def rules(self) -> Counter[str]:
+        """How often each rule masked something, in texts that may be in several files."""
+        return self.rules_elsewhere + self.presentation.redaction.counts
 
     def forget(self) -> None:
         """Drop what is in flight, as a forked child does: it is its parent's to write."""

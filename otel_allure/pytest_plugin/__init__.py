@@ -20,6 +20,8 @@ from otel_allure.pytest_plugin import decorators, metadata, options, selection
 from otel_allure.pytest_plugin.third_party import stand_in
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from otel_allure.pytest_plugin.crashes import Crashes
     from otel_allure.pytest_plugin.listener import AllureListener
 
@@ -108,6 +110,8 @@ def pytest_terminal_summary(
     if masked := listener.report.masked:
         values = "value is" if masked == 1 else "values are"
         terminalreporter.write_line(f"otel-allure: {masked} {values} masked in the report")
+        if rules := listener.report.rules:
+            terminalreporter.write_line(f"otel-allure: masked by {_most(rules)}")
     if listener.looks:
         from otel_allure.pytest_plugin.isolation_hint import hint
 
@@ -118,6 +122,16 @@ def pytest_terminal_summary(
         terminalreporter.section("otel-allure: the report is not complete", yellow=True)
         for line in lines:
             terminalreporter.write_line(line)
+
+
+def _most(rules: Counter[str]) -> str:
+    """Say which rules masked most, so that a wrong one is found."""
+    shown = ", ".join(f"{rule} {count}" for rule, count in rules.most_common(_MOST_RULES))
+    more = len(rules) - _MOST_RULES
+    return shown + (f" and {more} more rules" if more > 0 else "")
+
+
+_MOST_RULES = 10
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
@@ -149,6 +163,7 @@ def pytest_testnodedown(node: Any) -> None:
             listener.diagnostics.add(doing, detail)
         listener.report.services |= output.get("otel_allure_services", {})
         listener.report.masked_elsewhere += output.get("otel_allure_masked", 0)
+        listener.report.rules_elsewhere.update(output.get("otel_allure_rules", {}))
         listener.looks += output.get("otel_allure_looks", ())
 
 

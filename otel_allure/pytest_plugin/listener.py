@@ -241,6 +241,7 @@ class AllureListener(stand_in.AllureListener):
             self.worker_output["otel_allure_problems"] = list(self.diagnostics.first.items())
             self.worker_output["otel_allure_services"] = self.report.services
             self.worker_output["otel_allure_masked"] = self.report.masked
+            self.worker_output["otel_allure_rules"] = dict(self.report.rules)
             self.worker_output["otel_allure_looks"] = self.looks
             if not hasattr(self.config, "workerinput") and not self.config.option.collectonly:
                 versions = {"pytest": pytest.__version__, "otel-allure": __version__}

@@ -47,7 +47,7 @@ OPTIONS: Forms = (
     ("7z", _command("7z[ar]?", r"-p(?=\S)")),
     ("rar", _command("rar", r"-h?p(?=[^\s-])")),
     ("unrar", _command("unrar", r"-h?p(?=[^\s-])")),
-    ("htpasswd", _command("htpasswd", r"-\w*b\w*[ \t]+(?:\S+[ \t]+){1,2}")),
+    ("htpasswd", _command("htpasswd", r"-\w{0,9}b\w{0,9}[ \t](?:\S{1,200}[ \t]){1,2}")),
     ("http ", _command("http", r"(?:-a|--auth)[ \t=]+", _USER)),
     ("https ", _command("https", r"(?:-a|--auth)[ \t=]+", _USER)),
     ("smbclient", _command("smbclient", r"(?:-U|--user)[ \t=]*['\"]?[^\s%]+%")),

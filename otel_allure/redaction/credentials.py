@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from otel_allure.redaction.commands import ARGUMENTS, OPTIONS, Forms
 from otel_allure.redaction.no_secrets import is_placeholder
-from otel_allure.redaction.pair_forms import QUOTED, UNMASKED, form
+from otel_allure.redaction.pair_forms import QUOTED, STRING, UNMASKED, form
 from otel_allure.redaction.places import MASK, Place
 
 _HEADER = r"(?:(?<![a-z0-9])|(?<=\\n))(?:authorization|cookie)"
@@ -60,11 +60,11 @@ FORMS: tuple[tuple[str, Forms], ...] = (
         (
             *((f"{name}(", _OBJECT) for name in ("secretstr", "secretbytes", "basicauth")),
             ("digestauth(", _OBJECT),
-            (".auth(", form(rf"\.auth\([ ]?['\"]\w+['\"],[ ]?(?P<secret>{QUOTED})(?=\))")),
+            (".auth(", form(rf"\.auth\([ ]?['\"]\w+['\"],[ ]?(?P<secret>{STRING})(?=\))")),
             (
                 "getconnection(",
                 form(
-                    rf"getconnection\({QUOTED},[ ]?['\"]\w*['\"],[ ]?(?P<secret>'[^']+'|\"[^\"]+\")"
+                    rf"getconnection\({STRING},[ ]?['\"]\w*['\"],[ ]?(?P<secret>'[^']+'|\"[^\"]+\")"
                 ),
             ),
         ),

@@ -17,7 +17,7 @@ _NAME = r"[A-Za-z_$@][A-Za-z_]*"
 _PART = r"(?:\??\.|->|::|:(?!:))"
 _CODE = re.compile(
     rf"(?:await |new |not |&|\*{{1,2}}|self\b|this\b)?{_NAME}(?:"
-    rf"(?:{_PART}{_NAME}|\.[A-Z]\d)+|(?:{_PART}\w+)*\[.*|\w*(?:{_PART}\w+)*\(.*)"
+    rf"(?:{_PART}{_NAME}|\.[A-Z]\d)+|(?:{_PART}\w+)*\[.*|(?:\d\w*)?(?:{_PART}\w+)*\(.*)"
 )
 _IDENTIFIER = re.compile(r"[a-z]+(?:_[a-z]+)+|[A-Z]+(?:_[A-Z]+)+|[a-z]{2,}(?:[A-Z][a-z]{2,})+")
 _REQUIRED = re.compile(r"\[?[A-Z][A-Za-z]+!")  # of GraphQL

@@ -15,7 +15,7 @@ STRING = r"(?:'(?:[^'\\\r\n]|\\.){1,2000}'|\"(?:[^\"\\\r\n]|\\.){1,2000}\")"
 """What is quoted on one line, and not empty."""
 QUOTED = (  # as it is, or as it is within other quotes: \"...\"
     r"(?:(?:[bfnu]|br|rb)(?=['\"]))?(?:"
-    r"(?P<triple>\\*['\"])(?P=triple){2}.*?(?:(?P=triple){3}|$)"
+    r"(?P<triple>\\*['\"])(?P=triple){2}.{0,20000}?(?:(?P=triple){3}|$)"
     r"|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
     r"|(?P<quote>\\+['\"])(?:(?P=quote)|.*?[^\\](?P=quote))"
     r"|\\*['\"][^\r\n]*)"  # one that was cut off

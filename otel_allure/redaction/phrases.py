@@ -43,7 +43,8 @@ _CODE = re.compile(r"(?:otp|pin|passcode|cvv)\Z", re.IGNORECASE)
 _DIGITS = re.compile(r"\d{4,8}")
 """Words of configurations after which a name is always followed by its value."""
 _BELOW = re.compile(
-    r"\\?['\"]?[ \t]*:[ \t]*(?P<sign>[|>][+-]?\d?)?[ \t]*\r?\n(?=(?P<indent>[ \t]*)(?P<item>- )?\S)"
+    r"\\?['\"]?[ \t]{0,40}:[ \t]{0,40}(?P<sign>[|>][+-]?\d?)?[ \t]{0,40}\r?\n"
+    r"(?=(?P<indent>[ \t]*)(?P<item>- )?\S)"
 )
 _LINE = re.compile(r"(?P<indent>[ \t]*)(?P<item>- )?(?P<value>[^\r\n]*)\r?\n?")
 _MAPPING = re.compile(r"[\w.\"'-]+[ \t]*(?::(?:\s|$)|=)|[#%{\[]")

@@ -100,8 +100,10 @@ class Redaction:
 
     def value(self, name: str, value: str) -> str:
         """Return `value` as it may be written under `name`."""
-        is_secret = self.is_sensitive(name) and not _says_nothing(value)
-        return MASK if is_secret else self.text(value)
+        if not self.is_sensitive(name) or _says_nothing(value):
+            return self.text(value)
+        self.counts[f"name {name.lower()}"] += 1
+        return MASK
 
     # -- texts
 
@@ -110,7 +112,7 @@ class Redaction:
         if not self._on:
             return text
         shown, rules = self._short_text(text) if len(text) <= _SHORT else self._text(text)
-        for rule in rules:
+        for rule in filter(None, rules):
             self.counts[rule] += 1
         return shown
 
@@ -257,6 +259,7 @@ class Redaction:
 
     def _any(self, name: str, value: Any) -> Any:
         if self.is_sensitive(name) and not (isinstance(value, str) and _says_nothing(value)):
+            self.counts[f"name {name.lower()}"] += 1
             return MASK
         if self.masks_sql and name.startswith(_SQL_VALUES):
             return MASK
