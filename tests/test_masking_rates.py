@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests import harmless
@@ -17,6 +19,15 @@ from tests.planted import PLACES
 
 NOT_YET = frozenset(NOT_YET_FILE.read_text("utf-8").splitlines())
 """What is known to be wrong."""
+
+
+def test_examples_of_the_page():
+    page = Path(__file__).parent.parent.joinpath("docs", "secrets.md").read_text("utf-8")
+    lines = page.partition("### Examples")[2].split("```")[1].splitlines()
+    examples = [line.split(" → ") for line in lines if " → " in line]
+    assert len(examples) > 40
+    for text, shown in examples:
+        assert masked("", text.replace("¶", "\n")) == shown.replace("¶", "\n")
 
 
 def test_there_are_enough():

@@ -159,6 +159,8 @@ def _in_query(text: str, names: Names, brackets: Brackets) -> Iterator[Place]:
         begin, end = value.span("secret")
         behind = text[end : end + _SOME]
         is_query = match[0][0] in "?&;#" or behind[:1] == "&"
+        if not is_query and "(" in value["secret"]:
+            continue  # auth=BasicAuth(login='bob', ...)
         nothing = (
             is_placeholder(value["secret"]) or is_nothing(name, value["secret"])
             if is_query
