@@ -71,6 +71,9 @@ FORMS: tuple[tuple[str, Forms], ...] = (
     ),
 )
 """Needles in small letters, and their forms, by a text without which there is none of them."""
+_GATED = tuple(
+    (gate, tuple(dict.fromkeys(needle for needle, _ in forms)), forms) for gate, forms in FORMS
+)
 _WITHOUT_NEEDLE = (
     # shop:abc@tcp(db:3306)/shop, as Go has it
     ("@", form(r"(?<![\w:/])[\w.-]{1,60}:(?P<secret>[^\s@:/]{1,200})@(?:tcp|unix)\(")),
@@ -93,8 +96,9 @@ _WITHOUT_NEEDLE = (
 
 def find(text: str, lowered: str) -> Iterator[Place]:
     """Yield the secrets in URLs, headers and commands."""
-    for gate, forms in FORMS:
-        if gate in text:
+    has = lowered.__contains__
+    for gate, needles, forms in _GATED:
+        if gate in text and any(map(has, needles)):
             for needle, each_form in forms:
                 if needle in lowered:
                     yield from each(

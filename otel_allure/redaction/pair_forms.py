@@ -133,8 +133,19 @@ FORMS: tuple[tuple[str | tuple[str, ...], re.Pattern[str]], ...] = (
 )
 """By what is before the name, or what it begins with."""
 
-BEHIND_NAME = frozenset("=:!\\'\"`[]%&> \t\r\n\x1b()-<")
-"""What is behind a name, if its value comes next."""
+_BEHIND_NAME = "=:!\\'\"`[]%&> \t\r\n\x1b()-<"
+_BEGINNINGS = (
+    *("=", "=", "=:", " =", "'\"", "]", '"', "\\'\"`] \t\x1b=-!<:", " \t'\"", " \t\r\n>", "&%"),
+    *("\\'\"", "'\"", "\"'\\]", "(", ")", "%&: +=", "%", "'\" \t\r\n", '"', _BEHIND_NAME),
+)
+"""What each form may begin with."""
+FORMS_BEHIND = {
+    character: tuple(
+        each for each, first in zip(FORMS, _BEGINNINGS, strict=True) if character in first
+    )
+    for character in _BEHIND_NAME
+}
+"""The forms that may match, by the character behind a name."""
 
 VALUE_BEFORE = (
     (  # {"value": "abc", "name": "password"}

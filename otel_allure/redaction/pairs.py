@@ -16,8 +16,7 @@ from otel_allure.redaction.no_secrets import is_none, is_nothing, is_placeholder
 from otel_allure.redaction.pair_forms import (
     ANY_NAME,
     ANY_VALUE,
-    BEHIND_NAME,
-    FORMS,
+    FORMS_BEHIND,
     QUERY_NAME,
     QUERY_VALUE,
     VALUE_BEFORE,
@@ -63,7 +62,8 @@ def _after_name(
     rest = _REST_OF_NAME.match(text, end)
     assert rest is not None  # it may be empty
     stop = rest.end()
-    if text[stop : stop + 1] not in BEHIND_NAME and stop < len(text):
+    behind = text[stop : stop + 1]
+    if behind and behind not in FORMS_BEHIND:
         return  # nearly always
     name = _name_before(text, end, stop)
     begin = stop - len(name)
@@ -73,22 +73,25 @@ def _after_name(
     before = text[max(0, begin - _LONGEST_START) : begin].lower()
     if before.endswith("${"):
         return
-    found = False
-    for start, form in FORMS:
-        if start and not (name.startswith(start) or before.endswith(start)):
-            continue
-        match = form.match(text, stop)
-        if match is None:
-            continue
-        found = True
-        yield from _value(text, name, stop, match, before, brackets)
-        break
     rule = f"name {bare.lower()}"
-    for span in () if found else (said(text, begin, stop, bare), *below(text, begin, stop, bare)):
-        if span is not None:
+    match = _first_match(text, name, stop, before)
+    if match is not None:
+        yield from _value(text, name, stop, match, before, brackets)
+    elif behind:
+        for span in (*said(text, begin, stop, bare), *below(text, begin, stop, bare)):
             yield Place(*span, rule)
     if before[-1:] in ("'", '"', ")", ">", " "):
         yield from _before_name(text, begin, rule)
+
+
+def _first_match(text: str, name: str, stop: int, before: str) -> re.Match[str] | None:
+    """Return what a value that is assigned or listed looks like, if one is behind the name."""
+    for start, form in FORMS_BEHIND.get(text[stop : stop + 1], ()):
+        if not start or name.startswith(start) or before.endswith(start):
+            match = form.match(text, stop)
+            if match is not None:
+                return match
+    return None
 
 
 def _before_name(text: str, begin: int, rule: str) -> Iterator[Place]:

@@ -50,28 +50,28 @@ _LINE = re.compile(r"(?P<indent>[ \t]*)(?P<item>- )?(?P<value>[^\r\n]*)\r?\n?")
 _MAPPING = re.compile(r"[\w.\"'-]+[ \t]*(?::(?:\s|$)|=)|[#%{\[]")
 
 
-def said(text: str, begin: int, stop: int, name: str) -> Span | None:
-    """Return the place of what is said of a name that stands from `begin` to `stop`."""
+def said(text: str, begin: int, stop: int, name: str) -> Iterator[Span]:
+    """Yield the place of what is said of a name that stands from `begin` to `stop`."""
     cell = _CELL.match(text, stop)
-    if cell is not None:
-        return cell.span("secret") if looks_random(cell["secret"]) else None
-    match = _SAID.match(text, stop)
-    if match is None:
-        return None
+    match = _SAID.match(text, stop) if cell is None else None
+    if cell is not None and looks_random(cell["secret"]):
+        yield cell.span("secret")
+    if match is None or _is_of_a_lexer(text, begin, name):
+        return
     value = match["quoted"] or match["bare"]
-    if name.lower() == "token" and _OF_A_LANGUAGE.search(text, max(0, begin - _SOME), begin):
-        return None
-    is_loud = _LOUD.search(text, max(0, begin - _SOME), begin) is not None
-    if is_nothing(name, value) or MASK in value:
-        return None
-    is_code = match["is"] and _CODE.search(name) and _DIGITS.fullmatch(value.rstrip("."))
+    if is_nothing(name, value) or MASK in value or (match["quoted"] and is_message(value)):
+        return
     bare = value.rstrip(".!?:")
-    if match["quoted"] and is_message(value):
-        return None
+    is_loud = _LOUD.search(text, max(0, begin - _SOME), begin) is not None
+    is_code = match["is"] and _CODE.search(name) and _DIGITS.fullmatch(bare)
     if is_loud or is_code or looks_random(bare):
         start, end = match.span("quoted" if match["quoted"] else "bare")
-        return (start, end) if match["quoted"] else (start, start + len(bare))
-    return None
+        yield start, end if match["quoted"] else start + len(bare)
+
+
+def _is_of_a_lexer(text: str, begin: int, name: str) -> bool:
+    before = max(0, begin - _SOME)
+    return name.lower() == "token" and _OF_A_LANGUAGE.search(text, before, begin) is not None
 
 
 def below(text: str, begin: int, stop: int, name: str) -> Iterator[Span]:

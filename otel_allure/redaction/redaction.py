@@ -140,7 +140,7 @@ class Redaction:
         places: list[Place] = []
         flat = text
         if '"' in text and (found := json_texts.spans(text)):
-            places += json_texts.find(text, found, self.names, self._text)
+            places += json_texts.find(text, found, self.names, self._inner)
             flat = json_texts.without(text, found)
         told: list[Place] = []
         self._find_told(text, told)
@@ -151,6 +151,12 @@ class Redaction:
             return text, ()
         places += _again(text, places)
         return masked_text(text, places), tuple(place.rule for place in places)
+
+    def _inner(self, text: str) -> tuple[str, tuple[str, ...]]:
+        """Return a text within another one without its secrets, and the rules that say so."""
+        if len(text) < _SHORTEST_TOKEN and text.isalnum():
+            return text, ()
+        return self._short_text(text) if len(text) <= _SHORT else self._text(text)
 
     def _find_told(self, text: str, places: list[Place]) -> None:
         """Find what is a secret by itself: by the settings' patterns, or as issuers made it."""
@@ -171,7 +177,7 @@ class Redaction:
             lowered = text.replace("\u0130", "I").lower()
         places += credentials.find(text, lowered)
         places += sql.find(text, lowered, self.names)
-        places += escaped.find(text, self._text)
+        places += escaped.find(text, self._inner)
         if not self.names.may_be_in(lowered):
             return
         places += pairs.find(text, lowered, self.names)
@@ -300,6 +306,8 @@ class _WithAttributes(Protocol):
 
 def _blanked(text: str, places: list[Place]) -> str:
     """Return a text as long, with asterisks at these places: a token is no name of what follows."""
+    if not places:
+        return text
     pieces: list[str] = []
     done = 0
     for start, end, *_ in sorted(places):
@@ -324,6 +332,7 @@ def _again(text: str, places: list[Place]) -> list[Place]:
 
 
 _MANY = 100
+_SHORTEST_TOKEN = 6
 
 
 def secrets_in(environ: Mapping[str, str], settings: Settings = DEFAULTS) -> list[str]:

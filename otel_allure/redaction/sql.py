@@ -61,6 +61,24 @@ STATEMENTS = (
     ("_decrypt", _form(_KEY_OF)),
 )
 """Statements and functions that have a secret, by a word of them."""
+_WORDS = (
+    *(needle for needle, _ in STATEMENTS),
+    *(
+        "copy ",
+        " into ",
+        "like",
+        " in ",
+        " in(",
+        "similar to",
+        "args",
+        "params",
+        "binds",
+        "[c",
+        "[g",
+    ),
+    *("[n", "[r", "parameters"),
+)
+"""One of them is in every text with a statement, or with arguments of one."""
 _COMPARED = _form(
     r"(?<![\w.])(?P<name>[\w.\"`\[\]]{1,200})\s+(?:not\s+)?(?:i?like|in|similar\s+to|between)\s*"
     r"(?=[('\"])"
@@ -94,6 +112,8 @@ Item = tuple[int, int]
 
 def find(text: str, lowered: str, names: Names) -> Iterator[Place]:
     """Yield the secrets in statements, and in the arguments that are logged beside them."""
+    if not any(map(lowered.__contains__, _WORDS)):
+        return
     for needle, form in STATEMENTS:
         if needle in lowered:
             yield from _of_statements(needle, form, text, lowered)
