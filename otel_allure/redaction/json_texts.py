@@ -192,6 +192,24 @@ class _Walk:
                 yield _place(match, level.named)
 
 
+def fitted(text: str, found: list[tuple[int, int]], places: list[Place]) -> Iterator[Place]:
+    """Yield places that do not know of JSON so that what is JSON stays it."""
+    for place in places:
+        span = next((each for each in found if each[0] <= place.start < each[1]), None)
+        if span is None:
+            yield place
+            continue
+        for token in _TOKEN.finditer(text, *span):
+            begin, end = token.span("string") if token["string"] else token.span("other")
+            if token["colon"] or end <= place.start or begin >= place.end or begin < 0:
+                continue
+            if token["string"] is None:
+                yield Place(begin, end, place.rule, f'"{MASK}"')
+            else:
+                start, stop = max(begin + 1, place.start), min(end - 1, place.end)
+                yield Place(start, stop, place.rule)
+
+
 def _place(match: re.Match[str], name: str) -> Place:
     rule = f"name {name.lower()}"
     if match["string"] is None:

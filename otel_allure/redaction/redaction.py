@@ -139,14 +139,15 @@ class Redaction:
         """Return a text with its secrets masked, and the rules that say so."""
         places: list[Place] = []
         flat = text
-        if '"' in text and (found := json_texts.spans(text)):
+        found = json_texts.spans(text) if '"' in text else []
+        if found:
             places += json_texts.find(text, found, self.names, self._inner)
             flat = json_texts.without(text, found)
         told: list[Place] = []
         self._find_told(text, told)
         told += self._known_in(text)
         self._find_likely(_blanked(flat, told), places)
-        places += told
+        places += json_texts.fitted(text, found, told)
         if not places:
             return text, ()
         places += _again(text, places)

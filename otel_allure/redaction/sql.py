@@ -40,7 +40,9 @@ _STRING = (
     r"|\$\w{0,60}\$[^$]{0,4000}(?:\$\w{0,60}\$|$))"
 )
 _SECRET = rf"(?P<secret>(?!\\*['\"]\*{{4}}\\*['\"]){_STRING})"
-_KEY_OF = rf"_(?:en|de)crypt(?:_bytea)?\s*\((?:[^()'\"]|{_STRING}){{1,20}}?,\s*{_SECRET}\s*[,)]"
+_KEY_OF = (
+    rf"(?<=_)(?:en|de)crypt(?:_bytea)?\s*\((?:[^()'\"]|{_STRING}){{1,20}}?,\s*{_SECRET}\s*[,)]"
+)
 STATEMENTS = (
     (
         "identified",
@@ -57,8 +59,8 @@ STATEMENTS = (
     (" rekey", _form(rf"(?<=pragma) rekey\s*=\s*{_SECRET}")),
     ("attach", _form(rf"attach\s+(?:database\s+)?'[^']*'\s+as\s+\w+\s+key\s+{_SECRET}")),
     ("crypt", _form(rf"(?<!\w)crypt\s*\(\s*{_SECRET}")),
-    ("_encrypt", _form(_KEY_OF)),
-    ("_decrypt", _form(_KEY_OF)),
+    ("encrypt", _form(_KEY_OF)),
+    ("decrypt", _form(_KEY_OF)),
 )
 """Statements and functions that have a secret, by a word of them."""
 _WORDS = (
