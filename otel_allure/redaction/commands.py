@@ -33,7 +33,7 @@ _LAST = r"(?P<secret>\"[^\"]+\"|(?=[^\s'\"]*[\d\W_])[^\s/'\"]{4,})(?=\s*(?:$|: |
 """The last word of a line of a protocol; it is no mere word."""
 Forms = tuple[tuple[str, re.Pattern[str]], ...]
 OPTIONS: Forms = (
-    ("curl", _command("curl", r"(?:-u|--user|--proxy-user)[ \t=]*", _USER)),
+    ("curl", _command("curl", r"(?:-[a-zA-Z]{0,6}u|--user|--proxy-user)[ \t=]*", _USER)),
     ("curl", _command("curl", r"(?:-b|--cookie)[ \t=]*", r"(?P<secret>'[^'=]+=[^']+'|\S+=\S+)")),
     ("mysql", _command(r"mysql\w*", r"-p(?=[^\s-])")),
     ("mariadb", _command(r"mariadb(?:-\w+)?", r"-p(?=[^\s-])")),

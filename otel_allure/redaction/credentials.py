@@ -13,11 +13,11 @@ from otel_allure.redaction.places import MASK, Place
 _HEADER = r"(?:(?<![a-z0-9])|(?<=\\n))(?:authorization|cookie)"
 
 
-def _header_within(quote: str) -> re.Pattern[str]:
-    """Return a header that is quoted as a whole: the quote ends it."""
+def _header_within(quote: str, end: str = "") -> re.Pattern[str]:
+    """Return a header that is quoted, or in brackets, as a whole: that ends it."""
     return form(
         rf"(?<={quote})(?:authorization|cookie)[ \t]*[=:][ \t]*"
-        rf"(?P<secret>(?:(?!\\[rn])[^{quote}\r\n])+)"
+        rf"(?P<secret>(?:(?!\\[rn])[^{end or quote}\r\n])+)"
     )
 
 
@@ -25,10 +25,17 @@ _HEADERS = (
     _header_within('"'),
     _header_within("'"),
     _header_within("`"),
+    _header_within(r"\(", r"\)"),
+    _header_within(r"\[", r"\]"),
+    _header_within(r"\{", r",}"),
     form(rf"{_HEADER}\\*['\"]\]?[ \t]*[=:]{UNMASKED}[ \t]*(?P<secret>{QUOTED}|[^\r\n]+)"),
     form(
-        rf"(?<!['\"`]){_HEADER}[ \t]*[=:]{UNMASKED}[ \t]*"
+        rf"(?<!['\"`(\[{{]){_HEADER}[ \t]*:{UNMASKED}[ \t]*"
         rf"(?P<secret>{QUOTED}|`[^`]*`|(?:(?!\\[rn])[^\r\n])+)"
+    ),
+    form(
+        rf"(?<!['\"`]){_HEADER}[ \t]*={UNMASKED}[ \t]*"
+        rf"(?P<secret>{QUOTED}|`[^`]*`|(?:(?:bearer|basic|token|digest)[ ])?[^\s,;)&|]+)"
     ),
 )
 _SCHEME = form(
@@ -41,6 +48,9 @@ _PROSE = re.compile(
     r"(?!bearer |basic |token |digest |negotiate |apikey )[a-z]+(?:[,;.]? [^=]*)?[.,;]?|None"
     r"|[A-Z][a-z]+"
 )
+_SIGNATURE = re.compile(r"[A-Z]\w*[,;)] ?|\{")
+"""A type of an argument, or a table of settings."""
+_VERSION = re.compile(r"[\^~<>=v]*\d+(?:\.\d+)+")
 _MARK = re.compile(r"^[bf](?=['\"])")
 _ASSIGNED = re.compile(r"[\w.-]+=(?P<value>[^;]*)")
 
@@ -140,6 +150,8 @@ def _is_none(secret: str, needle: str, text: str, at: int) -> bool:
         values = [match["value"] for match in _ASSIGNED.finditer(inner)]
         return bool(values) and all(map(is_placeholder, values))
     if needle in ("authorization", "cookie"):
+        if _VERSION.fullmatch(inner) or _SIGNATURE.match(inner):
+            return True
         return is_placeholder(inner) or _PROSE.fullmatch(inner) is not None or inner == "Bearer"
     return MASK in inner or is_placeholder(inner)
 

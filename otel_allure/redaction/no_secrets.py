@@ -7,12 +7,12 @@ import re
 _STAND_IN = (
     r"\\?\$\w+|\$\{[^{}]*\}?|\$\([^()]*\)?|\$\{\{[^{}]*\}\}|\{\{?[\w .!:|()-]*\}?\}?"
     r"|<[^\W\d][^<>\d]*(?:64)?>?|</\w+>?"
-    r"|%\(?\w*\)?[sdrq]|%\w+%|\[[A-Za-z_ |-]+\]|\?|:[a-z_]\w*|@\w+(?:\.\w+)*|\.{2,}|[*xX•·…-]{2,}"
+    r"|%\w+%|%\(?\w*\)?[sdrq]|\[[A-Za-z_ |-]+\]|\?|:[a-z_]\w*|@\w+(?:\.\w+)*|\.{2,}|[*xX•·…-]{2,}"
     r"|\*+|…|&lt;[A-Za-z _-]+&gt;|#\{[^{}]*\}|(?:YOUR|MY|EXAMPLE|SOME)(?:[_-][A-Z]+)+"
 )
-_PLACEHOLDER = re.compile(
-    rf"(?:(?:bearer|basic|token|apikey)[ ])?(?:(?:{_STAND_IN})[:.,/-]?){{1,10}}", re.IGNORECASE
-)
+_PLACEHOLDER = re.compile(_STAND_IN, re.IGNORECASE)
+_SCHEME = re.compile(r"(?:bearer|basic|token|apikey)[ ](?=\S)", re.IGNORECASE)
+_MOST_STAND_INS = 10
 _NAME = r"[A-Za-z_$@][A-Za-z_]*"
 _PART = r"(?:\??\.|->|::|:(?!:))"
 _CODE = re.compile(
@@ -33,6 +33,15 @@ _TYPE = re.compile(
 )
 _PATH = re.compile(r"(?:~|\.{1,2})?/|[A-Za-z]:[\\/]")
 _PASSWORD = re.compile(r"passw|passphrase|passcode|pwd", re.IGNORECASE)
+_PLAIN = re.compile(r"[_-](?:key|secret|password|pass)\Z", re.IGNORECASE)
+"""Names that mean nothing else, so that a word may be their value."""
+_STATUS = re.compile(
+    r"(?:required|missing|invalid|optional|mandatory|incorrect|wrong|expired|empty|blank|hidden|unset|"
+    r"redacted|masked|(?:un)?changed|yes|no|on|off|ok|present|absent|string|object|array|integer|"
+    r"number|boolean|true|false|none|null|nothing)[.!,)]?\Z",
+    re.IGNORECASE,
+)
+"""What is said of a secret, even of a password."""
 _SHORT = 3
 _COUNTED = re.compile(
     r"(?:pass|pin|otp|auth|session|secret|credential|cookie)s?$", re.IGNORECASE
@@ -51,7 +60,20 @@ _SAID_OF_VALUES = re.compile(
 
 def is_placeholder(value: str) -> bool:
     """Whether a value stands for one that is to come."""
-    return _PLACEHOLDER.fullmatch(value[:200]) is not None
+    scheme = _SCHEME.match(value)
+    at = scheme.end() if scheme is not None else 0
+    for _ in range(_MOST_STAND_INS):
+        match = _PLACEHOLDER.match(value, at, at + 200)
+        if match is None or match.end() == at:
+            return False
+        at = match.end()
+        if at == len(value):
+            return True
+        if value[at] in ":.,/-":
+            at += 1
+            if at == len(value):
+                return True
+    return False
 
 
 _USUAL = re.compile(
@@ -155,7 +177,8 @@ def _is_no_bare_value(name: str, sign: str, operator: str, inner: str, after: st
     if operator == ":" and (inner[:1] == ":" or _WORD.fullmatch(inner) or _KEBAB.fullmatch(inner)):
         return True  # input.password:focus, token::text
     is_selector = operator == '"]:' and _SELECTOR.match(inner) is not None
-    is_count = (inner.isdigit() or _USUAL.fullmatch(inner)) and _NEXT_WORD.match(after)
+    is_small = _NUMBER.fullmatch(inner) or _USUAL.fullmatch(inner)
+    is_count = is_small and sign == ":" and _NEXT_WORD.match(after)
     if is_count or (operator == ":" and re.fullmatch(r"[\w.]+\.\w+:\d+", inner)):
         return True  # Passwords: 12 characters, shop.auth:auth.py:12
     if sign in ("=", "!=", ":") and not has_space and re.fullmatch(r"[a-z]{1,2}", inner):
@@ -173,9 +196,12 @@ def _is_no_bare_value(name: str, sign: str, operator: str, inner: str, after: st
         return is_code or (is_loud and not is_password) or inner == "PASSWORD"
     if _is_code(name, inner, after, is_password) or (sign == "=" and _NUMBER.fullmatch(inner)):
         return True
-    if inner in ("credentials", "tokens", "secrets"):
+    if inner in ("credentials", "tokens", "secrets") or _STATUS.match(inner):
         return True
-    if not is_password and (len(inner) < _SHORT or _WORD.fullmatch(inner.rstrip(".!?"))):
+    may_be_word = is_password or (
+        _PLAIN.search(name) and inner.islower() and not after.strip(" ")[:1].strip()
+    )
+    if not may_be_word and (len(inner) < _SHORT or _WORD.fullmatch(inner.rstrip(".!?"))):
         return True
     return sign == ":" and _is_sentence(inner, after)
 

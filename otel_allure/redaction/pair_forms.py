@@ -37,7 +37,10 @@ _NOT_EMPTY = (
 )
 _COLORS = r"(?:\x1b\[[\d;]*m)*"
 _YAML = r"(?:(?:!!\w+|&\w+)[ \t]+)?(?![|>][+-]?\d?[ \t]*[\r\n])"
-_BARE = r"(?!`)(?:(?!,[ ]?[\w.-]+=|</|&quot;|&#39;)[^\s;&\x1b])*(?:(?!</|&quot;)[^\s;&,)}\]\x1b])"
+_BARE = (
+    r"(?!`)(?:(?![,|][ ]?[\w.-]+=|</|<br|&quot;|&#39;|\\[nr]\w+[=:])[^\s;&\x1b])*"
+    r"(?:(?!</|&quot;)[^\s;&,)}\]\x1b])"
+)
 _VALUE = (
     rf"{UNMASKED}[ \t]*{_COLORS}{_YAML}{_NOT_EMPTY}"
     rf"(?:{_CALL}(?P<called>)(?=[\s'\"\[({{b]))?"
@@ -64,7 +67,7 @@ FORMS: tuple[tuple[str | tuple[str, ...], re.Pattern[str]], ...] = (
     (  # what is pretty-printed: "password":, and "abc" on the next line
         ("'", '"'),
         form(
-            r"['\"](?:[ \t]*:[ \t]*\(?\r?\n\s{0,100}|\s{0,40}\n\s{0,40}:\s{0,40})"
+            r"['\"](?:[ \t]*:[ \t]*\(?\r?\n(?:E )?\s{0,100}|\s{0,40}\n\s{0,40}:\s{0,40})"
             rf"(?P<secret>b?{STRING})"
         ),
     ),

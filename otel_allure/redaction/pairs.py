@@ -70,6 +70,9 @@ def _after_name(
     bare = name.lstrip("-:.[").replace(" ", "_")
     if not _is_name(bare, is_enough and not rest[0].strip("0123456789"), names):
         return
+    is_bracket = text[stop + 1 : stop + 3].lstrip()[:1] in ("[", "(", "{")
+    if behind in (":", "=") and not is_bracket and bare.lower().endswith(_HEADERS):
+        return  # those of `credentials`
     before = text[max(0, begin - _LONGEST_START) : begin].lower()
     if before.endswith("${"):
         return
@@ -162,7 +165,7 @@ def _in_query(text: str, names: Names, brackets: Brackets) -> Iterator[Place]:
         begin, end = value.span("secret")
         behind = text[end : end + _SOME]
         is_query = match[0][0] in "?&;#" or behind[:1] == "&"
-        if not is_query and "(" in value["secret"]:
+        if not is_query and ("(" in value["secret"] or value["secret"][0] == "="):
             continue  # auth=BasicAuth(login='bob', ...)
         nothing = (
             is_placeholder(value["secret"]) or is_nothing(name, value["secret"])

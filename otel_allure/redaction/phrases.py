@@ -85,7 +85,8 @@ def below(text: str, begin: int, stop: int, name: str) -> Iterator[Span]:
     is_key = not before.strip(" \t-\"'") and (line or not first)
     if not is_key and not head["sign"]:
         item = _LINE.match(text, head.end())
-        if item is not None and looks_random(item["value"].strip()):
+        value = item["value"].strip() if item is not None else ""
+        if item is not None and " " not in value and looks_random(value):
             yield item.span("value")
         return
     indent = len(before) - len(before.lstrip(" \t"))

@@ -9,7 +9,7 @@ from otel_allure.redaction.names import Names
 from otel_allure.redaction.no_secrets import is_no_leaf
 from otel_allure.redaction.places import MASK, Place
 
-SEPARATORS = ("|", "\t", ";", ",")
+SEPARATORS = ("|", "│", "\t", ";", ",")
 _FIELD = {
     separator: re.compile(
         rf"[ ]*(?P<value>\"(?:[^\"]|\"\")*\"|[^{re.escape(separator)}\r\n\"]*?)[ ]*"
@@ -46,11 +46,11 @@ def _head(text: str, start: int, end: int, names: Names) -> tuple[str, dict[int,
             bare = separator in ",;"
             cells = [
                 (cell if bare else cell.strip()).strip("\"'")
-                for cell in line.strip(" |").split(separator)
+                for cell in line.strip(" |│").split(separator)
             ]
             column = _COLUMN_OF_CSV if bare else _COLUMN
             if len(cells) > 1 and all(map(column.fullmatch, cells)):
-                first = 1 if line.lstrip().startswith("|") and separator == "|" else 0
+                first = 1 if line.lstrip().startswith(separator) and separator in "|│" else 0
                 columns = {
                     number + first: cell
                     for number, cell in enumerate(cells)
