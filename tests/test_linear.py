@@ -20,6 +20,7 @@ import pytest
 import otel_allure.redaction
 from otel_allure.model.settings import Settings
 from otel_allure.redaction import issued_tokens
+from otel_allure.redaction.lazy import Lazy
 from otel_allure.redaction.redaction import Redaction
 
 try:
@@ -31,6 +32,8 @@ except ImportError:  # Python 3.10
 
 
 def _patterns_in(value: Any, depth: int = 6) -> Iterator[re.Pattern[str]]:
+    if isinstance(value, Lazy):
+        value = value.compiled
     if isinstance(value, re.Pattern):
         yield value
     elif isinstance(value, dict) and depth:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from otel_allure.redaction.commands import ARGUMENTS, OPTIONS, Forms
+from otel_allure.redaction.lazy import Lazy
 from otel_allure.redaction.no_secrets import is_placeholder
 from otel_allure.redaction.pair_forms import QUOTED, STRING, UNMASKED, form
 from otel_allure.redaction.places import MASK, Place
@@ -13,7 +14,7 @@ from otel_allure.redaction.places import MASK, Place
 _HEADER = r"(?:(?<![a-z0-9])|(?<=\\n))(?:authorization|cookie)"
 
 
-def _header_within(quote: str, end: str = "") -> re.Pattern[str]:
+def _header_within(quote: str, end: str = "") -> Lazy:
     """Return a header that is quoted, or in brackets, as a whole: that ends it."""
     return form(
         rf"(?<={quote})(?:authorization|cookie)[ \t]*[=:][ \t]*"
@@ -125,9 +126,7 @@ def find(text: str, lowered: str) -> Iterator[Place]:
                 yield Place(*match.span("secret"), "credentials")
 
 
-def each(
-    needle: str, each_form: re.Pattern[str], searched: str, text: str, rule: str
-) -> Iterator[Place]:
+def each(needle: str, each_form: Lazy, searched: str, text: str, rule: str) -> Iterator[Place]:
     """Yield all places of a form in `text`; `searched` is the same, but for capital letters."""
     at = searched.find(needle)
     while at >= 0:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from otel_allure.redaction.lazy import Lazy
 from otel_allure.redaction.places import Place
 from otel_allure.redaction.private_keys import private_keys
 
@@ -460,12 +461,12 @@ _START_ALONE = r"(?:(?<![\w-])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2}))"
 
 
 class _Form(NamedTuple):
-    """A mark and what is around it, compiled."""
+    """A mark and what is around it."""
 
     rule: str
     mark: str
-    form: re.Pattern[str]
-    before: re.Pattern[str] | None
+    form: Lazy
+    before: Lazy | None
 
     def place(self, text: str, at: int) -> tuple[int, int] | None:
         """Return the place of a token whose mark ends at `at`."""
@@ -476,7 +477,7 @@ class _Form(NamedTuple):
         if self.before is not None:
             found = self.before.search(text, max(0, start - _LONGEST_BEFORE), start)
             return None if found is None else (found.start(), match.end())
-        return match.span("secret") if "secret" in self.form.groupindex else match.span()
+        return match.span("secret") if "secret" in match.re.groupindex else match.span()
 
 
 def _compiled(token: Token, mark: str) -> _Form:
@@ -485,8 +486,8 @@ def _compiled(token: Token, mark: str) -> _Form:
     return _Form(
         f"{token.rule} token",
         mark,
-        re.compile(f"{start}{re.escape(mark)}{token.after}", re.ASCII),
-        re.compile(rf"{_START}{token.before}\Z", re.ASCII) if token.before else None,
+        Lazy(f"{start}{re.escape(mark)}{token.after}", re.ASCII),
+        Lazy(rf"{_START}{token.before}\Z", re.ASCII) if token.before else None,
     )
 
 

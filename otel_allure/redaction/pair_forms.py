@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
+from otel_allure.redaction.lazy import Lazy
 
-def form(pattern: str) -> re.Pattern[str]:
+
+def form(pattern: str) -> Lazy:
     """Return a form; what is masked is its group `secret`."""
     # By ASCII, as the ends of names are: to Unicode, a long s is an `s` too.
-    return re.compile(pattern, re.IGNORECASE | re.ASCII | re.DOTALL)
+    return Lazy(pattern, re.IGNORECASE | re.ASCII | re.DOTALL)
 
 
 STRING = r"(?:'(?:[^'\\\r\n]|\\.){1,2000}'|\"(?:[^\"\\\r\n]|\\.){1,2000}\")"
@@ -56,7 +58,7 @@ _BLANKS = r"(?: |%20|\+){0,5}"
 
 _INNER = r"(?P<secret>(?:(?![ ,;][ ]?[\w.-]+=)(?:[^'\"\\\r\n;&]|\\.)){1,500})"
 
-FORMS: tuple[tuple[str | tuple[str, ...], re.Pattern[str]], ...] = (
+FORMS: tuple[tuple[str | tuple[str, ...], Lazy], ...] = (
     ('"', form(rf"={_INNER}(?=\")")),  # "PASSWORD=abc def"
     ("'", form(rf"={_INNER}(?=')")),
     (">", form(r"(?:=|:[ ])(?P<secret>[^<>\r\n=*]{1,200})(?=</)")),

@@ -6,6 +6,7 @@ import re
 from collections import deque
 from collections.abc import Iterator
 
+from otel_allure.redaction.lazy import Lazy
 from otel_allure.redaction.names import Names
 from otel_allure.redaction.places import MASK, Place
 
@@ -30,8 +31,8 @@ def without_literals(query: str) -> str:
     return "".join([*pieces, query[done:]])
 
 
-def _form(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE | re.ASCII | re.DOTALL)
+def _form(pattern: str) -> Lazy:
+    return Lazy(pattern, re.IGNORECASE | re.ASCII | re.DOTALL)
 
 
 _STRING = (
@@ -135,7 +136,7 @@ def find(text: str, lowered: str, names: Names) -> Iterator[Place]:
             yield from _of_rows(text, arguments.end(), columns, names)
 
 
-def _of_statements(needle: str, form: re.Pattern[str], text: str, lowered: str) -> Iterator[Place]:
+def _of_statements(needle: str, form: Lazy, text: str, lowered: str) -> Iterator[Place]:
     at = lowered.find(needle)
     while at >= 0:
         match = form.match(text, at)
