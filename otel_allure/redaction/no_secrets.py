@@ -35,12 +35,12 @@ _PATH = re.compile(r"(?:~|\.{1,2})?/|[A-Za-z]:[\\/]")
 _PASSWORD = re.compile(r"passw|passphrase|passcode|pwd", re.IGNORECASE)
 _PLAIN = re.compile(r"[_-](?:key|secret|password|pass)\Z", re.IGNORECASE)
 """Names that mean nothing else, so that a word may be their value."""
-_STATUS = re.compile(
-    r"(?:required|missing|invalid|optional|mandatory|incorrect|wrong|expired|empty|blank|hidden|unset|"
-    r"redacted|masked|(?:un)?changed|yes|no|on|off|ok|present|absent|string|object|array|integer|"
-    r"number|boolean|true|false|none|null|nothing)[.!,)]?\Z",
-    re.IGNORECASE,
+_STATUS_WORDS = (
+    r"required|missing|invalid|optional|incorrect|wrong|expired|empty|blank|hidden|redacted|masked|"
+    r"(?:un)?changed|yes|no|on|off|ok|present|absent|string|object|array|integer|number|boolean|"
+    r"true|false|none|null|nothing"
 )
+_STATUS = re.compile(rf"(?:{_STATUS_WORDS}|mandatory|unset)[.!,)]?\Z", re.IGNORECASE)
 """What is said of a secret, even of a password."""
 _SHORT = 3
 _COUNTED = re.compile(
@@ -49,10 +49,8 @@ _COUNTED = re.compile(
 _AMOUNT = re.compile(r"\d{1,3}(?:\.\d+)?(?:ms|s|%|px)?")
 _NUMBER = re.compile(r"\d{1,3};?")
 _SAID_OF_VALUES = re.compile(
-    r"(?:required|missing|invalid|optional|incorrect|wrong|expired|empty|blank|hidden|redacted|"
-    r"masked|password|secret|token|(?:un)?changed|(?:un)?set|yes|no|on|off|ok|present|absent|string|"
-    r"object|array|integer|number|boolean|text|bearer|basic|digest|true|false|none|null|default|"
-    r"nothing|anything|something|[a-z]+:(?:\d+|[a-z]+))[.!]?\Z",
+    rf"(?:{_STATUS_WORDS}|password|secret|token|(?:un)?set|text|bearer|basic|digest|default|anything|"
+    r"something|[a-z]+:(?:\d+|[a-z]+))[.!]?\Z",
     re.IGNORECASE,
 )
 """Words that stand where a secret would and say something about it."""

@@ -29,14 +29,6 @@ from otel_allure.redaction.payment_numbers import payment_numbers
 from otel_allure.redaction.places import MASK, Place, masked_text
 from otel_allure.redaction.private_keys import lines_of_keys
 
-# -- by form
-#
-# A form is looked for at the places of a needle, which is a part of it: `str.find` passes over a
-# text some hundred times as fast as an expression does. Each is matched where its needle was found.
-
-
-# -- by value
-
 _KNOWN = "known value"
 _SHORTEST_KNOWN = 8
 """Characters of a value that is masked wherever it occurs: shorter ones would be in other words."""
