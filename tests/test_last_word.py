@@ -31,8 +31,8 @@ def needs(module):
 
 
 def counted(done):
-    """What pytest counts in its last line."""
-    last = done.outcome.outlines[-1]
+    """What pytest counts in its last line, the one before ours."""
+    last = done.outcome.outlines[-2]
     return {
         word.rstrip("s") if word == "errors" else word: int(number)
         for number, word in re.findall(r"(\d+) (\w+)", last)

@@ -35,6 +35,7 @@ from otel_allure.output.allure_json import (
     result_file_name,
 )
 from otel_allure.output.run_files import may_replace
+from otel_allure.output.tally import Tally
 
 
 class ResultsDirectory:
@@ -49,6 +50,8 @@ class ResultsDirectory:
         self.path = Path(path).absolute()
         self.results_written = 0
         """Number of results that were written here; one that was replaced is one."""
+        self.tally: Tally | None = None
+        """Which results were written, where that is asked for."""
         self._masked: dict[str, int] = {}
         self._masked_before = 0
         self.lost: dict[str, str] = {}
@@ -96,6 +99,8 @@ class ResultsDirectory:
         is_new = not kept.exists(kept.joined(str(self.path), name))
         if self._write_json(name, result):
             self.results_written += is_new
+            if self.tally is not None:
+                self.tally.note(name, result)
 
     @hookimpl
     def report_container(self, container: TestResultContainer) -> None:
@@ -145,6 +150,8 @@ class ResultsDirectory:
         ):
             kept.unlink(kept.joined(str(self.path), file_name))
             self.results_written -= file_name.endswith(RESULT)
+            if self.tally is not None:
+                self.tally.discard(file_name)
 
     def _write_json(self, file_name: str, item: Any) -> bool:
         with self._diagnostics.caught(f"writing {type(item).__name__} to {self.path}"):

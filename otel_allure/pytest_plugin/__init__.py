@@ -7,7 +7,7 @@ Loaded in every pytest run, so it imports nothing of OpenTelemetry until a repor
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +71,15 @@ def pytest_configure(config: pytest.Config) -> None:
     _start(config)
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
+    """Say at the very end how many results there are, and how to look at them."""
+    try:
+        return (yield)
+    finally:
+        _say_last_line(session.config)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Begin for good: conftest files have had their say about where the report goes."""
@@ -124,6 +133,22 @@ def pytest_terminal_summary(
             terminalreporter.write_line(line)
 
 
+def _say_last_line(config: pytest.Config) -> None:
+    listener = config.stash.get(_listener, None)
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    if listener is None or reporter is None or config.option.collectonly:
+        return
+    if config.get_verbosity() < 0 or getattr(reporter, "no_summary", False):
+        return
+    with listener.diagnostics.caught("saying where the results are"):
+        counts = listener.counts()
+        if counts.total():
+            from otel_allure.pytest_plugin.last_line import last_line
+
+            directory = listener.report.directory.path
+            reporter.write_line(last_line(counts, directory, config.invocation_params.dir))
+
+
 def _most(rules: Counter[str]) -> str:
     """Say which rules masked most, so that a wrong one is found."""
     shown = ", ".join(f"{rule} {count}" for rule, count in rules.most_common(_MOST_RULES))
@@ -151,6 +176,7 @@ def pytest_configure_node(node: Any) -> None:
             config.add_cleanup(crashes.close)
     if crashes is not None:
         crashes.tell(node)
+    listener.silent_workers += 1
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -165,6 +191,9 @@ def pytest_testnodedown(node: Any) -> None:
         listener.report.masked_elsewhere += output.get("otel_allure_masked", 0)
         listener.report.rules_elsewhere.update(output.get("otel_allure_rules", {}))
         listener.looks += output.get("otel_allure_looks", ())
+        if "otel_allure_counts" in output:
+            listener.silent_workers -= 1
+            listener.counts_elsewhere.update(output["otel_allure_counts"])
 
 
 # -- starting and stopping

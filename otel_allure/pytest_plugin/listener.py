@@ -14,7 +14,7 @@ from __future__ import annotations
 import copy
 import os
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -35,6 +35,7 @@ from otel_allure.model.outcome import BROKEN, FAILED, PASSED, SKIPPED, Outcome
 from otel_allure.model.texts import text_of
 from otel_allure.otel.session import Session
 from otel_allure.output.spool import Spool
+from otel_allure.output.tally import Tally, counts_in
 from otel_allure.processes.multiprocessing_hooks import follow_processes
 from otel_allure.processes.parent_link import ParentLink
 from otel_allure.pytest_plugin import metadata, options
@@ -75,8 +76,14 @@ class AllureListener(stand_in.AllureListener):
         self.report, self.recorder = self._session.report, self._session.recorder
         self.provider, self.diagnostics = self._session.provider, self._session.diagnostics
         self.report.directory.early = set()
+        self.tally = self.report.directory.tally = Tally()
+        self.counts_elsewhere: Counter[str] = Counter()
+        """What the results of xdist's workers come to, as `Tally.counts`."""
+        self.silent_workers = 0
+        """Workers of xdist that have not said so yet: they run, or have died."""
         self._ended: deque[RecordingSpan] = deque()
         self._spool = Spool(self._become_child)
+        self._start_ns = now_ns()
         self._process_start_ns = 0
         self._greenlets = Greenlets(context_to_hand_over, take_up, self.diagnostics)
         self._server_spans = ServerSpans()
@@ -243,9 +250,16 @@ class AllureListener(stand_in.AllureListener):
             self.worker_output["otel_allure_masked"] = self.report.masked
             self.worker_output["otel_allure_rules"] = dict(self.report.rules)
             self.worker_output["otel_allure_looks"] = self.looks
+            self.worker_output["otel_allure_counts"] = dict(self.tally.counts())
             if not hasattr(self.config, "workerinput") and not self.config.option.collectonly:
                 versions = {"pytest": pytest.__version__, "otel-allure": __version__}
                 self.report.write_run_files(versions)
+
+    def counts(self) -> Counter[str]:
+        """Return what the results of this run come to, as `Tally.counts`."""
+        if self.silent_workers:
+            return counts_in(self.report.directory.path, self._start_ns // 1_000_000)
+        return self.tally.counts() + self.counts_elsewhere
 
     # -- what a worker of pytest-xdist leaves, in case that it dies
 

@@ -1,0 +1,94 @@
+"""What a run's results come to: how many tests, and how they ended."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from otel_allure.output.allure_json import RESULT
+
+RETRIES = "retries"
+"""In a count of statuses: earlier attempts at tests, which no status is counted for."""
+UNKNOWN = "unknown"
+BAD = ("failed", "broken", UNKNOWN)
+"""Statuses that people look for, worst first."""
+
+
+class Tally:
+    """The results of a run, by file name; one that is written anew takes its own place."""
+
+    def __init__(self) -> None:
+        self._results: dict[str, tuple[str, int, str]] = {}
+
+    def note(self, file_name: str, result: Any) -> None:
+        """Note a result, an object of allure_commons' model, that has been written."""
+        key, start, status = result.historyId, result.start, result.status
+        self._results[file_name] = (
+            key if key and type(key) is str else file_name,
+            start if type(start) is int else 0,
+            status if status and type(status) is str else UNKNOWN,
+        )
+
+    def discard(self, file_name: str) -> None:
+        """Forget a result whose file has been removed."""
+        self._results.pop(file_name, None)
+
+    def counts(self) -> Counter[str]:
+        """Return how many tests ended with each status, by their last attempts; and `RETRIES`."""
+        return _counts(self._results.values())
+
+
+def counts_of(results: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    """Return what `Tally.counts` does, for results as their JSON has them."""
+    return _counts(
+        (
+            str(result.get("historyId") or result.get("uuid") or id(result)),
+            int(result.get("start") or 0),
+            str(result.get("status") or UNKNOWN),
+        )
+        for result in results
+    )
+
+
+def counts_in(directory: Path, since_ms: int) -> Counter[str]:
+    """Return what `Tally.counts` does, for the results in a directory that began since then."""
+    results = []
+    for path in directory.glob(f"*{RESULT}"):
+        try:
+            if path.stat().st_mtime * 1000 >= since_ms - _CLOCKS_DIFFER_MS:
+                results.append(json.loads(path.read_bytes()))
+        except (OSError, ValueError):
+            continue
+    return counts_of(r for r in results if isinstance(r, dict) and r.get("start", 0) >= since_ms)
+
+
+_CLOCKS_DIFFER_MS = 60_000
+"""So much may the clock of a file server be behind."""
+
+
+def _counts(attempts: Iterable[tuple[str, int, str]]) -> Counter[str]:
+    last: dict[str, tuple[int, str]] = {}
+    total = 0
+    for key, start, status in attempts:
+        total += 1
+        if key not in last or start >= last[key][0]:
+            last[key] = start, status
+    counts = Counter(status for _, status in last.values())
+    counts[RETRIES] = total - len(last)
+    return counts
+
+
+def number_of_tests(counts: Mapping[str, int]) -> int:
+    """Return the number of tests."""
+    return sum(number for status, number in counts.items() if status != RETRIES)
+
+
+def described(counts: Mapping[str, int], statuses: Iterable[str] = BAD) -> str:
+    """Return how many tests ended with each of some statuses: `1 failed, 1 broken, 2 retries`."""
+    parts = [f"{counts[status]} {status}" for status in statuses if counts.get(status)]
+    if number := counts.get(RETRIES):
+        parts.append("1 retry" if number == 1 else f"{number} retries")
+    return ", ".join(parts)
