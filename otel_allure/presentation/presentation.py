@@ -103,17 +103,22 @@ class Presentation:
             above: what called it, if that is known. A server of another service is shown with the
                 service's name.
         """
+        text = self.call(span)
         if c.KIND in span.attributes:
-            return self.redaction.text(span.name) or _UNNAMED
-        domains = _domains(span)
-        text = next(filter(None, (domain.title(span) for domain in domains)), span.name)
-        text = self._line(text) or _UNNAMED
-        answer = next(filter(None, (domain.answer(span) for domain in domains)), None)
+            return text
+        answer = next(filter(None, (domain.answer(span) for domain in domains_of(span))), None)
         end = f" → {self._line(answer)}" if answer else ""
         service = _called_service(span, above)
         if service:
             end += f" ({self._line(service)})"
         return shortened(text, max(_LONGEST_TITLE - len(end), _LONGEST_TITLE // 2)) + end
+
+    def call(self, span: Span) -> str:
+        """Return what was called: the title, but for the answer and the service."""
+        if c.KIND in span.attributes:
+            return self.redaction.text(span.name) or _UNNAMED
+        titles = (domain.title(span) for domain in domains_of(span))
+        return self._line(next(filter(None, titles), span.name)) or _UNNAMED
 
     def _line(self, text: str) -> str:
         """Return `text` as part of a title: one line, and nothing that is drawn as a link."""
@@ -123,7 +128,7 @@ class Presentation:
 
     def parameters(self, span: Span) -> Iterator[tuple[str, str]]:
         """Yield name and value of what is worth knowing about a span that is not ours."""
-        domains = _domains(span)
+        domains = domains_of(span)
         told: set[str] = set()
         for name, sources in _rules(span, domains):
             if name in told:
@@ -186,7 +191,7 @@ class Presentation:
 
     def documents(self, span: Span) -> Iterator[Document]:
         """Yield the attachments that are made of a span that is not ours."""
-        for domain in _domains(span):
+        for domain in domains_of(span):
             if not domain.switch or getattr(self.settings, domain.switch):
                 yield from domain.documents(span, self.redaction)
 
@@ -213,7 +218,7 @@ class Presentation:
         return Outcome(error.status, text(message), text(error.trace) or None)
 
 
-def _domains(span: Span) -> list[Domain]:
+def domains_of(span: Span) -> list[Domain]:
     """Return the domains of the span, the most telling one first."""
     a = span.attributes
     numbers = {_OF_MARK[mark] for mark in _OF_MARK.keys() & a.keys()}

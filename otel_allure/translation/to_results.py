@@ -35,7 +35,7 @@ from allure_commons.model2 import (
 )
 
 from otel_allure.model import conventions as c
-from otel_allure.model.outcome import FAILED, OK, PASSED, UNKNOWN, Outcome
+from otel_allure.model.outcome import BROKEN, FAILED, OK, PASSED, UNKNOWN, Outcome
 from otel_allure.model.spans import Attributes, Log, Span, is_container, is_test, kind_of
 from otel_allure.model.texts import attempt
 from otel_allure.presentation.presentation import Document, Presentation
@@ -57,6 +57,7 @@ from otel_allure.translation.bare_results import (
     bare_status,
     loss_of,
 )
+from otel_allure.translation.cause import cause_of
 from otel_allure.translation.condense import CondensedTree, condense
 from otel_allure.translation.description import with_picture
 from otel_allure.translation.identity import ITS_CONTAINER, ITS_FILES, digest_of, item_uuid
@@ -130,6 +131,7 @@ def _to_results(
         result = its.result(root)
         container = TestResultContainer(uuid=item_uuid(root, ITS_CONTAINER), children=[result.uuid])
         its.attempt(result, "all steps", its.fill, result, root, container)
+        its.attempt(result, "the cause", its.add_cause, result, root)
         its.add_overview(result, root)
         translated.results.append(result)
         if container.befores or container.afters:
@@ -194,6 +196,8 @@ def _to_container(
     reset = TestBeforeResult(name=container.name, start=start, stop=stop)
     its.describe(reset, root)
     its.attempt(reset, "all steps", its.fill, reset, root, container)
+    for span, fixture in its.fixtures():
+        its.attempt(fixture, "the cause", its.add_cause, fixture, span)
     its.attempt(reset, "all logs", its.add_logs)
     its.attempt(reset, "what is left out", its.add_what_is_left_out, reset, root)
     if reset.steps or reset.attachments or any(p.name == NOT_SHOWN for p in reset.parameters):
@@ -202,6 +206,7 @@ def _to_container(
     return translated
 
 
+_FAILURES = (FAILED, BROKEN)
 _TRANSPARENT = (c.PHASE, c.CONTAINER)  # their content is shown where they are
 
 
@@ -394,6 +399,29 @@ class _Translator:
 
         return attempt(self.presentation.log_lines, log, "text", tell)
 
+    def fixtures(self) -> list[tuple[Span, ExecutableItem]]:
+        """Return the fixtures that were shown last, and their spans."""
+        return [(span, item) for span, item, _ in self._shown if kind_of(span) == c.FIXTURE]
+
+    def add_cause(self, item: ExecutableItem, root: Span) -> None:
+        """Say where it broke first, if it is a failure, and at the steps that failed by it."""
+        if item.status not in _FAILURES or not self.tree.has_calls:
+            return
+        told = _message_of(item)
+        cause = cause_of(root, told, self.tree, self.presentation, self._logs.with_exception)
+        if cause is None:
+            return
+        authors = [
+            (span, its)
+            for span, its, _ in self._shown
+            if its is not item and c.KIND in span.attributes and c.FOLDED not in span.attributes
+        ]
+        for span, its in ((root, item), *authors):
+            own = _message_of(its)
+            if its.status in _FAILURES and (own == told or span.span_id in cause.above):
+                its.statusDetails = its.statusDetails or StatusDetails()
+                its.statusDetails.message = f"{own}\n\n{cause.line}".strip()
+
     # -- the trace as a whole
 
     def add_overview(self, result: TestResult, root: Span) -> None:
@@ -572,6 +600,11 @@ def _tell_twins_apart(steps: list[TestStepResult]) -> None:
             step.start = start
             key = (step.name, start)
         seen.add(key)
+
+
+def _message_of(item: ExecutableItem) -> str:
+    details = item.statusDetails
+    return (details.message or "").rstrip() if details else ""
 
 
 def _opens(step: TestStepResult) -> bool:
