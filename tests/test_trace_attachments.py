@@ -184,23 +184,28 @@ def test_links_of_a_root():
     ]
 
 
+def trace_labels(result) -> list[str]:
+    return [label.value for label in result.labels if label.name == "trace_id"]
+
+
 def test_the_id_of_the_trace_at_tests_of_others():
     test = the_test()._replace(attributes={"test.case.name": "test"})
     (result,) = to_results([test, call(2)]).results
-    assert [p.excluded for p in result.parameters if p.name == "trace_id"] == [True]
+    assert trace_labels(result) == [HEX]
 
 
 @pytest.mark.parametrize(
     ("spans", "settings", "expected"),
     [
         ([call(2)], {}, True),
-        ([step(2, 1, 2)], {"trace_url_pattern": "https://x/{trace_id}"}, True),
+        ([call(2)], {"trace_url_pattern": "https://x/{trace_id}"}, False),
         ([step(2, 1, 2)], {}, False),
     ],
-    ids=["with calls", "with a link", "only steps"],
+    ids=["with calls", "the link has it", "only steps"],
 )
-def test_the_id_of_the_trace_changes_no_identity(spans, settings, expected):
+def test_the_id_of_the_trace_is_a_label(spans, settings, expected):
+    """No parameter: those are part of who a test is, and Allure 2 writes them beside each name."""
     (result,) = translated(*spans, **settings).results
-    found = [(p.name, p.value, p.excluded) for p in result.parameters]
-    assert found == [("trace_id", HEX, True)] * expected
+    assert trace_labels(result) == [HEX] * expected
+    assert result.parameters == []
     assert result.historyId == translated().results[0].historyId

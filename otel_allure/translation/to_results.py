@@ -461,9 +461,9 @@ class _Translator:
     def _add_links(self, result: TestResult, root: Span) -> None:
         """Add links to the trace, and to those that its spans are linked to."""
         links = [trace_link(root.trace_id, "Trace", self.presentation)]
-        if is_test(root) and (self.tree.has_calls or links[0]):
-            value = f"{root.trace_id:032x}"
-            result.parameters.append(Parameter(name="trace_id", value=value, excluded=True))
+        if is_test(root) and self.tree.has_calls and not links[0]:
+            # No parameter: Allure 2 writes those beside each name.
+            result.labels.append(Label(name="trace_id", value=f"{root.trace_id:032x}"))
         seen = {root.trace_id}
         for span, item, _ in (Shown(root, result, 0), *self._shown):
             for link in () if c.KIND in span.attributes else span.links:
