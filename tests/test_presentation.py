@@ -8,7 +8,8 @@ from otel_allure.model import conventions as c
 from otel_allure.model.outcome import OK, Outcome
 from otel_allure.model.settings import SPAN_ERRORS, Settings
 from otel_allure.model.spans import Event, Span
-from otel_allure.presentation.presentation import DOMAINS, Presentation, as_text
+from otel_allure.presentation.domains.table import DOMAINS
+from otel_allure.presentation.presentation import Presentation, as_text
 from otel_allure.testing.spans import build_span
 
 PRESENTATION = Presentation()

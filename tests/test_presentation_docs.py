@@ -10,8 +10,9 @@ import pytest
 from otel_allure.model.settings import DEFAULTS, SPAN_ERRORS
 from otel_allure.presentation import http_exchange, sql
 from otel_allure.presentation.domains import graphql
+from otel_allure.presentation.domains.table import DOMAINS
 from otel_allure.presentation.errors import SERVER_CODES
-from otel_allure.presentation.presentation import DOMAINS, Presentation
+from otel_allure.presentation.presentation import Presentation
 from otel_allure.testing.spans import build_span
 
 TEXT = (Path(__file__).parent.parent / "docs" / "spans.md").read_text("utf-8")

@@ -126,6 +126,25 @@ CALL_SPEC = Private(
     "tests have no parameters in the report",
 )
 
+# -- imports
+
+REWRITTEN = Private(
+    "_pytest.assertion.rewrite.AssertionRewritingHook._must_rewrite",
+    "pytest 3.0",
+    "a quick start",
+    "pytest looks for assertions in our own modules, and so starts a tenth of a second later",
+)
+
+
+def import_plainly(package: str) -> None:
+    """Have the rest of a package of ours imported as without pytest: it has no assertions.
+
+    pytest would explain those of any plugin, and reads and keeps its modules in a way of its own.
+    """
+    for finder in sys.meta_path:
+        if type(finder).__name__ == "AssertionRewritingHook":
+            REWRITTEN.of(finder, set(), kind=set).discard(package)
+
 
 def loaded(private: Private) -> Any:
     """Return a name of a module that pytest has loaded, None if it has not."""

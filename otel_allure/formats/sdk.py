@@ -20,7 +20,7 @@ from otel_allure.model.sound import (
 )
 from otel_allure.model.spans import NOTHING, Event, Link, Log, Span
 from otel_allure.model.texts import text_of
-from otel_allure.presentation.presentation import as_text
+from otel_allure.presentation.values import as_text
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan

@@ -9,24 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from otel_allure.model import conventions as c
 from otel_allure.model.outcome import OK, Outcome
 from otel_allure.model.settings import DEFAULTS, Settings
-from otel_allure.model.spans import Attributes, Log, Span, service_of
-from otel_allure.presentation import sql
-from otel_allure.presentation.domains import (
-    databases,
-    functions,
-    gen_ai,
-    graphql,
-    http,
-    messaging,
-    object_stores,
-    rpc,
-)
-from otel_allure.presentation.errors import Error, error_of, exception_of
-from otel_allure.presentation.log_lines import log_lines
+from otel_allure.model.spans import Log, Span, service_of
 from otel_allure.presentation.values import (
     Document,
     Domain,
@@ -37,26 +25,16 @@ from otel_allure.presentation.values import (
     shortened,
     text_of,
 )
+from otel_allure.redaction.lazy import Lazy
 from otel_allure.redaction.places import MASK
 from otel_allure.redaction.redaction import Redaction
 
-__all__ = ["DOMAINS", "Document", "Presentation", "as_text"]
+if TYPE_CHECKING:
+    from otel_allure.presentation.errors import Error
 
-DOMAINS: tuple[Domain, ...] = (
-    gen_ai.DOMAIN,
-    graphql.DOMAIN,
-    object_stores.DOMAIN,
-    messaging.DOMAIN,
-    databases.DOMAIN,
-    http.DOMAIN,
-    rpc.DOMAIN,
-    functions.DOMAIN,
-)
-"""A span can be of several: the first that has a title gives it, all give parameters and documents.
-A database's, say, before that of the HTTP or RPC call which carries it."""
+# What is about calls is imported when there is one: many tests have steps only.
 
-_OF_MARK = {mark: number for number, domain in enumerate(DOMAINS) for mark in domain.marks}
-_OF_VALUE = [(mark, number) for mark, number in _OF_MARK.items() if "=" in mark]
+__all__ = ["Document", "Presentation", "as_text"]
 
 _LONGEST_TITLE = 120
 _LONGEST_VALUE = 2000
@@ -65,20 +43,20 @@ _UNNAMED = "unnamed span"
 
 # Technical namespaces. Of a span that a domain knows, only what is outside of them is shown beside
 # the domain's own parameters: somebody thought that it is worth it.
-_TECHNICAL = re.compile(
+_TECHNICAL = Lazy(
     r"(?:allure|asgi|aws|azure?|browser|celery|client|cloud|code|container|db|destination|dns|"
     r"elasticsearch|error|event|exception|express|faas|fastapi|flask|gcp|gen_ai|graphql|host|http|"
     r"jsonrpc|k8s|koa|log|logfire|messaging|nestjs|net|network|openai|otel|peer|process|rpc|server|"
     r"service|source|system|telemetry|thread|tls|url|user_agent)(?:\.|$)"
 )
 # Of others, everything is shown but what is said elsewhere or is about the process.
-_UNTOLD = re.compile(
+_UNTOLD = Lazy(
     r"(?:allure|asgi|client|code|error|exception|http|logfire|net|network|otel|process|server|"
     r"telemetry|thread|url|user_agent)(?:\.|$)"
 )
 
-_UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
-_URL_START = re.compile(r"\b(?:[a-z][a-z0-9+.-]{0,30}://|mailto:)(?:www\.)?|\bwww\.", re.IGNORECASE)
+_UNPRINTABLE = Lazy(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
+_URL_START = Lazy(r"\b(?:[a-z][a-z0-9+.-]{0,30}://|mailto:)(?:www\.)?|\bwww\.", re.IGNORECASE)
 
 
 class Presentation:
@@ -106,7 +84,7 @@ class Presentation:
         text = self.call(span)
         if c.KIND in span.attributes:
             return text
-        answer = next(filter(None, (domain.answer(span) for domain in domains_of(span))), None)
+        answer = next(filter(None, (domain.answer(span) for domain in _domains(span))), None)
         end = f" → {self._line(answer)}" if answer else ""
         service = _called_service(span, above)
         if service:
@@ -117,18 +95,18 @@ class Presentation:
         """Return what was called: the title, but for the answer and the service."""
         if c.KIND in span.attributes:
             return self.redaction.text(span.name) or _UNNAMED
-        titles = (domain.title(span) for domain in domains_of(span))
+        titles = (domain.title(span) for domain in _domains(span))
         return self._line(next(filter(None, titles), span.name)) or _UNNAMED
 
     def _line(self, text: str) -> str:
         """Return `text` as part of a title: one line, and nothing that is drawn as a link."""
         text = self.redaction.text(text[: 10 * _LONGEST_VALUE])
-        text = _URL_START.sub("", _UNPRINTABLE.sub(" ", text).strip())
+        text = _URL_START.compiled.sub("", _UNPRINTABLE.compiled.sub(" ", text).strip())
         return shortened(text, _LONGEST_TITLE)
 
     def parameters(self, span: Span) -> Iterator[tuple[str, str]]:
         """Yield name and value of what is worth knowing about a span that is not ours."""
-        domains = domains_of(span)
+        domains = _domains(span)
         told: set[str] = set()
         for name, sources in _rules(span, domains):
             if name in told:
@@ -148,6 +126,8 @@ class Presentation:
 
     def _uncoloured(self, span: Span) -> Iterator[tuple[str, str]]:
         """Yield what went wrong, where the step's status does not say so."""
+        from otel_allure.presentation.errors import error_of, exception_of
+
         error = error_of(span)
         if error is None:
             raised = exception_of(span)
@@ -181,6 +161,8 @@ class Presentation:
             yield "…", f"{len(names) - most} more attributes"
 
     def _value(self, name: str, value: object) -> str:
+        from otel_allure.presentation import sql
+
         # Masking ten times what is shown: cheap enough, and no half of a secret is left.
         text = as_text(value, self.redaction)[: 10 * _LONGEST_VALUE]
         if name in ("query", *sql.QUERY):
@@ -191,12 +173,14 @@ class Presentation:
 
     def documents(self, span: Span) -> Iterator[Document]:
         """Yield the attachments that are made of a span that is not ours."""
-        for domain in domains_of(span):
+        for domain in _domains(span):
             if not domain.switch or getattr(self.settings, domain.switch):
                 yield from domain.documents(span, self.redaction)
 
     def log_lines(self, log: Log) -> str:
         """Return a log record as it is shown in a step: time, level, logger and message."""
+        from otel_allure.presentation.log_lines import log_lines
+
         return log_lines(log, self.redaction)
 
     def _colours(self, span: Span, error: Error) -> bool:
@@ -208,6 +192,8 @@ class Presentation:
 
         Which errors colour it is a setting; what does not is a parameter.
         """
+        from otel_allure.presentation.errors import error_of
+
         error = error_of(span)
         if error is None or not self._colours(span, error):
             return OK
@@ -218,22 +204,10 @@ class Presentation:
         return Outcome(error.status, text(message), text(error.trace) or None)
 
 
-def domains_of(span: Span) -> list[Domain]:
-    """Return the domains of the span, the most telling one first."""
-    a = span.attributes
-    numbers = {_OF_MARK[mark] for mark in _OF_MARK.keys() & a.keys()}
-    numbers.update(number for mark, number in _OF_VALUE if _holds(mark, a))
-    found = [DOMAINS[number] for number in sorted(numbers)]
-    if span.kind != "internal":
-        return found
-    return [domain for domain in found if any(_holds(mark, a) for mark in domain.internal)]
+def _domains(span: Span) -> list[Domain]:
+    from otel_allure.presentation.domains.table import domains_of
 
-
-def _holds(mark: str, attributes: Attributes) -> bool:
-    """Whether there is an attribute `name`, or one with the value, for `name=value`."""
-    name, _, value = mark.partition("=")
-    found = first(attributes, name)
-    return found is not None and (not value or found == value)
+    return domains_of(span)
 
 
 def _is_test(span: Span) -> bool:

@@ -15,7 +15,7 @@ import allure_commons
 import pytest
 
 from otel_allure.compat.patches import undo_all
-from otel_allure.compat.pytest import KNOWN_ARGUMENTS
+from otel_allure.compat.pytest import KNOWN_ARGUMENTS, import_plainly
 from otel_allure.pytest_plugin import decorators, metadata, options, selection
 from otel_allure.pytest_plugin.third_party import stand_in
 
@@ -34,6 +34,7 @@ _undo = pytest.StashKey["list[Callable[[], None]]"]()
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Take the place of allure-pytest, and make `@allure.title` work in conftest files."""
+    import_plainly("otel_allure")
     stand_in.take_place(pluginmanager)
     if not allure_commons.plugin_manager.is_registered(_title_decorator):
         allure_commons.plugin_manager.register(_title_decorator)

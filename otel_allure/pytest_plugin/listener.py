@@ -17,7 +17,8 @@ import sys
 from collections import Counter, deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 import pytest
@@ -41,16 +42,12 @@ from otel_allure.processes.parent_link import ParentLink
 from otel_allure.pytest_plugin import metadata, options
 from otel_allure.pytest_plugin.captured import Logs, taken_from
 from otel_allure.pytest_plugin.captured_output import Output
-from otel_allure.pytest_plugin.comparisons import comparison
 from otel_allure.pytest_plugin.coroutines import Place, in_place, is_async
-from otel_allure.pytest_plugin.crashes import Journal
 from otel_allure.pytest_plugin.fixtures import Fixtures
-from otel_allure.pytest_plugin.isolation_hint import looks_at_opentelemetry
 from otel_allure.pytest_plugin.phase_outcomes import excinfo_of, outcome_of_report
 from otel_allure.pytest_plugin.running_tests import RunningTests
 from otel_allure.pytest_plugin.test_attempt import TestAttempt, contains_failed
 from otel_allure.pytest_plugin.third_party import stand_in, subtests
-from otel_allure.pytest_plugin.third_party.allure_logger import AllureLogger, Cache
 from otel_allure.pytest_plugin.tracebacks import hidden
 from otel_allure.recording.active import context_to_hand_over
 from otel_allure.recording.attachments import note_lost, written_data
@@ -62,13 +59,13 @@ from otel_allure.recording.threads import take_up
 from otel_allure.recording.tracer import RecordingSpan
 from otel_allure.redaction.redaction import Redaction
 
+if TYPE_CHECKING:
+    from otel_allure.pytest_plugin.crashes import Journal
+    from otel_allure.pytest_plugin.third_party.allure_logger import AllureLogger, Cache
+
 
 class AllureListener(stand_in.AllureListener):
-    """Records a pytest session; registered with pytest as `allure_listener`.
-
-    Attributes:
-        allure_logger: what other plugins ask for the running test, and change it by.
-    """
+    """Records a pytest session; registered with pytest as `allure_listener`."""
 
     def __init__(self, config: pytest.Config, results_dir: str) -> None:
         self.config = config
@@ -102,11 +99,28 @@ class AllureListener(stand_in.AllureListener):
         )
         self._logs = Logs(config, self.recorder)
         self._output = Output(config)
-        self.allure_logger = AllureLogger(
-            self.recorder, self.running, self._fixtures, self._unwritten
-        )
-        self.report.as_lent = self.allure_logger.as_lent
-        self._cache = Cache(self.running, self._fixtures)
+
+    # -- what other plugins use; nobody pays who does not ask
+
+    @cached_property
+    def allure_logger(self) -> AllureLogger:
+        """What they ask for the running test, and change it by."""
+        from otel_allure.pytest_plugin.third_party.allure_logger import AllureLogger
+
+        logger = AllureLogger(self.recorder, self.running, self._fixtures, self._unwritten)
+        self.report.as_lent = logger.as_lent
+        return logger
+
+    @cached_property
+    def _cache(self) -> Cache:
+        from otel_allure.pytest_plugin.third_party.allure_logger import Cache
+
+        return Cache(self.running, self._fixtures)
+
+    def _take_back(self) -> None:
+        """Take what they have changed in what was lent to them."""
+        if "allure_logger" in vars(self) and self.allure_logger.is_used:
+            self.allure_logger.take_back()
 
     # -- the session
 
@@ -160,9 +174,9 @@ class AllureListener(stand_in.AllureListener):
 
     def _drain(self) -> None:
         # It runs in the code under test, so nothing may be raised.
-        if self.allure_logger.is_used:
+        if "allure_logger" in vars(self):
             with self.diagnostics.caught("taking what other plugins have changed"):
-                self.allure_logger.take_back()
+                self._take_back()
                 self.allure_logger.forget_ended()
         with self.diagnostics.caught("taking spans"):
             ended = taken_from(self._ended)
@@ -265,6 +279,8 @@ class AllureListener(stand_in.AllureListener):
 
     def keep_journal(self, told: tuple[str, str], worker: str) -> None:
         """Note what runs, for the controller, which has told where and with which key."""
+        from otel_allure.pytest_plugin.crashes import Journal
+
         with self.diagnostics.caught("noting what runs"):
             self._journal = Journal(told, worker)
             self._fixtures.on_set_up = self._note_fixture
@@ -453,8 +469,7 @@ class AllureListener(stand_in.AllureListener):
         self._take_from_children()
         if not attempt.identified:
             attempt.identify(self.diagnostics)
-        if self.allure_logger.is_used:
-            self.allure_logger.take_back()
+        self._take_back()
         its = test.attributes = attempt.attributes(self.diagnostics)
         attempt.label(self.diagnostics)
         with self.diagnostics.caught("taking a test's outcome"):
@@ -489,8 +504,7 @@ class AllureListener(stand_in.AllureListener):
         report = yield
         attempt = self.running.at(item)
         if attempt is not None:
-            if self.allure_logger.is_used:
-                self.allure_logger.take_back()
+            self._take_back()
             with self.diagnostics.caught("taking a test's outcome"):
                 # If the test has been tried again meanwhile, the call is not the one reported.
                 same = attempt is before
@@ -534,6 +548,8 @@ class AllureListener(stand_in.AllureListener):
             self._note_looks(attempt, error)
 
     def _note_looks(self, attempt: TestAttempt, error: BaseException | None) -> None:
+        from otel_allure.pytest_plugin.isolation_hint import looks_at_opentelemetry
+
         function = getattr(attempt.item, "obj", None)
         if attempt.nodeid not in self.looks and looks_at_opentelemetry(function, error):
             self.looks.append(attempt.nodeid)
@@ -564,6 +580,8 @@ class AllureListener(stand_in.AllureListener):
         with self.diagnostics.caught("taking a comparison"):
             attempt = self.running.of(self.recorder.test())
             if attempt is not None:
+                from otel_allure.pytest_plugin.comparisons import comparison
+
                 attempt.comparison = comparison(left, right)
 
     def _take_comparison(self, attempt: TestAttempt, error: BaseException | None) -> None:

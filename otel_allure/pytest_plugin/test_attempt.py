@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,13 +17,15 @@ from otel_allure.model.rows import Parameter
 from otel_allure.model.spans import Span
 from otel_allure.model.texts import md5, text_of
 from otel_allure.pytest_plugin import metadata
-from otel_allure.pytest_plugin.comparisons import Comparison
 from otel_allure.pytest_plugin.fixtures import FixtureLife
 from otel_allure.pytest_plugin.phase_outcomes import Verdict
 from otel_allure.recording import contexts
 from otel_allure.recording.contexts import ITEM, held
 from otel_allure.recording.running_item import RunningItem, RunningTest
 from otel_allure.recording.running_step import RunningStep, represented
+
+if TYPE_CHECKING:
+    from otel_allure.pytest_plugin.comparisons import Comparison
 
 
 class TestAttempt:

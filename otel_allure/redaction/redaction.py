@@ -75,7 +75,9 @@ class Redaction:
 
     def learn(self, values: Iterable[str]) -> None:
         """Mask these values from now on, too."""
-        self._know(self._with(values))
+        known = self._with(values)
+        if known is not self._known:
+            self._know(known)
 
     def knowing(self, values: Iterable[str]) -> Redaction:
         """Return one that masks these values, too."""

@@ -11,7 +11,7 @@ from allure_commons.model2 import Parameter
 from otel_allure.model import conventions as c
 from otel_allure.model.outcome import BROKEN, FAILED, PASSED, SKIPPED, UNKNOWN
 from otel_allure.model.spans import Attributes, Span
-from otel_allure.presentation.presentation import as_text
+from otel_allure.presentation.values import as_text
 from otel_allure.redaction.places import MASK
 from otel_allure.redaction.redaction import Redaction
 

@@ -21,9 +21,10 @@ from typing import NamedTuple
 from otel_allure.model import conventions as c
 from otel_allure.model.outcome import BROKEN, FAILED
 from otel_allure.model.spans import Span, is_test, kind_of, service_of
+from otel_allure.presentation.domains.table import domains_of
 from otel_allure.presentation.durations import duration
 from otel_allure.presentation.errors import exception_of
-from otel_allure.presentation.presentation import Presentation, domains_of
+from otel_allure.presentation.presentation import Presentation
 from otel_allure.presentation.values import shortened
 from otel_allure.translation.repeats import tries
 from otel_allure.translation.span_tree import SpanTree

@@ -17,7 +17,6 @@ import re
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from itertools import pairwise
-from typing import NamedTuple
 
 from otel_allure.model import conventions as c
 from otel_allure.model.outcome import BROKEN, FAILED, PASSED, SKIPPED, UNKNOWN
@@ -26,26 +25,11 @@ from otel_allure.model.spans import Span, is_test, kind_of, service_of
 from otel_allure.presentation.durations import duration
 from otel_allure.presentation.presentation import Presentation
 from otel_allure.presentation.values import as_text, first
-from otel_allure.translation.span_tree import SpanTree, by_start
+from otel_allure.translation.span_tree import CondensedTree, SpanTree, by_start
 
 _TRANSPARENT = (c.PHASE, c.CONTAINER)  # no steps
 _WORST_FIRST = (FAILED, BROKEN, UNKNOWN, SKIPPED, PASSED)
 _READING = ("SELECT", "WITH")
-
-
-class CondensedTree(NamedTuple):
-    """What is shown of the spans below a root.
-
-    Attributes:
-        children: what is below each span.
-        homes: for each span that is not shown, the one that is, in whose place or below which it
-            would have been.
-        capped: number of steps left out below each span, because there are too many.
-    """
-
-    children: dict[int, list[Span]]
-    shown_at: dict[int, int]
-    capped: dict[int, int]
 
 
 def condense(root: Span, tree: SpanTree, presentation: Presentation) -> CondensedTree:

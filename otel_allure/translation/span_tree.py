@@ -7,9 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 from otel_allure.model import conventions as c
 from otel_allure.model.spans import Span, is_container, is_test, kind_of
+
+
+class CondensedTree(NamedTuple):
+    """What is shown of the spans below a root.
+
+    Attributes:
+        children: what is below each span.
+        shown_at: for each span that is not shown, the one that is, in whose place or below which it
+            would have been.
+        capped: number of steps left out below each span, because there are too many.
+    """
+
+    children: dict[int, list[Span]]
+    shown_at: dict[int, int]
+    capped: dict[int, int]
 
 
 class SpanTree:

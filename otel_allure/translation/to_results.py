@@ -57,12 +57,10 @@ from otel_allure.translation.bare_results import (
     bare_status,
     loss_of,
 )
-from otel_allure.translation.cause import cause_of
-from otel_allure.translation.condense import CondensedTree, condense
 from otel_allure.translation.description import with_picture
 from otel_allure.translation.identity import ITS_CONTAINER, ITS_FILES, digest_of, item_uuid
 from otel_allure.translation.log_placement import NO_LOGS, LogPlaces, Logs
-from otel_allure.translation.span_tree import SpanTree
+from otel_allure.translation.span_tree import CondensedTree, SpanTree
 from otel_allure.translation.trace_attachments import (
     Shown,
     is_worth_a_picture,
@@ -259,7 +257,8 @@ class _Translator:
         """Put everything below `root` into `item`, fixtures into `container`."""
         max_depth = self.presentation.settings.max_depth
         self._condensed = CondensedTree(self.tree.children, {}, {})
-        self.attempt(item, "a shorter tree", self._condense, root)
+        if self.tree.has_calls:
+            self.attempt(item, "a shorter tree", self._condense, root)
         children_of = self._condensed.children
         shown = self._shown = []
         steps: list[TestStepResult] = []
@@ -298,6 +297,8 @@ class _Translator:
         _tell_twins_apart(steps)
 
     def _condense(self, root: Span) -> None:
+        from otel_allure.translation.condense import condense
+
         self._condensed = condense(root, self.tree, self.presentation)
 
     def _step(self, span: Span) -> TestStepResult:
@@ -407,6 +408,8 @@ class _Translator:
         """Say where it broke first, if it is a failure, and at the steps that failed by it."""
         if item.status not in _FAILURES or not self.tree.has_calls:
             return
+        from otel_allure.translation.cause import cause_of
+
         told = _message_of(item)
         cause = cause_of(root, told, self.tree, self.presentation, self._logs.with_exception)
         if cause is None:

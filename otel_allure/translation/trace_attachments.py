@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from allure_commons.model2 import ExecutableItem, Link
 
-from otel_allure.formats.otlp_writer import to_otlp
 from otel_allure.model import conventions as c
 from otel_allure.model.spans import NOTHING, Span, service_of
 from otel_allure.presentation.presentation import Document, Presentation
 from otel_allure.translation.span_tree import SpanTree
-from otel_allure.translation.waterfall.layout import Bar
-from otel_allure.translation.waterfall.picture import pages, worth_drawing
+
+if TYPE_CHECKING:
+    from otel_allure.translation.waterfall.layout import Bar
+
+# What draws, and what writes a trace, is imported when there is something: most tests have neither.
 
 TRACE_LINK = "trace"
 """Type of links to a backend."""
@@ -43,6 +45,8 @@ def is_worth_a_picture(tree: SpanTree) -> bool:
 
 def pictures(root: Span, shown: Sequence[Shown], tree: SpanTree) -> Iterator[Document]:
     """Draw what is shown, some forty rows a page, if it is worth it."""
+    from otel_allure.translation.waterfall.picture import pages, worth_drawing
+
     own = service_of(root)
     bars = [_bar(each, own) for each in shown]
     if not worth_drawing(bars):
@@ -54,6 +58,8 @@ def pictures(root: Span, shown: Sequence[Shown], tree: SpanTree) -> Iterator[Doc
 
 
 def _bar(shown: Shown, own_service: str) -> Bar:
+    from otel_allure.translation.waterfall.layout import Bar
+
     span, item, depth = shown
     service = service_of(span)
     return Bar(
@@ -72,6 +78,8 @@ def whole_trace(tree: SpanTree, presentation: Presentation) -> Document:
 
     Of one that is too large, the most important spans; the name then says how many.
     """
+    from otel_allure.formats.otlp_writer import to_otlp
+
     spans = [presentation.redaction.span(span) for span in tree.by_id.values()]
     body, name = _json(to_otlp(spans)), "trace.json"
     limit = presentation.settings.max_trace_mb * 1_000_000
@@ -96,6 +104,8 @@ def _most_important(spans: list[Span], tree: SpanTree, limit: float) -> list[Spa
     First what failed, what is the author's, and all that is above these; then what is not deep;
     then what is early. A span that is too large by itself keeps no others out.
     """
+    from otel_allure.formats.otlp_writer import to_otlp
+
     depths, above = _depths(tree)
     important: set[int] = set()
     for span in spans:
