@@ -176,6 +176,11 @@ class Settings:
         _url_pattern,
         "URL of a trace in your tracing backend, containing {trace_id}; tests link to it",
     )
+    otel_tree: str = _set(
+        "off",
+        _choice("failed", "off"),
+        "failed: print the steps that lead to a test's failure below pytest's message of it",
+    )
     environment: bool = _set(
         True, _switch, "Write environment.properties, executor.json and categories.json"
     )

@@ -192,6 +192,7 @@ def pytest_testnodedown(node: Any) -> None:
         listener.report.masked_elsewhere += output.get("otel_allure_masked", 0)
         listener.report.rules_elsewhere.update(output.get("otel_allure_rules", {}))
         listener.looks += output.get("otel_allure_looks", ())
+        listener.failed |= output.get("otel_allure_failed", {})
         if "otel_allure_counts" in output:
             listener.silent_workers -= 1
             listener.counts_elsewhere.update(output["otel_allure_counts"])

@@ -78,9 +78,12 @@ class AllureListener(stand_in.AllureListener):
         """What the results of xdist's workers come to, as `Tally.counts`."""
         self.silent_workers = 0
         """Workers of xdist that have not said so yet: they run, or have died."""
+        self.failed: dict[str, list[str]] = {}
+        """By the ids of failed tests, which files they are in, where trees are asked for."""
         self._ended: deque[RecordingSpan] = deque()
         self._spool = Spool(self._become_child)
         self._start_ns = now_ns()
+        self._shows_trees = self.report.settings.otel_tree == "failed"
         self._process_start_ns = 0
         self._greenlets = Greenlets(context_to_hand_over, take_up, self.diagnostics)
         self._server_spans = ServerSpans()
@@ -265,9 +268,18 @@ class AllureListener(stand_in.AllureListener):
             self.worker_output["otel_allure_rules"] = dict(self.report.rules)
             self.worker_output["otel_allure_looks"] = self.looks
             self.worker_output["otel_allure_counts"] = dict(self.tally.counts())
+            self.worker_output["otel_allure_failed"] = self.failed
+            if self.failed:
+                self._show_trees()
             if not hasattr(self.config, "workerinput") and not self.config.option.collectonly:
                 versions = {"pytest": pytest.__version__, "otel-allure": __version__}
                 self.report.write_run_files(versions)
+
+    def _show_trees(self) -> None:
+        from otel_allure.pytest_plugin.failed_trees import show_trees
+
+        with self.diagnostics.caught("showing the steps of failed tests"):
+            show_trees(self.config, self.failed, self.report.directory.path)
 
     def counts(self) -> Counter[str]:
         """Return what the results of this run come to, as `Tally.counts`."""
@@ -487,6 +499,8 @@ class AllureListener(stand_in.AllureListener):
                 test.phase.end()
         with self.diagnostics.caught("finishing a test"):
             test.end()
+            if test.outcome.status in (FAILED, BROKEN) and self._shows_trees:
+                self.failed[attempt.nodeid] = attempt.files()
         attempt.release_fixtures()
         self._output.forget(test)
         if not self.running:

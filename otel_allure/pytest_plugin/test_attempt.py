@@ -16,13 +16,15 @@ from otel_allure.model.outcome import Outcome
 from otel_allure.model.rows import Parameter
 from otel_allure.model.spans import Span
 from otel_allure.model.texts import md5, text_of
+from otel_allure.output.allure_json import container_file_name, result_file_name
 from otel_allure.pytest_plugin import metadata
-from otel_allure.pytest_plugin.fixtures import FixtureLife
+from otel_allure.pytest_plugin.fixtures import FixtureLife, uuid_of
 from otel_allure.pytest_plugin.phase_outcomes import Verdict
 from otel_allure.recording import contexts
 from otel_allure.recording.contexts import ITEM, held
 from otel_allure.recording.running_item import RunningItem, RunningTest
 from otel_allure.recording.running_step import RunningStep, represented
+from otel_allure.translation.identity import ITS_CONTAINER
 
 if TYPE_CHECKING:
     from otel_allure.pytest_plugin.comparisons import Comparison
@@ -89,6 +91,12 @@ class TestAttempt:
     def uses(self, life: FixtureLife) -> bool:
         """Whether the test uses a wider fixture."""
         return life in self._used
+
+    def files(self) -> list[str]:
+        """Return the names of what its result and its fixtures are written to, the result first."""
+        wider = [uuid_of(life.container) for life in self._used if life.container is not None]
+        containers = [uuid_of(self.test, ITS_CONTAINER), *wider]
+        return [result_file_name(uuid_of(self.test)), *map(container_file_name, containers)]
 
     def release_fixtures(self) -> None:
         """Note that the test has finished."""
