@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import io
 import json
+import os
 import subprocess
 import sys
+import types
+from pathlib import Path
 
 import pytest
 
 from otel_allure import __version__
 from otel_allure.cli import main as cli
 from otel_allure.cli import run
+from otel_allure.cli.tree import look_of
 from otel_allure.testing.results import Results, tree
 
 PROGRAM = """
@@ -29,7 +34,7 @@ sys.exit(3)
 def test_run_writes_a_result_for_each_trace(tmp_path):
     """Its output, arguments and exit code are the program's; the last line says what was made."""
     (tmp_path / "app.py").write_text(PROGRAM)
-    command = [sys.executable, "-m", "otel_allure.cli.main", "run", "--results-dir", "out"]
+    command = [sys.executable, "-m", "otel_allure", "run", "--results-dir", "out"]
     done = subprocess.run(
         [*command, "python", "app.py", "--flag", "x"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
@@ -37,7 +42,7 @@ def test_run_writes_a_result_for_each_trace(tmp_path):
     assert done.returncode == 3
     assert done.stdout == "arguments: ['--flag', 'x']\n"
     directory = tmp_path / "out"
-    assert done.stderr.splitlines()[-1] == f"otel-allure: 1 results written to {directory}"
+    assert done.stderr.splitlines()[-1] == f"otel-allure: 1 result written to {directory}"
     result = Results(directory)["whole run"]
     assert tree(result) == [{"a step": ["[attached]"]}, "a span"]
 
@@ -45,7 +50,7 @@ def test_run_writes_a_result_for_each_trace(tmp_path):
 def test_run_keeps_the_exporters_that_are_named(tmp_path):
     """Those of OTEL_TRACES_EXPORTER are used beside ours."""
     (tmp_path / "app.py").write_text(PROGRAM)
-    command = [sys.executable, "-m", "otel_allure.cli.main", "run", "python", "app.py"]
+    command = [sys.executable, "-m", "otel_allure", "run", "python", "app.py"]
     environment = {"OTEL_TRACES_EXPORTER": "console", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
@@ -59,42 +64,269 @@ def test_run_without_a_program_says_what_is_missing(capsys):
     assert "name the program" in capsys.readouterr().err
 
 
-def test_tree_prints_results_in_the_order_of_their_start(tmp_path, capsys):
-    inner = {"name": "inner", "status": "broken", "start": 6, "stop": 7}
-    inner["statusDetails"] = {"message": "ValueError: no\nmore"}
-    outer = {"name": "outer", "status": "passed", "start": 5, "stop": 9, "steps": [inner]}
-    outer["attachments"] = [{"name": "log", "source": "x"}]
-    results = [
-        {"name": "second", "status": "passed", "start": 10, "stop": 10},
-        {"name": "first", "status": "broken", "start": 5, "stop": 9, "steps": [outer]},
-    ]
-    for n, result in enumerate(results):
-        (tmp_path / f"{n}-result.json").write_text(json.dumps(result))
-    assert cli.main(["tree", str(tmp_path)]) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        "! first  4 ms",
+# -- tree
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Write results, one a file, and return their directory."""
+
+    def write(*results: object) -> Path:
+        for n, result in enumerate(results):
+            text = result if isinstance(result, str) else json.dumps(result)
+            (tmp_path / f"{n}-result.json").write_text(text, "utf-8")
+        return tmp_path
+
+    return write
+
+
+def result(name: str, status: str = "passed", start: int = 0, **more: object):
+    return {"name": name, "status": status, "start": start, "stop": start + 4, **more}
+
+
+def shown(capsys, *arguments: object) -> list[str]:
+    assert cli.main(["tree", *map(str, arguments)]) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_tree_prints_what_failed_first_then_by_time(results, capsys):
+    inner = result("inner", "broken", statusDetails={"message": "ValueError: no\nmore"})
+    outer = result("outer", steps=[inner], attachments=[{"name": "log", "source": "x"}])
+    directory = results(
+        result("second", start=10), result("skipped", "skipped"), result("first", start=5),
+        result("broken", "broken", 90, steps=[outer]), result("failed", "failed", 95),
+    )  # fmt: skip
+    assert shown(capsys, directory) == [
+        "✗ failed  4 ms",
+        "! broken  4 ms",
         "└─ ✓ outer  4 ms",
-        "   ├─ ! inner  1 ms  (ValueError: no)",
+        "   ├─ ! inner  4 ms  (ValueError: no)",
         "   └─ [log]",
-        "✓ second  0 ms",
+        "- skipped  4 ms",
+        "✓ first  4 ms",
+        "✓ second  4 ms",
+        "",
+        "5 tests: 1 failed, 1 broken, 1 skipped, 2 passed",
     ]
-    assert cli.main(["tree", str(tmp_path), "--test", "second"]) == 0
-    assert capsys.readouterr().out == "✓ second  0 ms\n"
-    assert cli.main(["tree", str(tmp_path), "--test", "third"]) == 1
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b'{"name": "half', b"\xff\xfe", b"[]", b'{"name": "x", "steps": [1]}']
+    ("options", "names"),
+    [
+        (["--failed"], ["a shop", "b shop"]),
+        (["--status", "skipped,failed"], ["a shop", "c"]),
+        (["--test", "SHOP", "--failed"], ["a shop", "b shop"]),
+        (["--test", "module#test_d"], ["d"]),
+    ],
 )
-def test_tree_says_what_it_cannot_read(tmp_path, capsys, content):
+def test_tree_shows_what_is_asked_for(results, capsys, options, names):
+    directory = results(
+        result("a shop", "failed"), result("b shop", "broken"), result("c", "skipped"),
+        result("d", fullName="module#test_d"),
+    )  # fmt: skip
+    *lines, _, totals = shown(capsys, directory, *options)
+    assert [line[2:].partition("  ")[0] for line in lines] == names
+    assert totals.endswith(", of 4 results")
+
+
+def test_tree_says_if_nothing_is_like_that(results, capsys):
+    assert cli.main(["tree", str(results(result("a"))), "--test", "b"]) == 1
+    assert "no such results" in capsys.readouterr().err
+
+
+def test_tree_refuses_a_status_that_there_is_not(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["tree", "--status", "red"])
+    assert ended.value.code == 2
+    assert "'red' is none of failed, broken" in capsys.readouterr().err
+
+
+def test_tree_shows_fixtures_of_all_containers(results, capsys):
+    directory = results(result("a", uuid="1"))
+    for n, (name, start) in enumerate([("second", 2), ("first", 1)]):
+        own = {"befores": [result(name, start=start)], "afters": [result(name)]}
+        text = json.dumps({"children": ["1", "other"], **own})
+        (directory / f"{n}-container.json").write_text(text)
+    lines = shown(capsys, directory)
+    assert lines[1:5] == [
+        "├─ ✓ set-up: first  4 ms",
+        "├─ ✓ set-up: second  4 ms",
+        "├─ ✓ tear-down: second  4 ms",
+        "└─ ✓ tear-down: first  4 ms",
+    ]
+    assert shown(capsys, directory, "--no-fixtures")[1] == ""
+
+
+def test_tree_numbers_attempts_at_a_test(results, capsys):
+    """The last one counts."""
+    directory = results(result("a", start=2, historyId="x"), result("a", "failed", historyId="x"))
+    assert shown(capsys, directory) == [
+        "✗ a (attempt 1 of 2)  4 ms", "✓ a (attempt 2 of 2)  4 ms", "", "1 test: 1 passed, 1 retry",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", '{"name": "half', "[]", "null", '{"name": "x", "steps": [[]]}', '{"attachments": 3}'],
+)
+def test_tree_names_and_leaves_out_what_it_cannot_read(results, capsys, content):
     """A file that is being written costs nothing but itself."""
-    (tmp_path / "1-result.json").write_text('{"name": "whole", "status": "passed", "start": null}')
-    (tmp_path / "2-result.json").write_bytes(content)
-    assert cli.main(["tree", str(tmp_path)]) == 1
+    directory = results(result("whole"), content, {"name": "odd", "status": 3})
+    (directory / "4-result.json").write_bytes(b"\xff\xfe")
+    assert cli.main(["tree", str(directory)]) == 1
     printed = capsys.readouterr()
-    assert printed.out == "✓ whole  0 ms\n"
-    assert "2-result.json cannot be read" in printed.err
-    assert cli.main(["tree", str(tmp_path), "--test", "none"]) == 1
+    lines = ["? odd  0 ms", "✓ whole  4 ms", "", "2 tests: 1 unknown, 1 passed"]
+    assert printed.out.splitlines()[: len(lines) - 1] == lines[:-1]
+    assert "1-result.json cannot be read and is left out" in printed.err
+    assert "4-result.json cannot be read and is left out" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: None, "there is no {}: run pytest --alluredir={}"),
+        (lambda path: path.mkdir(), "{} is empty"),
+        (lambda path: path.write_text(""), "{} is no directory"),
+        (lambda path: (path.mkdir(), (path / "x").touch()), "there are no results in {}"),
+        (lambda path: (path.mkdir(), (path / "index.html").touch()), "{} is a finished report"),
+    ],
+)
+def test_tree_says_what_is_wrong_with_a_directory(tmp_path, capsys, make, said):
+    directory = tmp_path / "results"
+    make(directory)
+    assert cli.main(["tree", str(directory)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"otel-allure tree: {said.replace('{}', str(directory))}")
+
+
+class Screen(io.StringIO):
+    encoding = "utf-8"  # type: ignore[assignment]
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("variables", "option", "is_terminal", "colored"),
+    [
+        ({}, "auto", True, True),
+        ({}, "auto", False, False),
+        ({"TERM": "dumb"}, "auto", True, False),
+        ({"NO_COLOR": "1"}, "auto", True, False),
+        ({"NO_COLOR": ""}, "auto", True, True),
+        ({"FORCE_COLOR": "1"}, "auto", False, True),
+        ({"FORCE_COLOR": "0"}, "auto", True, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, "auto", True, False),
+        ({"NO_COLOR": "1"}, "always", False, True),
+        ({"FORCE_COLOR": "1"}, "never", True, False),
+    ],
+)
+@pytest.mark.skipif(os.name == "nt", reason="terminals of POSIX systems")
+def test_colors_are_for_terminals(monkeypatch, variables, option, is_terminal, colored):
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"TERM": "xterm", **variables}.items():
+        monkeypatch.setenv(name, value)
+    stream = Screen() if is_terminal else io.StringIO()
+    assert look_of(stream, option, None).colors is colored
+
+
+def test_lines_are_as_wide_as_a_terminal_or_as_told(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    assert look_of(Screen(), "auto", None).width == 50
+    assert look_of(io.StringIO(), "auto", None).width == 0
+    assert look_of(io.StringIO(), "auto", 30).width == 30
+    assert look_of(None, "auto", None).encoding == "utf-8"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX systems")
+def test_tree_is_safe_in_pipes_and_in_ascii(results):
+    """Whoever reads may have seen enough; and not every encoding has our branches."""
+    directory = results(*(result(f"Zürich → {n}", steps=[result("日")]) for n in range(3000)))
+    command = [sys.executable, "-m", "otel_allure", "tree", str(directory)]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline() == b"+ Z\\xfcrich -> 0  4 ms\n"
+        assert process.stdout.readline() == b"`- + \\u65e5  4 ms\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 141
+
+
+# -- the command itself
+
+
+def test_without_a_command_there_is_help(capsys):
+    assert cli.main([]) == 0
+    assert "print results as trees of steps" in capsys.readouterr().out
+
+
+def test_help_imports_nothing_large():
+    """Neither OpenTelemetry nor pytest, which take longer than all the rest."""
+    code = "import sys; from otel_allure.cli.main import main; main([]); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = set(done.stdout.split())
+    assert not modules & {"pytest", "opentelemetry", "allure_commons", "subprocess", "asyncio"}
+
+
+def test_shells_complete_it(monkeypatch):
+    """With argcomplete, the shell runs the command to ask it."""
+    asked = []
+    module = types.ModuleType("argcomplete")
+    module.autocomplete = asked.append  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "argcomplete", module)
+    cli.main([])
+    assert asked == []
+    monkeypatch.setenv("_ARGCOMPLETE", "1")
+    cli.main([])
+    (parser,) = asked
+    assert "tree" in parser.format_help()
+    monkeypatch.setitem(sys.modules, "argcomplete", None)
+    assert cli.main([]) == 0
+
+
+# -- run, continued
+
+
+@pytest.mark.parametrize("program", ["no-such-program", "./no-such-program"])
+def test_run_checks_the_program_before_it_runs_anything(tmp_path, monkeypatch, capsys, program):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["run", program]) == 127
+    assert capsys.readouterr().err == f"otel-allure run: there is no program {program}\n"
+    (tmp_path / "app.py").touch()
+    assert cli.main(["run", "app.py"]) == 127
+    assert capsys.readouterr().err.endswith("otel-allure run python app.py\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["app.py"]
+
+
+def run_app(tmp_path, *command: str, **variables: str) -> list[str]:
+    """Run the example with this command before it; return the lines on stderr that are ours."""
+    (tmp_path / "app.py").write_text(PROGRAM)
+    done = subprocess.run(
+        [sys.executable, "-m", "otel_allure", "run", "--results-dir", "out", *command],
+        cwd=tmp_path, capture_output=True, text=True, check=False, env={**os.environ, **variables},
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    return [line for line in done.stderr.splitlines() if line.startswith("otel-allure")]
+
+
+def test_run_counts_what_its_program_has_written(tmp_path):
+    """Not what others write there at the same time."""
+    others = "import os, pathlib; p = pathlib.Path('out'); p.mkdir(); "
+    others += (
+        "(p / 'other-result.json').write_text('{}'); os.execvp('python', ['python', 'app.py'])"
+    )
+    said = run_app(tmp_path, "python", "-c", others)
+    assert said == [f"otel-allure: 1 result written to {tmp_path / 'out'}"]
+
+
+def test_one_run_in_another_is_silent(tmp_path):
+    inner = ["python", "-m", "otel_allure", "run", "--results-dir", "inner", "python", "app.py"]
+    said = run_app(tmp_path, *inner)
+    assert said == [f"otel-allure: 1 result written to {tmp_path / 'inner'}"]
 
 
 def test_run_waits_where_a_program_cannot_take_over_its_process(tmp_path, monkeypatch, capfd):
@@ -115,7 +347,7 @@ def test_run_waits_where_a_program_cannot_take_over_its_process(tmp_path, monkey
     printed = capfd.readouterr()
     assert "arguments: ['x']" in printed.out
     assert f"id {started[0].pid}\n" not in printed.out
-    assert "1 results written" in printed.err
+    assert "1 result written" in printed.err
 
 
 def test_version(capsys):

@@ -1,31 +1,66 @@
 """The command `otel-allure`: run a program so that its traces become results, look at results."""
 
+# PYTHON_ARGCOMPLETE_OK
+
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from otel_allure import __version__
-from otel_allure.cli.run import run_program
-from otel_allure.cli.tree import print_tree
+from otel_allure.cli.result_files import NoResultsError
 from otel_allure.model.conventions import DEFAULT_RESULTS_DIR, RESULTS_DIR
+from otel_allure.output.tally import STATUSES
+
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_BROKEN_PIPE = 128 + 13
+_INTERRUPTED = 128 + 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    options = _parser().parse_args(argv)
-    code: int = options.command(options)
+    parser = _parser()
+    if "_ARGCOMPLETE" in os.environ:  # the shell asks what could come next
+        with contextlib.suppress(ImportError):
+            importlib.import_module("argcomplete").autocomplete(parser)
+    options = parser.parse_args(argv)
+    if options.command is None:
+        parser.print_help()
+        return 0
+    try:
+        code: int = options.command(options)
+        sys.stdout.flush()
+    except NoResultsError as error:
+        print(f"otel-allure {options.name}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever reads has seen enough. Python writes what is left when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
     return code
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="otel-allure", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.set_defaults(command=None)
+    commands = parser.add_subparsers(metavar="COMMAND", dest="name")
+    _add_run(commands)
+    _add_tree(commands)
+    return parser
 
+
+def _add_run(commands: _Commands) -> None:
     run = commands.add_parser(
         "run",
         help="run a program with all installed instrumentations; each trace becomes a result",
@@ -33,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         " Allure results, beside the exporters that OTEL_TRACES_EXPORTER names. Metrics and logs"
         " are not exported unless OTEL_METRICS_EXPORTER or OTEL_LOGS_EXPORTER say so, since their"
         " default exporters need packages that may not be there.",
+        epilog="Exit code: that of the program; 2: nothing was run; 127: there is no such program.",
     )
     run.add_argument(
         "--results-dir",
@@ -41,16 +77,76 @@ def _parser() -> argparse.ArgumentParser:
         help=f"where results go (default: ${RESULTS_DIR}, else allure-results)",
     )
     run.add_argument("program", nargs=argparse.REMAINDER, help="the program and its arguments")
-    run.set_defaults(command=run_program)
-
-    tree = commands.add_parser("tree", help="print results as trees of steps")
-    tree.add_argument("directory", nargs="?", default=DEFAULT_RESULTS_DIR, type=Path)
-    tree.add_argument("--test", metavar="NAME", help="only results whose name contains this")
-    tree.set_defaults(command=print_tree)
-    return parser
+    run.set_defaults(command=_run)
 
 
-# -- tree
+def _run(options: argparse.Namespace) -> int:
+    from otel_allure.cli.run import run_program
+
+    return run_program(options)
+
+
+def _add_tree(commands: _Commands) -> None:
+    tree = commands.add_parser(
+        "tree",
+        help="print results as trees of steps",
+        description="Print results as trees of steps, failed ones first. Colours and the width are"
+        " those of the terminal; NO_COLOR and FORCE_COLOR are heeded.",
+        epilog="Exit code: 0; 1: no result is like that, or a file could not be read; 2: the"
+        " directory has no results.",
+    )
+    _add_directory(tree)
+    tree.add_argument("--test", metavar="NAME", help="only tests with this in their name")
+    tree.add_argument(
+        "--failed",
+        dest="status",
+        action="store_const",
+        const=("failed", "broken"),
+        help="only what has failed or is broken",
+    )
+    tree.add_argument(
+        "--status",
+        metavar="STATUS",
+        type=_statuses,
+        help=f"only tests with one of these, separated by commas: {', '.join(STATUSES)}",
+    )
+    tree.add_argument(
+        "--fixtures",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="also set-up and tear-down (default: yes)",
+    )
+    tree.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help="(default: auto)"
+    )
+    tree.add_argument(
+        "--width", metavar="COLUMNS", type=int, help="cut lines at so many columns; 0: never"
+    )
+    tree.set_defaults(command=_tree)
+
+
+def _tree(options: argparse.Namespace) -> int:
+    from otel_allure.cli.tree import print_tree
+
+    return print_tree(options)
+
+
+def _add_directory(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "directory",
+        nargs="?",
+        default=DEFAULT_RESULTS_DIR,
+        type=Path,
+        help=f"of results (default: {DEFAULT_RESULTS_DIR})",
+    )
+
+
+def _statuses(text: str) -> tuple[str, ...]:
+    statuses = tuple(text.split(","))
+    for status in statuses:
+        if status not in STATUSES:
+            raise argparse.ArgumentTypeError(f"{status!r} is none of {', '.join(STATUSES)}")
+    return statuses
 
 
 if __name__ == "__main__":

@@ -6,13 +6,15 @@ import argparse
 import contextlib
 import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from collections import Counter
 from pathlib import Path
 
-from otel_allure.cli.result_files import read_results
-from otel_allure.model.conventions import RESULTS_DIR
+from otel_allure.model import conventions as c
 from otel_allure.output.allure_json import masked_in
 
 # What makes the one-liner work: see `otel-allure run --help`.
@@ -30,6 +32,7 @@ _WAITING = """
 import os, subprocess, sys
 os.execl = lambda path, _, *arguments: sys.exit(subprocess.call([path, *arguments]))
 """
+_NO_SUCH_PROGRAM = 127  # as shells have it
 _EXEC_RETURNS = sys.platform == "win32"
 
 
@@ -46,18 +49,42 @@ def run_program(options: argparse.Namespace) -> int:
         )
         return 2
     directory = Path(options.results_dir).absolute()
-    before = read_results(directory, "*")
+    environment = _environment(directory)
+    if (wrong := _not_runnable(program[0], environment)) is not None:
+        print(f"otel-allure run: {wrong}", file=sys.stderr)
+        return _NO_SUCH_PROGRAM
     instrument = f"{_WAITING}{_INSTRUMENT}" if _EXEC_RETURNS else _INSTRUMENT
-    code = _call([sys.executable, "-c", instrument, *program], _environment(directory))
-    files = read_results(directory, "*")
-    written = [path for path, changed in files.items() if before.get(path) != changed]
-    results = sum(path.name.endswith("-result.json") for path in written)
-    masked = sum(masked_in(path.read_bytes()) for path in written)
-    if masked:
+    command = [sys.executable, "-c", instrument, *program]
+    if os.environ.get(c.WRITTEN):  # the `otel-allure run` above this one says it
+        return _call(command, environment)
+    with tempfile.TemporaryDirectory(prefix="otel-allure-run-") as temporary:
+        written = Path(temporary, "written")
+        written.touch()
+        code = _call(command, {**environment, c.WRITTEN: str(written)})
+        paths = {Path(os.fsdecode(line)) for line in written.read_bytes().splitlines()}
+    _say_what_was_written(directory, [path for path in paths if path.is_file()])
+    return code
+
+
+def _not_runnable(program: str, environment: dict[str, str]) -> str | None:
+    """Return what is wrong with a program, before anything of it is run."""
+    if shutil.which(program, path=environment["PATH"]):
+        return None
+    if program.endswith(".py") and Path(program).is_file():
+        return f"{program} is no program by itself: otel-allure run python {program}"
+    return f"there is no program {program}"
+
+
+def _say_what_was_written(directory: Path, paths: list[Path]) -> None:
+    results = Counter(path.parent for path in paths if path.name.endswith(c.RESULT))
+    if not results and os.environ.get(c.PARENT_REPORT):
+        return  # all of it is in the results of the test that has started the program
+    if masked := sum(masked_in(path.read_bytes()) for path in paths):
         values = "value is" if masked == 1 else "values are"
         print(f"otel-allure: {masked} {values} masked in the report", file=sys.stderr)
-    print(f"otel-allure: {results} results written to {directory}", file=sys.stderr)
-    return code
+    for written_to, number in (results or {directory: 0}).items():
+        counted = "1 result" if number == 1 else f"{number} results"
+        print(f"otel-allure: {counted} written to {written_to}", file=sys.stderr)
 
 
 def _environment(directory: Path) -> dict[str, str]:
@@ -68,7 +95,7 @@ def _environment(directory: Path) -> dict[str, str]:
         **_DEFAULTS,
         **os.environ,
         "OTEL_TRACES_EXPORTER": ",".join(["allure", *others]),
-        RESULTS_DIR: str(directory),
+        c.RESULTS_DIR: str(directory),
         # `python` and the tools beside it are those of this environment.
         "PATH": os.pathsep.join([bin_directory, os.environ.get("PATH", "")]),
     }

@@ -36,6 +36,7 @@ class _Kept:
 _real = _Kept()
 _BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY
+_APPEND = os.O_WRONLY | os.O_APPEND | _BINARY
 _READ = os.O_RDONLY | _BINARY
 _OWN = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
 _SEPARATOR = os.sep
@@ -62,6 +63,15 @@ def write_whole(path: str, temporary: str, chunks: Iterable[bytes]) -> None:
         with contextlib.suppress(OSError):
             _real.unlink(temporary)
         raise
+
+
+def append(path: str, data: bytes) -> None:
+    """Add to a file that is there, in one go, so that other processes can do so too."""
+    file = _real.open(path, _APPEND)
+    try:
+        _real.write(file, data)
+    finally:
+        _real.close(file)
 
 
 def read(path: str) -> Iterator[bytes]:

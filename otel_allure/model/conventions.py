@@ -81,6 +81,10 @@ RESULTS_DIR: Final = "OTEL_EXPORTER_ALLURE_RESULTS_DIR"
 """Environment variable that says where results go when nobody else does."""
 PARENT_REPORT: Final = "OTEL_EXPORTER_ALLURE_PARENT_REPORT"
 """Internal: set by `otel_allure.environment` for child processes, see `processes`."""
-OTHER_VARIABLES: Final = (RESULTS_DIR, PARENT_REPORT)
+WRITTEN: Final = "OTEL_EXPORTER_ALLURE_WRITTEN"
+"""Internal: set by `otel-allure run`, a file that takes the paths of what is written."""
+OTHER_VARIABLES: Final = (RESULTS_DIR, PARENT_REPORT, WRITTEN)
 """Those that are no settings."""
 DEFAULT_RESULTS_DIR: Final = "allure-results"
+RESULT: Final = "-result.json"
+"""What the name of a result's file ends with."""

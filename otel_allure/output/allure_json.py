@@ -11,9 +11,8 @@ from typing import Any
 from allure_commons.model2 import Label, Parameter, TestResult
 
 from otel_allure.compat import kept
+from otel_allure.model.conventions import RESULT
 from otel_allure.model.texts import text_of, type_name
-
-RESULT = "-result.json"
 
 
 def as_seen(source: str | os.PathLike[str]) -> Iterator[bytes]:

@@ -22,10 +22,10 @@ from allure_commons import hookimpl
 from allure_commons.model2 import Globals, TestResult, TestResultContainer
 
 from otel_allure.compat import kept
+from otel_allure.model import conventions as c
 from otel_allure.model.diagnostics import Diagnostics
 from otel_allure.model.texts import text_of
 from otel_allure.output.allure_json import (
-    RESULT,
     as_seen,
     bare,
     container_file_name,
@@ -59,6 +59,7 @@ class ResultsDirectory:
         self.early: set[str] | None = None
         """Names of what is written before `prepare`, where that is still to come."""
         self._diagnostics = diagnostics
+        self._note_written = os.environ.get(c.WRITTEN)
 
     def prepare(self, *, clean: bool) -> None:
         """Make the directory, so that a run without results leaves an empty one.
@@ -149,7 +150,7 @@ class ResultsDirectory:
             contextlib.suppress(FileNotFoundError, NotADirectoryError),
         ):
             kept.unlink(kept.joined(str(self.path), file_name))
-            self.results_written -= file_name.endswith(RESULT)
+            self.results_written -= file_name.endswith(c.RESULT)
             if self.tally is not None:
                 self.tally.discard(file_name)
 
@@ -209,6 +210,9 @@ class ResultsDirectory:
                 kept.make_directory(directory)
                 kept.write_whole(path, temporary, content())
             self.lost.pop(file_name, None)
+            if self._note_written:
+                with contextlib.suppress(OSError):  # whoever wanted to know may be over
+                    kept.append(self._note_written, os.fsencode(f"{path}\n"))
         except BaseException as error:
             self.lost[file_name] = getattr(error, "strerror", None) or text_of(error)
             if len(self.lost) > _REMEMBERED:

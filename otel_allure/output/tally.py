@@ -8,29 +8,28 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from otel_allure.output.allure_json import RESULT
+from otel_allure.model.conventions import RESULT
 
 RETRIES = "retries"
 """In a count of statuses: earlier attempts at tests, which no status is counted for."""
 UNKNOWN = "unknown"
-BAD = ("failed", "broken", UNKNOWN)
-"""Statuses that people look for, worst first."""
+STATUSES = ("failed", "broken", UNKNOWN, "skipped", "passed")
+"""What a result can have, worst first."""
+_BAD = STATUSES[:3]
+_Attempt = tuple[str, int, str]
+"""What the test is known by, when it began, and its status."""
 
 
 class Tally:
     """The results of a run, by file name; one that is written anew takes its own place."""
 
     def __init__(self) -> None:
-        self._results: dict[str, tuple[str, int, str]] = {}
+        self._results: dict[str, _Attempt] = {}
 
     def note(self, file_name: str, result: Any) -> None:
         """Note a result, an object of allure_commons' model, that has been written."""
-        key, start, status = result.historyId, result.start, result.status
-        self._results[file_name] = (
-            key if key and type(key) is str else file_name,
-            start if type(start) is int else 0,
-            status if status and type(status) is str else UNKNOWN,
-        )
+        told = result.historyId, result.start, result.status
+        self._results[file_name] = _attempt(file_name, *told)
 
     def discard(self, file_name: str) -> None:
         """Forget a result whose file has been removed."""
@@ -44,12 +43,8 @@ class Tally:
 def counts_of(results: Iterable[Mapping[str, Any]]) -> Counter[str]:
     """Return what `Tally.counts` does, for results as their JSON has them."""
     return _counts(
-        (
-            str(result.get("historyId") or result.get("uuid") or id(result)),
-            int(result.get("start") or 0),
-            str(result.get("status") or UNKNOWN),
-        )
-        for result in results
+        _attempt(str(number), *map(result.get, ("historyId", "start", "status")))
+        for number, result in enumerate(results)
     )
 
 
@@ -69,7 +64,16 @@ _CLOCKS_DIFFER_MS = 60_000
 """So much may the clock of a file server be behind."""
 
 
-def _counts(attempts: Iterable[tuple[str, int, str]]) -> Counter[str]:
+def _attempt(otherwise: str, history_id: Any, start: Any, status: Any) -> _Attempt:
+    """Return an attempt of what a result says, whatever listeners of others have put into it."""
+    return (
+        history_id if history_id and type(history_id) is str else otherwise,
+        start if type(start) is int else 0,
+        status if status and type(status) is str else UNKNOWN,
+    )
+
+
+def _counts(attempts: Iterable[_Attempt]) -> Counter[str]:
     last: dict[str, tuple[int, str]] = {}
     total = 0
     for key, start, status in attempts:
@@ -86,7 +90,7 @@ def number_of_tests(counts: Mapping[str, int]) -> int:
     return sum(number for status, number in counts.items() if status != RETRIES)
 
 
-def described(counts: Mapping[str, int], statuses: Iterable[str] = BAD) -> str:
+def described(counts: Mapping[str, int], statuses: Iterable[str] = _BAD) -> str:
     """Return how many tests ended with each of some statuses: `1 failed, 1 broken, 2 retries`."""
     parts = [f"{counts[status]} {status}" for status in statuses if counts.get(status)]
     if number := counts.get(RETRIES):
