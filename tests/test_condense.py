@@ -119,7 +119,10 @@ def test_calls_of_different_services_are_not_folded():
 def test_alternating_calls_fold_by_what_they_are():
     spans = [query(i) if i % 2 else get(i) for i in range(11, 51)]
     names = [each["name"] for each in shown(spans)["steps"]]
-    assert names == ["SELECT orders ×20, 20.0 ms (N+1 query?)", "GET /items/* → 200 ×20, 20.0 ms"]
+    assert names == [
+        "SELECT orders ×20, 20.0 ms (N+1 query?)",
+        "GET /items/* → 200 ×20, 20.0 ms (N+1?)",
+    ]
 
 
 def test_what_is_below_calls_is_folded_away_with_them():
@@ -127,7 +130,7 @@ def test_what_is_below_calls_is_folded_away_with_them():
     result = shown(spans)
     assert tree(result) == [
         {
-            "GET /items/* → 200 ×20, 20.0 ms": [
+            "GET /items/* → 200 ×20, 20.0 ms (N+1?)": [
                 {"GET /items/11 → 200": ["SELECT orders"]},
             ]
         }

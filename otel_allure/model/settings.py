@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 from otel_allure.model import conventions as c
 
 SPAN_ERRORS = ("exceptions", "5xx", "4xx", "others")
+FINDINGS = ("n+1", "slow", "retry", "unfinished", "unreported")
 _KINDS = ("internal", "server", "client", "producer", "consumer")
 _SWITCH = {"on": True, "true": True, "yes": True, "1": True}
 _SWITCH |= {"off": False, "false": False, "no": False, "0": False}
@@ -158,6 +159,19 @@ class Settings:
         (), _lines, "Omit spans with these names, one per line; * and ? are wildcards"
     )
     ignore_kinds: tuple[str, ...] = _set((), _words(*_KINDS), "Omit spans of these kinds")
+    findings: tuple[str, ...] = _set(
+        FINDINGS,
+        _words(*FINDINGS),
+        "What is looked for in the calls of a test, and told by tags and in its description",
+    )
+    n_plus_one: int = _set(
+        5,
+        _number(int, 0),
+        "Equal calls, one after the other, that count as an N+1 (0 = never)",
+    )
+    slow_ms: float = _set(
+        1000.0, _number(float, 0), "Milliseconds from which on a call counts as slow (0 = never)"
+    )
     redact: bool = _set(True, _switch, "Mask secrets in the report")
     redact_names: tuple[str, ...] = _set(
         (), _words(), "Also mask values with these names; * and ? are wildcards"

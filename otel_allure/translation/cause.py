@@ -93,7 +93,7 @@ class _Search:
         self.above: dict[int, Span] = {}
         self.walked = list(self._walk())
         self.outermost = self._outermost_calls()
-        self.own_service = self._own_service()
+        self.own_service = tree.own_service(root)
 
     def _walk(self) -> Iterator[Span]:
         """Yield the spans below the root, each after the one above it; tests are apart."""
@@ -140,17 +140,6 @@ class _Search:
             if outer is not None or _is_call(span):
                 found[span.span_id] = outer or span
         return found
-
-    def _own_service(self) -> str:
-        """Return the name that the test's own process goes by, if it has one.
-
-        Our spans do not say it; the calls that the test's own code has made do.
-        """
-        if _is_call(self.root) and not is_test(self.root):
-            return ""
-        made = (span for span in self.walked if self.outermost.get(span.span_id) is span)
-        own = (span for span in made if span.kind not in ("server", "consumer"))
-        return next((service_of(span) for span in own if not span.parent_is_remote), "")
 
     def _made_up_for(self) -> set[int]:
         """Return the ids of all that is at or below a call that was repeated with success."""

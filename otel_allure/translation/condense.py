@@ -16,20 +16,25 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
-from itertools import pairwise
 
 from otel_allure.model import conventions as c
 from otel_allure.model.outcome import BROKEN, FAILED, PASSED, SKIPPED, UNKNOWN
 from otel_allure.model.settings import Settings
 from otel_allure.model.spans import Span, is_test, kind_of, service_of
+from otel_allure.presentation.domains import databases
+from otel_allure.presentation.domains.table import domains_of
 from otel_allure.presentation.durations import duration
 from otel_allure.presentation.presentation import Presentation
-from otel_allure.presentation.values import as_text, first
+from otel_allure.translation.repeats import lookup, n_plus_one
 from otel_allure.translation.span_tree import CondensedTree, SpanTree, by_start
 
 _TRANSPARENT = (c.PHASE, c.CONTAINER)  # no steps
 _WORST_FIRST = (FAILED, BROKEN, UNKNOWN, SKIPPED, PASSED)
-_READING = ("SELECT", "WITH")
+_INSTEAD = {
+    True: "one query with all the keys, or a join, could do the same",
+    False: "one call with all the keys could do the same",
+}
+"""What is better than an N+1, by whether that is one of queries."""
 
 
 def condense(root: Span, tree: SpanTree, presentation: Presentation) -> CondensedTree:
@@ -218,16 +223,18 @@ class _Condensing:
             "duration": f"{duration(min(took))} to {duration(max(took))} each",
         }
         if self._is_n_plus_one(members):
-            title += " (N+1 query?)"
-            told["warning"] = "one query with all the keys, or a join, could do the same"
+            is_query = databases.DOMAIN in domains_of(members[0])
+            title += " (N+1 query?)" if is_query else " (N+1?)"
+            told["warning"] = _INSTEAD[is_query]
         return title, told
 
     def _is_n_plus_one(self, members: list[Span]) -> bool:
-        """Whether a query is repeated for the sake of its values, each after the one before."""
-        queries = {_query(span) for span in members}
-        if len(queries) != 1 or not queries.pop().upper().startswith(_READING):
+        """Whether a call is repeated for the sake of its values, each after the one before."""
+        lookups = {lookup(span, self.presentation) for span in members}
+        if len(lookups) > 1 or None in lookups:
             return False
-        return all(self.tree.end_ns(one) <= other.start_ns for one, other in pairwise(members))
+        caller = self.tree.by_id.get(members[0].parent_id or 0)
+        return bool(n_plus_one(members, caller, self.tree, self.presentation))
 
     # -- too many
 
@@ -315,18 +322,12 @@ def _noise(settings: Settings) -> Callable[[Span], bool] | None:
 _VALUE = re.compile(
     r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{12,}\b|\b\d+\b", re.IGNORECASE
 )
-_LITERAL = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")
 
 
 def _pattern(title: str) -> str:
     """Return a title without ids and numbers, but with the status that stands behind an arrow."""
     call, arrow, status = title.partition(" → ")
     return _VALUE.sub("*", call) + arrow + status
-
-
-def _query(span: Span) -> str:
-    text = as_text(first(span.attributes, "db.query.text", "db.statement") or "")
-    return _LITERAL.sub("?", text).strip()
 
 
 _GROUP = 0x5A17_0F01_DED0_CA11

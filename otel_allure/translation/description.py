@@ -1,4 +1,6 @@
-"""A picture in a test's description, where Allure 3 shows it without a click. Pure.
+"""What is added to a test's description: what was found, and a picture. Pure.
+
+What its author wrote stays as it is, and comes first.
 
 Allure 3 draws images of the HTML description; Allure 2 leaves them out, and the text stays. Both
 prefer the HTML description to the one in Markdown, which can hold no such image. So the picture
@@ -11,6 +13,7 @@ import base64
 import html
 import inspect
 import re
+from collections.abc import Sequence
 
 # The picture follows the report's theme, which may differ from that of the operating system.
 _PICTURE = """
@@ -23,6 +26,8 @@ _PICTURE = """
 # In Markdown a line break is a space, in Allure 2 as well a break; the HTML says what each shows.
 _BREAKS = "<style>p > br { display: none }</style>\n"
 
+_PUNCTUATION = re.compile(r"[\\`*_\[\]<>#|~&!]")
+_ESCAPED = r"\\\g<0>"
 _MARKDOWN = re.compile(r"[*_`#\[\]<>|~\\&!]|^(?:[-+=]|\d+[.)]| {4}|\t)|  $", re.MULTILINE)
 
 
@@ -35,14 +40,33 @@ def with_picture(text: str | None, html_text: str | None, svg: str) -> str | Non
         svg: the picture.
     """
     picture = _PICTURE.format(base64.b64encode(svg.encode()).decode())
-    if html_text:
-        return html_text + picture
+    its_html = html_text or as_html(text)
+    if its_html is None:
+        return None
+    return its_html + picture
+
+
+def with_findings(
+    text: str | None, html_text: str | None, findings: Sequence[tuple[str, str]]
+) -> tuple[str | None, str | None]:
+    """Return the description in Markdown and in HTML, with a line for each tag and what it says.
+
+    There is one in HTML where there was one, and where the text is no Markdown.
+    """
+    lines = [f"**{tag}**: {_PUNCTUATION.sub(_ESCAPED, told)}" for tag, told in findings]
+    items = [f"<p><b>{tag}</b>: {html.escape(told)}</p>\n" for tag, told in findings]
+    its_html = html_text or as_html(text)
+    text = "\n\n".join([*([text.rstrip()] if text else []), *lines])
+    return text, None if its_html is None else "".join([its_html, *items])
+
+
+def as_html(text: str | None) -> str | None:
+    """Return plain text as HTML, empty if there is none; None if it is Markdown."""
     text = inspect.cleandoc(text or "")  # most are docstrings
     if not text:
-        return picture
+        return ""
     if _MARKDOWN.search(text):
         return None
     paragraphs = re.split(r"\n\s*\n", html.escape(text))
-    return "".join(f"<p>{p.replace(chr(10), '<br>' + chr(10))}</p>\n" for p in paragraphs) + (
-        picture + _BREAKS
-    )
+    paragraphs = [f"<p>{p.replace(chr(10), '<br>' + chr(10))}</p>\n" for p in paragraphs]
+    return "".join([*paragraphs, _BREAKS])

@@ -1,12 +1,20 @@
-"""Calls that are made again: which of them are one call, tried once more. Pure."""
+"""Calls that are made again: tries of one call, and one call for each of many things. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterator, Sequence
 
+from otel_allure.model import conventions as c
 from otel_allure.model.spans import Span, service_of
+from otel_allure.presentation import sql
+from otel_allure.presentation.domains import databases, http
+from otel_allure.presentation.domains.table import domains_of
+from otel_allure.presentation.presentation import Presentation
+from otel_allure.presentation.values import text_of
 from otel_allure.translation.span_tree import SpanTree
+
+# -- tries of one call
 
 # What is known of a call when it is over, or differs between two that ask for the same.
 _NO_QUESTION = re.compile(
@@ -50,3 +58,85 @@ def tries(calls: Sequence[Span], failed: set[int], tree: SpanTree) -> Iterator[l
                 yield so_far
             del open_tries[asked]
     yield from (so_far for so_far in open_tries.values() if len(so_far) > 1)
+
+
+# -- one call for each of many things
+
+_READING = ("SELECT", "WITH")
+_SAFE_METHODS = ("GET", "HEAD", "QUERY")
+_NO_LOOKUPS = ("Generative AI", "Messaging", "Functions")
+_LITERAL = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")
+_VALUE_IN_PATH = re.compile(r"[^/\s]*\d[^/\s]*")
+
+
+def lookup(span: Span, presentation: Presentation) -> Hashable | None:
+    """Return what a call looks up, whichever thing it is; None if it is no reading call.
+
+    Calls of one lookup are the many of an N+1, if each waits for the one before.
+    """
+    domains = domains_of(span)
+    if span.kind not in ("client", "internal") or (span.kind == "internal" and not domains):
+        return None
+    if any(domain.name in _NO_LOOKUPS for domain in domains):
+        return None
+    text = presentation.call(span)
+    if databases.DOMAIN in domains:
+        text = query_pattern(span) or text
+        if databases.is_sql(span.attributes, text) and not text.upper().startswith(_READING):
+            return None
+    elif http.DOMAIN in domains:
+        if http.method(span.attributes) not in _SAFE_METHODS:
+            return None
+        text = _VALUE_IN_PATH.sub("*", text)
+    return span.scope, service_of(span), span.kind, text
+
+
+def query_pattern(span: Span) -> str:
+    """Return the text of a query without its values, empty if there is none."""
+    return _LITERAL.sub("?", text_of(span.attributes, *sql.QUERY) or "").strip()
+
+
+def n_plus_one(
+    calls: Sequence[Span], caller: Span | None, tree: SpanTree, presentation: Presentation
+) -> Sequence[Span]:
+    """Return those of the calls that are the many of an N+1, none if there is none.
+
+    Tests make requests in loops on purpose, so of their own requests it takes twice as many.
+
+    Args:
+        calls: below one span, of one lookup, by start.
+        caller: that span.
+        tree: the trace.
+        presentation: with the setting of how many it takes.
+    """
+    least = presentation.settings.n_plus_one
+    is_request = databases.DOMAIN not in domains_of(calls[0])
+    is_by_test = is_request and (caller is None or c.KIND in caller.attributes)
+    if not least or len(calls) < (least * 2 if is_by_test else least):
+        return ()
+    run = _longest_in_a_row(calls, tree)
+    if len(run) < (least * 2 if is_by_test else least) or _is_polling(run, is_by_test, tree):
+        return ()
+    return run
+
+
+def _longest_in_a_row(calls: Sequence[Span], tree: SpanTree) -> Sequence[Span]:
+    """Return the longest run of calls, of which each began when all before had ended."""
+    first = last_ns = 0
+    longest = (0, 0)
+    for number, span in enumerate(calls):
+        if span.start_ns < last_ns:
+            first = number
+        last_ns = max(last_ns, tree.end_ns(span))
+        if number + 1 - first > longest[1] - longest[0]:
+            longest = first, number + 1
+    return calls[slice(*longest)]
+
+
+def _is_polling(calls: Sequence[Span], is_by_test: bool, tree: SpanTree) -> bool:
+    """Whether calls in a row are one request again and again, by a test or with pauses."""
+    urls = {http.url(span) for span in calls}
+    if http.DOMAIN not in domains_of(calls[0]) or len(urls) > 1 or None in urls:
+        return False
+    busy_ns = sum(tree.end_ns(span) - span.start_ns for span in calls)
+    return is_by_test or 2 * busy_ns < tree.end_ns(calls[-1]) - calls[0].start_ns

@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 from otel_allure.model import conventions as c
-from otel_allure.model.spans import Span, is_container, is_test, kind_of
+from otel_allure.model.spans import Span, is_container, is_test, kind_of, service_of
 
 
 class CondensedTree(NamedTuple):
@@ -140,6 +140,20 @@ class SpanTree:
                 return True
             todo += () if is_test(span) else below
         return False
+
+    def own_service(self, root: Span) -> str:
+        """Return the name that the test's own process goes by, empty if it has none.
+
+        Spans of ours do not say it; the calls that the test's own code has made do.
+        """
+        todo = [root] if c.KIND in root.attributes or is_test(root) else []
+        while todo:
+            for span in self.children.get(todo.pop().span_id, ()):
+                if c.KIND in span.attributes:
+                    todo.append(span)
+                elif span.kind not in ("server", "consumer") and not span.parent_is_remote:
+                    return service_of(span)
+        return ""
 
     def end_ns(self, span: Span) -> int:
         """Return the end of the span; one that has not ended lasts as long as the trace."""

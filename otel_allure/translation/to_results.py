@@ -57,7 +57,7 @@ from otel_allure.translation.bare_results import (
     bare_status,
     loss_of,
 )
-from otel_allure.translation.description import with_picture
+from otel_allure.translation.description import with_findings, with_picture
 from otel_allure.translation.identity import ITS_CONTAINER, ITS_FILES, digest_of, item_uuid
 from otel_allure.translation.log_placement import NO_LOGS, LogPlaces, Logs
 from otel_allure.translation.span_tree import CondensedTree, SpanTree
@@ -429,9 +429,25 @@ class _Translator:
 
     def add_overview(self, result: TestResult, root: Span) -> None:
         """Add what shows the trace as a whole."""
+        self.attempt(result, "what was found", self._add_findings, result, root)
         self.attempt(result, "a picture", self._add_pictures, result, root)
         self.attempt(result, "what is left out", self.add_what_is_left_out, result, root)
         self.attempt(result, "all links", self._add_links, result, root)
+
+    def _add_findings(self, result: TestResult, root: Span) -> None:
+        """Tell what is remarkable, by tags and in the description."""
+        if not self.tree.has_calls:
+            return
+        from otel_allure.translation.findings import findings_of
+
+        found = findings_of(root, self.tree, self.presentation)
+        if not found:
+            return
+        known = {label.value for label in result.labels if label.name == "tag"}
+        tags = dict.fromkeys(finding.tag for finding in found)
+        result.labels += [Label(name="tag", value=tag) for tag in tags if tag not in known]
+        described = with_findings(result.description, result.descriptionHtml, found)
+        result.description, result.descriptionHtml = described
 
     def _add_pictures(self, result: TestResult, root: Span) -> None:
         wanted = self.presentation.settings.waterfall

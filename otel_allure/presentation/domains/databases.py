@@ -46,7 +46,7 @@ def title(span: Span) -> str | None:
     if summary is not None:
         return summary
     query = text_of(a, *sql.QUERY)
-    if query is not None and _is_sql(a, query):
+    if query is not None and is_sql(a, query):
         found = sql.summary(query[:_LONGEST_QUERY_FOR_TITLE])
         if found is not None:
             return found
@@ -65,7 +65,8 @@ def _command(query: str | None) -> str | None:
     return word[0] if word and word[0].isalpha() else None
 
 
-def _is_sql(a: Attributes, query: str) -> bool:
+def is_sql(a: Attributes, query: str) -> bool:
+    """Whether a query is SQL, going by the database and by how it begins."""
     system = text_of(a, "db.system.name", "db.system") or ""
     return system not in _NOT_SQL and not query.lstrip().startswith(("{", "["))
 
@@ -73,7 +74,7 @@ def _is_sql(a: Attributes, query: str) -> bool:
 def _short_query(span: Span) -> str | None:
     """Return a command that needs no attachment."""
     query = text_of(span.attributes, *sql.QUERY)
-    if query is None or _is_sql(span.attributes, query) or not _is_short(query):
+    if query is None or is_sql(span.attributes, query) or not _is_short(query):
         return None
     return query
 
@@ -88,7 +89,7 @@ def documents(span: Span, redaction: Redaction) -> Iterator[Document]:
     query = text_of(a, *sql.QUERY)
     if query is None:
         return
-    if not _is_sql(a, query):
+    if not is_sql(a, query):
         if not _is_short(query):
             yield Document("query.txt", "text/plain", "txt", sql.bounded(redaction.sql(query)))
         return
