@@ -14,7 +14,6 @@ REPORT := allure-report
 UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
 pip = $(if $(UV),$(UV) pip install --quiet --python $(1)/bin/python,$\
 	$(1)/bin/python -m pip install --quiet --disable-pip-version-check)
-ALLURE ?= $(shell command -v allure || { command -v npx >/dev/null && echo npx --yes allure@3; })
 
 # Which suites of other projects `make suites` runs; all if none is named.
 SUITES ?=
@@ -28,15 +27,14 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: $(VENV)/.demo  ## run the example and look at what it reports
 	rm -rf $(RESULTS) $(REPORT)
 	$(BIN)/python -m pytest examples/shop --alluredir=$(RESULTS) \
-		--allure-otel-instrument=aiohttp-client,aiohttp-server,asyncpg; test $$? -eq 1
+		--allure-otel-instrument=aiohttp-client,aiohttp-server,asyncpg \
+		--allure-otel-tree=failed; test $$? -eq 1
 	@echo
 	@echo "(One of these tests fails on purpose.) Another one, as a tree of steps:"
+	@echo
 	@$(BIN)/otel-allure tree $(RESULTS) --test "Two visitors at once"
-	@if [ -n "$(ALLURE)" ]; then \
-		{ $(ALLURE) awesome $(RESULTS) --single-file -o $(REPORT) >/dev/null 2>&1 || \
-		$(ALLURE) generate $(RESULTS) --single-file --clean -o $(REPORT) >/dev/null; } \
-		&& echo && echo "The report: $(REPORT)/index.html"; \
-	else echo; echo "No allure and no npx here: the results are in $(RESULTS)/"; fi
+	@echo
+	@$(BIN)/otel-allure report $(RESULTS) -o $(REPORT) || test $$? -eq 2  # there may be no Allure
 
 test: $(VENV)/.test  ## the whole test suite
 	$(BIN)/python -m pytest $(ARGS)
@@ -72,6 +70,7 @@ suites: | $(VENV)/bin/pip  ## other projects' test suites, plain and with a repo
 	$(if $(UV),,$*/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1")
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/pip
+	@echo "Installing the example and what it needs into $(VENV): a minute, the first time ..."
 	$(call pip,$(VENV)) -e ".[examples]"
 	touch $@
 

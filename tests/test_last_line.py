@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from otel_allure.output import report_tools
-from otel_allure.output.report_tools import find_tool
+from otel_allure.output.report_tools import find_tools
 from otel_allure.output.tally import Tally, counts_in, described, number_of_tests
 from otel_allure.pytest_plugin.last_line import last_line
 
@@ -160,7 +160,7 @@ def test_without_allure_npx_gets_it(path):
 
 
 def test_without_both_it_says_how_to_get_one(path):
-    assert find_tool() is None
+    assert list(find_tools()) == []
     assert opening() == f"{report_tools.HOW_TO_GET} open allure-results"
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from otel_allure.cli import main as cli
+
 from .test_shop import suite as shop_suite
 
 suite = shop_suite  # the example's report
@@ -76,3 +78,23 @@ def test_allure_2_reads_every_result(suite, tmp_path):
     steps = [step["name"] for step in visitors["testStage"]["steps"]]
     assert steps == ["Alice looks around", "Bob looks around"]
     assert {f["name"] for f in visitors["beforeStages"]} >= {"database", "server", "shop"}
+
+
+@pytest.mark.parametrize("package", [ALLURE_3, ALLURE_2])
+def test_our_command_renders_with_either(package, tmp_path, monkeypatch, capsys):
+    """Which of them `allure` is, is seen from the outside."""
+    (command,) = tool(package)
+    if package == ALLURE_2 and shutil.which("java") is None:
+        pytest.skip("needs Java")
+    results = tmp_path / "results"
+    results.mkdir()
+    result = {"uuid": "1", "name": "the only test", "status": "passed", "start": 1, "stop": 2}
+    (results / "1-result.json").write_text(json.dumps(result))
+    monkeypatch.setenv("PATH", os.pathsep.join([str(Path(command).parent), os.environ["PATH"]]))
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["report", "results", "-o", "report"]) == 0
+    printed = capsys.readouterr()
+    assert f"Allure {package.rpartition('@')[2][0]} ..." in printed.err
+    assert printed.out == f"Report: {(tmp_path / 'report' / 'index.html').as_uri()}\n"
+    assert [path.name for path in (tmp_path / "report").iterdir()] == ["index.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report", "results"]

@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", dest="name")
     _add_run(commands)
     _add_tree(commands)
+    _add_report(commands)
     return parser
 
 
@@ -129,6 +130,34 @@ def _tree(options: argparse.Namespace) -> int:
     from otel_allure.cli.tree import print_tree
 
     return print_tree(options)
+
+
+def _add_report(commands: _Commands) -> None:
+    report = commands.add_parser(
+        "report",
+        help="make a report of results, one HTML file",
+        description="Make a report of results, one HTML file, with the Allure that is here:"
+        " `allure` (3 or 2), else Allure 3 by npx.",
+        epilog="Exit code: 0; 1: the report could not be made; 2: the directory has no results, or"
+        " there is no Allure.",
+    )
+    _add_directory(report)
+    report.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        type=Path,
+        default=Path("allure-report"),
+        help="where its index.html goes (default: allure-report)",
+    )
+    report.add_argument("--open", action="store_true", help="open it in a browser")
+    report.set_defaults(command=_report)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from otel_allure.cli.report import render_report
+
+    return render_report(options)
 
 
 def _add_directory(command: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ import os
 import shlex
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,10 +32,6 @@ class ReportTool(NamedTuple):
     shown: tuple[str, ...]
     version: int
 
-    def command(self, *arguments: str) -> list[str]:
-        """Return what to run."""
-        return [self.program, *self.shown[1:], *arguments]
-
     def opening(self, results: str) -> str:
         """Return the command that shows the report of a directory of results, for people."""
         verb = "open" if self.version > 2 else "serve"
@@ -42,18 +39,17 @@ class ReportTool(NamedTuple):
 
     def rendering(self, results: str, output: str) -> list[str]:
         """Return the command that makes a report of one file, `output`/index.html."""
-        if self.version > 2:
-            return self.command("awesome", results, "--single-file", "-o", output)
-        return self.command("generate", results, "--single-file", "--clean", "-o", output)
+        verb = ["awesome"] if self.version > 2 else ["generate", "--clean"]
+        arguments = [*verb, results, "--single-file", "-o", output]
+        return [self.program, *self.shown[1:], *arguments]
 
 
-def find_tool() -> ReportTool | None:
-    """Return the report tool that is on the PATH: `allure`, else what npx would fetch."""
+def find_tools() -> Iterator[ReportTool]:
+    """Yield the report tools on the PATH: `allure`, then what npx fetches."""
     if program := shutil.which("allure"):
-        return ReportTool(program, ("allure",), 2 if _is_allure_2(Path(program)) else 3)
+        yield ReportTool(program, ("allure",), 2 if _is_allure_2(Path(program)) else 3)
     if program := shutil.which("npx"):
-        return ReportTool(program, ("npx", *_NPX), 3)
-    return None
+        yield ReportTool(program, ("npx", *_NPX), 3)
 
 
 def quoted(arguments: list[str]) -> str:
