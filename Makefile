@@ -32,7 +32,7 @@ demo: $(VENV)/.demo  ## run the example and look at what it reports
 	@echo
 	@echo "(One of these tests fails on purpose.) Another one, as a tree of steps:"
 	@echo
-	@$(BIN)/otel-allure tree $(RESULTS) --test "Two visitors at once"
+	@$(BIN)/otel-allure tree $(RESULTS) --test "Two visitors at once" --no-fixtures
 	@echo
 	@$(BIN)/otel-allure report $(RESULTS) -o $(REPORT) || test $$? -eq 2  # there may be no Allure
 

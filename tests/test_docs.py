@@ -60,10 +60,21 @@ def test_links_lead_somewhere(page):
 
 
 def test_commands_of_the_readme_exist(capsys):
-    for command in ("run", "tree"):
+    for command in ("run", "tree", "report"):
         with pytest.raises(SystemExit):
             cli.main([command, "--help"])
     assert "otel-allure run" in capsys.readouterr().out
+
+
+def test_options_of_the_command_are_described(capsys):
+    page = (ROOT / "docs" / "command-line.md").read_text()
+    for command, section in zip(("tree", "report", "run"), page.split("\n## ")[1:], strict=True):
+        assert section.startswith(f"`otel-allure {command} ")
+        with pytest.raises(SystemExit):
+            cli.main([command, "--help"])
+        options = set(re.findall(r"(?<!\S)--[a-z-]+", capsys.readouterr().out))
+        missing = {name for name in options - {"--help", "--fixtures"} if name not in section}
+        assert not missing
 
 
 def test_architecture_lists_every_module():
