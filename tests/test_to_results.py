@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterable
 
 import pytest
@@ -808,3 +809,63 @@ def test_any_spans_in_the_trace_of_a_wide_fixture(spans: list[Span]) -> None:
     expected = {s.name for s in spans if kind_of(s) not in (c.PHASE, c.CONTAINER)}
     assert set(found) - containers == expected
     assert len(found) == len(set(found))
+
+
+# -- spans that never end because their twin did
+
+
+def select(span_id: int, parent_id: int = 2, **fields: object) -> Span:
+    asked = {"db.system": "sqlite", "db.statement": "SELECT 1"}
+    fields = {"attributes": asked, "scope": "sqlalchemy", "kind": "client", **fields}
+    return build_span("SELECT", span_id, parent_id, **fields)
+
+
+PAGE = build_span("GET", 2, 1, kind="server")
+
+
+def left_out(item: dict) -> list[str]:
+    return [p["value"] for p in item.get("parameters", ()) if p["name"] == "left out"]
+
+
+def test_unended_twins_are_left_out_and_counted():
+    """An async engine of SQLAlchemy starts two spans for a query, and ends the second one."""
+    raised = {**select(0).attributes, "error.type": "OperationalError"}
+    started = [select(i, end_ns=None) for i in (10, 12, 14)]
+    ended = [select(11), select(13), select(15, attributes=raised)]
+    (result,) = results([test_span(), PAGE, *started, *ended])
+    (page,) = result["steps"]
+    assert [step["status"] for step in page["steps"]] == ["passed"] * 3
+    assert left_out(page) == ["3 never ended, each beside the same call that did"]
+
+
+def test_twins_below_the_test_itself():
+    call = build_span("call", 2, 1, attributes=CALL)
+    (result,) = results([test_span(), call, select(3, end_ns=None), select(4)])
+    assert [step["name"] for step in result["steps"]] == ["SELECT"]
+    assert left_out(result) == ["1 never ended, each beside the same call that did"]
+
+
+@pytest.mark.parametrize(
+    "unfinished",
+    [
+        [select(10, end_ns=None, attributes={"db.system": "sqlite", "db.statement": "SELECT 2"})],
+        [select(10, end_ns=None, scope="other")],
+        [select(10, end_ns=None, start_ns=500 * MS)],
+        [select(10, end_ns=None), build_span("below", 12, 10)],
+        [select(10, end_ns=None), select(12, end_ns=None)],
+        [span("SELECT", 10, 2, end_ns=None)],
+    ],
+    ids=["other question", "other scope", "later", "with work below", "one twin each", "a step"],
+)
+def test_real_unfinished_spans_stay(unfinished):
+    (result,) = results([test_span(), PAGE, select(11), *unfinished])
+    statuses = [step["status"] for step in steps(result)]
+    assert "unknown" in statuses
+
+
+def test_whole_trace_has_the_twins():
+    many = [select(i) for i in range(100, 120)]
+    twin = [select(10, end_ns=None), select(11)]
+    found = as_usual([test_span(), PAGE, *twin, *many], Presentation(Settings(waterfall="off")))
+    (body,) = [body for name, body in found.files.items() if name.endswith("json")]
+    assert len(re.findall('"spanId"', body)) == 24

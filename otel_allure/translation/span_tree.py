@@ -5,7 +5,8 @@ Total: spans without a parent, cycles and spans that have not ended all have a p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Hashable, Iterable, Iterator
 from heapq import heappop, heappush
 from typing import NamedTuple
 
@@ -43,6 +44,9 @@ class SpanTree:
         self.has_calls = any(c.KIND not in span.attributes for span in ordered)
         """Whether there are spans from instrumentation."""
         self.last_ns = max((s.end_ns or s.start_ns for s in ordered), default=0)
+        self.twins: Counter[int] = Counter()
+        """How many spans are left out below each: they never ended, beside the same that did."""
+        ordered = self._without_twins(ordered)
         for span in ordered:
             parent = span.parent_id
             if parent is None or parent not in self.by_id:
@@ -54,10 +58,37 @@ class SpanTree:
         if self.tests[:1] != self.roots:  # else it is one test and what is below it, as always
             self._adopt_orphans()
 
+    def _without_twins(self, ordered: list[Span]) -> list[Span]:
+        """Leave out spans of calls that an instrumentation has started twice, and ended once.
+
+        SQLAlchemy's does so with async engines (opentelemetry-python-contrib #2149). A span has at
+        most one twin, which starts with it; what has spans below it is real.
+        """
+        unended = [s for s in ordered if s.end_ns is None and c.KIND not in s.attributes]
+        if not unended:
+            return ordered
+        above = {span.parent_id for span in ordered}
+        ended: dict[Hashable, deque[int]] = {}  # starts of those that may have a twin
+        for span in ordered:
+            if span.end_ns is not None and c.KIND not in span.attributes:
+                ended.setdefault(_likeness(span), deque()).append(span.start_ns)
+        twins: set[int] = set()
+        for span in unended:
+            starts = ended.get(_likeness(span), deque())
+            while starts and starts[0] < span.start_ns - _TOGETHER_NS:
+                starts.popleft()
+            if not starts or starts[0] > span.start_ns + _TOGETHER_NS or span.span_id in above:
+                continue
+            if span.parent_id in self.by_id:
+                starts.popleft()
+                twins.add(span.span_id)
+                self.twins[span.parent_id] += 1
+        return [span for span in ordered if span.span_id not in twins] if twins else ordered
+
     def _break_cycles(self, ordered: list[Span]) -> None:
         """Make the first span of every cycle a root: broken data must not make spans vanish."""
         reached = self._below(self.roots)
-        if len(reached) == len(self.by_id):
+        if len(reached) == len(ordered):
             return
         for span in ordered:
             if span.span_id not in reached:
@@ -163,6 +194,23 @@ class SpanTree:
         """Return start and stop for Allure: whole milliseconds, the stop not before the start."""
         start = span.start_ns // 1_000_000
         return start, max(start, self.end_ns(span) // 1_000_000)
+
+
+_TOGETHER_NS = 20_000_000
+"""So close to each other start the two spans of one call."""
+
+
+_ANSWERS = ("error", "exception", "db.response.")  # are set at the end
+
+
+def _likeness(span: Span) -> Hashable:
+    """Return what a span and its twin have in common."""
+    asked = sorted(
+        (name, str(value))
+        for name, value in span.attributes.items()
+        if not name.startswith(_ANSWERS)
+    )
+    return span.scope, span.name, span.kind, span.parent_id, tuple(asked)
 
 
 def by_start(span: Span) -> tuple[int, int, int]:

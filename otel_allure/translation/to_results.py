@@ -73,6 +73,7 @@ _NO_FILE_OR_UUID = re.compile(r"|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LEFT_OUT = "left out"
 """Parameter of what would have more steps, if there were not too many."""
 UNFINISHED = "Unfinished: the span had not ended when the report was written."
+TWINS = "{:,} never ended, each beside the same call that did"
 TOO_MANY = "Left out: there are more than {:,} steps (max_steps). Their places are marked."
 NO_PARENT = "Incomplete: the span that it belongs to has not come, {}."
 
@@ -272,6 +273,7 @@ class _Translator:
                 continue  # a result of its own
             if kind in _TRANSPARENT:
                 below = holder
+                self._tell_twins(holder, span)
                 self.attempt(holder, "all attachments", self._collect_attachments, span, holder)
             elif kind == c.FIXTURE:
                 below, depth = self._fixture(span, container), 1
@@ -346,9 +348,17 @@ class _Translator:
             self.attempt(item, "all parameters", self._add_parameters, item, span)
         if c.ATTACHMENT_SOURCES in span.attributes:
             self.attempt(item, "all attachments", self._collect_attachments, span, item)
+        self._tell_twins(item, span)
         if span.span_id in self._condensed.capped:
             count = f"{self._condensed.capped[span.span_id]:,} steps"
             item.parameters.append(Parameter(name=LEFT_OUT, value=count, excluded=True))
+
+    def _tell_twins(self, item: ExecutableItem, span: Span) -> None:
+        """Say how many spans directly below are left out as twins that never ended."""
+        count = self.tree.twins[span.span_id]
+        if count:
+            value = TWINS.format(count)
+            item.parameters.append(Parameter(name=LEFT_OUT, value=value, excluded=True))
 
     def _add_outcome(self, item: ExecutableItem, span: Span) -> None:
         if c.KIND not in span.attributes:
