@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,34 @@ def test_readme_first_test(run):
         {f"{name} looks around": [{f"{name} buys a cup": ["[receipt]"]}]}
         for name in ("Alice", "Bob")
     ]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="commands of a POSIX shell")
+def test_readme_first_example_in_a_fresh_environment(tmp_path):
+    """As it stands there, pasted, in an environment that has nothing but Python."""
+    install, commands = (
+        block
+        for block in re.findall(r"^```\w*\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+        if "mkdir try-it" in block or "asyncio_mode" in block
+    )
+    (tmp_path / "otel-allure").symlink_to(ROOT, target_is_directory=True)
+    code = snippet("test_two_visitors_at_once")
+    script = f"set -e\n{install}\ncat > test_visitors.py <<'EOF'\n{code}EOF\n{commands}"
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTHON", "PYTEST", "VIRTUAL_ENV"))
+    }
+    done = subprocess.run(
+        ["sh", "-c", script],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "\nAllure results: 1 in allure-results; open: " in done.stdout
+    printed = re.sub(r"  \d+ ms", "", done.stdout)
+    for name in ("Alice", "Bob"):
+        own = [f"─ ✓ {name} looks around", f"─ ✓ {name} buys a cup", "─ [receipt]"]
+        assert re.search("\n.*".join(map(re.escape, own)), printed), printed
 
 
 def test_readme_handle(run):
