@@ -55,6 +55,10 @@ lint: $(VENV)/.lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	rm -rf build/dist
+	$(BIN)/hatchling build --directory build/dist
+	$(BIN)/twine check --strict build/dist/*
+	$(BIN)/python -m zipfile --list build/dist/*.whl | grep -q otel_allure/py.typed
 
 bench: ARGS =
 bench: $(VENV)/.bench  ## cost beside allure-pytest, as ratios

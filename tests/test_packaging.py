@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, metadata
 from pathlib import Path
 
 import pytest
@@ -225,3 +226,33 @@ def test_entry_points():
 def test_no_public_name_is_a_module():
     """The import system would put the module in the place of the name."""
     assert not set(otel_allure.__all__) & set(ROOMS)
+
+
+# -- what a package index shows
+
+
+def test_an_index_shows_absolute_links_that_lead_somewhere():
+    """It has the README by itself: links go to the files of the release."""
+    about = metadata("otel-allure")
+    home = "https://github.com/otel-allure/otel-allure"
+    links = re.findall(r"\]\(([^)]+)\)", about.get_payload())
+    assert len(links) > 20
+    assert [link for link in links if not link.startswith("https://")] == []
+    own = re.compile(
+        rf"(?:{home}/blob|https://raw.githubusercontent.com/otel-allure/otel-allure)"
+        rf"/v{re.escape(otel_allure.__version__)}/([^#]+)"
+    )
+    files = [found[1] for link in links if (found := own.fullmatch(link))]
+    assert len(files) > 15
+    assert [name for name in files if not (PACKAGE.parent / name).exists()] == []
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", about.get_payload())
+    assert pictures
+    assert all(url.startswith("https://raw.githubusercontent.com/") for url in pictures)
+    assert {url.partition(", ")[0] for url in about.get_all("Project-URL")} == {
+        *("Homepage", "Documentation", "Changelog", "Source", "Issues")
+    }
+
+
+def test_type_checkers_find_our_types():
+    assert (PACKAGE / "py.typed").is_file()
+    assert "Typing :: Typed" in metadata("otel-allure").get_all("Classifier")

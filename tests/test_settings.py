@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from otel_allure.inputs.span_exporter import AllureSpanExporter
 from otel_allure.inputs.span_processor import AllureSpanProcessor
-from otel_allure.model.settings import DEFAULTS, SETTINGS, Settings, from_environment, read
+from otel_allure.model.settings import (
+    DEFAULTS,
+    SETTINGS,
+    Options,
+    Settings,
+    from_environment,
+    read,
+)
 
 # A value for each kind of setting, as text, and what it means.
 GIVEN = [
@@ -151,6 +159,18 @@ def test_wrong_settings_end_the_run_before_it_begins(
 def test_nothing_is_read_without_a_report(run, monkeypatch):
     monkeypatch.setenv("OTEL_EXPORTER_ALLURE_FOLDS", "1")
     run(TEST, alluredir=False, passed=1)
+
+
+def test_keywords_are_typed_as_the_settings_are():
+    """`Options` says to type checkers what `Settings` says to us: keep both alike."""
+    types = {f.name: f.type for f in fields(Settings)}
+    keywords = {name: hint.__forward_arg__ for name, hint in Options.__annotations__.items()}
+    texts_too = {
+        "str": "str",
+        "tuple[str, ...]": "Sequence[str]",
+        **{kind: f"{kind} | str" for kind in ("bool", "int", "float")},
+    }
+    assert keywords == {name: texts_too[kind] for name, kind in types.items()}
 
 
 # -- the documentation

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from otel_allure.compat.opentelemetry_logs import (
     LogRecordExporter,
@@ -25,6 +25,11 @@ from otel_allure.otel.registry import report_in
 from otel_allure.output.report import Report
 from otel_allure.recording.active import active_recorder, belongs_to_session
 from otel_allure.recording.recorder import Recorder
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from otel_allure.model.settings import Options
 
 _NO_SPANS = "nothing exports spans to {}: set OTEL_TRACES_EXPORTER=allure too"
 
@@ -79,7 +84,9 @@ class AllureLogRecordExporter(LogRecordExporter):
         **_options: those of `AllureSpanExporter` count.
     """
 
-    def __init__(self, results_dir: str | os.PathLike[str] | None = None, **_options: Any) -> None:
+    def __init__(
+        self, results_dir: str | os.PathLike[str] | None = None, **_options: Unpack[Options]
+    ) -> None:
         self._way = _ReportLink(results_dir)
         self._stopped = False
 

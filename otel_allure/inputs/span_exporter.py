@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
@@ -18,6 +18,11 @@ from otel_allure.otel.collector import earliest_now_ns
 from otel_allure.otel.registry import register
 from otel_allure.output.report import Report
 from otel_allure.recording.active import belongs_to_session
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from otel_allure.model.settings import Options
 
 
 class AllureSpanExporter(SpanExporter):
@@ -38,8 +43,10 @@ class AllureSpanExporter(SpanExporter):
     leads_to_a_report = True
     """By which session providers know it: our own spans are in the report already."""
 
-    def __init__(self, results_dir: str | os.PathLike[str] | None = None, **options: Any) -> None:
-        self._own = OwnReport(self, results_dir, options)
+    def __init__(
+        self, results_dir: str | os.PathLike[str] | None = None, **options: Unpack[Options]
+    ) -> None:
+        self._own = OwnReport(self, results_dir, {**options})
         self._stopped = False
         self._process_start_ns = 0
         register(self)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
@@ -12,6 +12,11 @@ from otel_allure.inputs.own_report import OwnReport
 from otel_allure.otel.collector import SpanCollector, earliest_now_ns
 from otel_allure.output.report import Report
 from otel_allure.recording.active import active_recorder, belongs_to_session
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from otel_allure.model.settings import Options
 
 
 class AllureSpanProcessor(SpanProcessor):
@@ -35,11 +40,11 @@ class AllureSpanProcessor(SpanProcessor):
         results_dir: str | os.PathLike[str] | None = None,
         *,
         report: Report | None = None,
-        **options: Any,
+        **options: Unpack[Options],
     ) -> None:
         self._own: OwnReport | None = None
         if report is None:
-            self._own = OwnReport(self, results_dir, options)
+            self._own = OwnReport(self, results_dir, {**options})
             self._collector = SpanCollector(self._own.report)
         else:
             self._collector = SpanCollector(report, earliest_now_ns())

@@ -11,9 +11,9 @@ import contextlib
 import difflib
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypedDict, TypeVar
 
 from otel_allure.model import conventions as c
 
@@ -201,6 +201,40 @@ class Settings:
 
 
 DEFAULTS = Settings()
+
+
+class Options(TypedDict, total=False):
+    """Settings as keywords, see `Settings`. A text may stand for a value, as in the environment."""
+
+    otel_context: str
+    attach_http: bool | str
+    attach_sql: bool | str
+    attach_logs: bool | str
+    attach_trace: bool | str
+    max_trace_mb: float | str
+    waterfall: str
+    span_parameters: str
+    span_errors: Sequence[str]
+    max_steps: int | str
+    max_depth: int | str
+    fold: int | str
+    min_duration_ms: float | str
+    ignore_scopes: Sequence[str]
+    ignore_names: Sequence[str]
+    ignore_kinds: Sequence[str]
+    findings: Sequence[str]
+    n_plus_one: int | str
+    slow_ms: float | str
+    redact: bool | str
+    redact_names: Sequence[str]
+    redact_allow: Sequence[str]
+    redact_patterns: Sequence[str]
+    redact_payment_numbers: bool | str
+    redact_sql: bool | str
+    redact_attachments: bool | str
+    trace_url_pattern: str
+    otel_tree: str
+    environment: bool | str
 
 
 class Setting(NamedTuple):

@@ -14,7 +14,11 @@ from otel_allure import AllureSpanExporter, AllureSpanProcessor, log_step, step
 
 exporter: SpanExporter = AllureSpanExporter()
 exporter = AllureSpanExporter(results_dir="allure-results")
+exporter = AllureSpanExporter("allure-results", max_steps=100, attach_http=False, fold="20")
+exporter = AllureSpanExporter(max_stesp=100)  # type: ignore[call-arg]  # pyright: ignore
+exporter = AllureSpanExporter(redact=3.5)  # type: ignore[arg-type]  # pyright: ignore
 processor: SpanProcessor = AllureSpanProcessor("allure-results")
+processor = AllureSpanProcessor(ignore_kinds=["internal"], min_duration_ms=0.5)
 
 
 @step
