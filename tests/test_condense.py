@@ -192,7 +192,7 @@ def test_n_plus_one(spans, expected):
 
 
 def test_groups_of_unfinished_calls():
-    (group,) = shown([query(i, end_ns=None if i == 12 else i * 1_000_000) for i in SEQUENCE])[
+    (group,) = shown([query(i, end_ns=None if i == 30 else i * 1_000_000) for i in SEQUENCE])[
         "steps"
     ]
     assert group["status"] == "unknown"
@@ -226,6 +226,13 @@ def test_noise_is_left_out_and_what_is_below_moves_up(settings, fields):
     assert len(shown([failed], **settings)["steps"]) == 1
     authors = noise(20)._replace(attributes=STEP)
     assert len(shown([authors], **settings)["steps"]) == 1
+
+
+@pytest.mark.parametrize("settings", [{"ignore_names": ("noise*",)}, {"min_duration_ms": 2}])
+def test_failed_noise_is_left_out_where_that_is_asked_for(settings):
+    failed = build_span("noise", 20, 1, **ERROR)
+    assert "steps" not in shown([failed], **settings, ignore_failed=True)
+    assert len(shown([failed], **settings)["steps"]) == 1
 
 
 # -- too many
@@ -407,7 +414,8 @@ def test_every_span_is_shown_or_has_a_home(spans, fold, max_steps, noise):
         fold=fold, max_steps=max_steps, ignore_names=("SELECT",) if noise else (), waterfall="off"
     )
     presentation = Presentation(settings)
-    condensed = condense(TEST, SpanTree(spans), presentation)
+    span_tree = SpanTree(spans)
+    condensed = condense(TEST, span_tree, presentation)
     visible = {TEST.span_id}
     todo = [TEST.span_id]
     while todo:
@@ -416,7 +424,7 @@ def test_every_span_is_shown_or_has_a_home(spans, fold, max_steps, noise):
             visible.add(span.span_id)
             todo.append(span.span_id)
     hidden = {span.span_id for span in spans} - visible
-    assert hidden <= set(condensed.shown_at)
+    assert len(hidden - set(condensed.shown_at)) == span_tree.twins.total()
     authors = {span.span_id for span in spans if c.KIND in span.attributes}
     assert authors <= visible
     assert set(condensed.shown_at.values()) <= visible

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from otel_allure.model import conventions as c
 from otel_allure.model.settings import DEFAULTS, Settings
-from otel_allure.model.spans import Event, Link, Span
+from otel_allure.model.spans import Event, Link, Log, Span
 from otel_allure.output.allure_json import plain
 from otel_allure.presentation.presentation import Presentation
 from otel_allure.testing.results import steps, tree
@@ -869,3 +869,51 @@ def test_whole_trace_has_the_twins():
     found = as_usual([test_span(), PAGE, *twin, *many], Presentation(Settings(waterfall="off")))
     (body,) = [body for name, body in found.files.items() if name.endswith("json")]
     assert len(re.findall('"spanId"', body)) == 24
+
+
+# -- ASGI's single events
+
+
+def event(span_id: int, parent_id: int = 2, what: str = "http send", **fields: object) -> Span:
+    attributes = {"asgi.event.type": f"{what.partition(' ')[0]}.response.start"}
+    return build_span(f"GET / {what}", span_id, parent_id, attributes=attributes, **fields)
+
+
+RAISED = {
+    "status": "error",
+    "events": [Event("exception", 0, {"exception.type": "OSError", "exception.message": "gone"})],
+}
+
+
+def test_events_of_asgi_are_no_steps():
+    below = foreign("render", 12, 10)
+    spans = [test_span(), PAGE, event(10), event(11, what="http receive"), below]
+    (result,) = results([*spans, event(13, what="websocket send")])
+    assert tree(result) == [{"GET": ["render", "GET / websocket send"]}]
+    (shown,) = as_usual(spans, Presentation(Settings(asgi_events=True))).results
+    assert [step.name for step in shown.steps[0].steps] == ["GET / http send", "GET / http receive"]
+
+
+def test_error_of_an_event_is_the_requests():
+    (result,) = results([test_span(), PAGE, event(10, **RAISED)])
+    (page,) = result["steps"]
+    assert (page["status"], page["statusDetails"]["message"]) == ("broken", "OSError: gone")
+
+
+def test_error_of_a_request_stays_its_own():
+    own = PAGE._replace(status="error", status_message="own")
+    (result,) = results([test_span(), own, event(10, **RAISED)])
+    assert result["steps"][0]["statusDetails"]["message"] == "own"
+    (result,) = results([test_span(), span("step", 2, 1), event(10, **RAISED)])
+    assert result["steps"][0]["status"] == "passed"
+
+
+def test_log_of_an_event_is_at_the_request():
+    log = Log(TRACE_ID, 10, 1, "INFO", "app", "sent")
+    (result,) = as_usual([test_span(), PAGE, event(10)], PLAIN, {10: [log]}).results
+    assert [attachment.name for attachment in result.steps[0].attachments] == ["log"]
+
+
+def test_events_in_a_circle_vanish_no_more_than_others():
+    (result,) = results([test_span(), event(10, 11), event(11, 10), foreign("below", 12, 10)])
+    assert "below" in str(tree(result))

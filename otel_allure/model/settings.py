@@ -159,6 +159,12 @@ class Settings:
         (), _lines, "Omit spans with these names, one per line; * and ? are wildcards"
     )
     ignore_kinds: tuple[str, ...] = _set((), _words(*_KINDS), "Omit spans of these kinds")
+    ignore_failed: bool = _set(
+        False, _switch, "Also omit failed spans where the settings above omit spans"
+    )
+    asgi_events: bool = _set(
+        False, _switch, "Show the spans of ASGI's single events, http send and http receive"
+    )
     findings: tuple[str, ...] = _set(
         FINDINGS,
         _words(*FINDINGS),

@@ -106,6 +106,7 @@ class _Condensing:
         is_noise = _noise(self.settings)
         if is_noise is None:
             return
+        hides_failed = self.settings.ignore_failed
         children: dict[int, list[Span]] = {}
         todo = [self.root]
         while todo:
@@ -114,7 +115,7 @@ class _Condensing:
             below = list(self.children.get(parent.span_id, ()))
             while below:
                 span = below.pop()
-                if _is_call(span) and is_noise(span) and not self._failed(span):
+                if _is_call(span) and is_noise(span) and (hides_failed or not self._failed(span)):
                     self.shown_at[span.span_id] = parent.span_id
                     below += self.children.get(span.span_id, ())
                 else:

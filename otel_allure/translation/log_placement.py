@@ -53,7 +53,7 @@ class LogPlaces:
         seen: set[int] = set()  # spans in a circle have no end
         while span_id is not None and span_id not in self._items and span_id not in seen:
             seen.add(span_id)
-            span = tree.by_id.get(span_id)
+            span = tree.complete.get(span_id)
             span_id = None if span is None else span.parent_id
         first = next(iter(self._items.values()))  # of the test, or of the first root
         return first if span_id is None else self._items.get(span_id, first)

@@ -6,7 +6,7 @@ Total: spans without a parent, cycles and spans that have not ended all have a p
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from heapq import heappop, heappush
 from typing import NamedTuple
 
@@ -29,20 +29,31 @@ class CondensedTree(NamedTuple):
     capped: dict[int, int]
 
 
+Filter = Callable[[dict[int, Span]], dict[int, Span]]
+
+
 class SpanTree:
     """The spans of a trace by parent, sorted by start.
 
     The order does not depend on how the spans arrived: ties of start are broken by the end (what
     contains the other comes first), then by the id.
+
+    Args:
+        spans: all of the trace.
+        filtered: leaves out spans that are to have no place in the tree.
     """
 
-    def __init__(self, spans: Iterable[Span]) -> None:
-        self.by_id = {span.span_id: span for span in sorted(spans, key=by_start)}
+    def __init__(self, spans: Iterable[Span], filtered: Filter | None = None) -> None:
+        self.complete = {span.span_id: span for span in sorted(spans, key=by_start)}
+        """All spans of the trace, as they came."""
+        self.has_calls = any(c.KIND not in span.attributes for span in self.complete.values())
+        """Whether there are spans from instrumentation."""
+        self.by_id = self.complete
+        if filtered is not None and self.has_calls:
+            self.by_id = filtered(self.complete)
         ordered = list(self.by_id.values())
         self.children: dict[int, list[Span]] = {}
         self.roots: list[Span] = []
-        self.has_calls = any(c.KIND not in span.attributes for span in ordered)
-        """Whether there are spans from instrumentation."""
         self.last_ns = max((s.end_ns or s.start_ns for s in ordered), default=0)
         self.twins: Counter[int] = Counter()
         """How many spans are left out below each: they never ended, beside the same that did."""
@@ -68,19 +79,21 @@ class SpanTree:
         if not unended:
             return ordered
         above = {span.parent_id for span in ordered}
-        ended: dict[Hashable, deque[int]] = {}  # starts of those that may have a twin
+        ended: dict[Hashable, deque[Span]] = {}  # those that may have a twin
         for span in ordered:
             if span.end_ns is not None and c.KIND not in span.attributes:
-                ended.setdefault(_likeness(span), deque()).append(span.start_ns)
+                ended.setdefault(_likeness(span), deque()).append(span)
         twins: set[int] = set()
         for span in unended:
-            starts = ended.get(_likeness(span), deque())
-            while starts and starts[0] < span.start_ns - _TOGETHER_NS:
-                starts.popleft()
-            if not starts or starts[0] > span.start_ns + _TOGETHER_NS or span.span_id in above:
+            candidates = ended.get(_likeness(span), deque())
+            while candidates and not _may_be_twins(candidates[0], span):
+                if candidates[0].start_ns > span.start_ns:
+                    break
+                candidates.popleft()
+            if not candidates or not _may_be_twins(candidates[0], span) or span.span_id in above:
                 continue
             if span.parent_id in self.by_id:
-                starts.popleft()
+                candidates.popleft()
                 twins.add(span.span_id)
                 self.twins[span.parent_id] += 1
         return [span for span in ordered if span.span_id not in twins] if twins else ordered
@@ -196,8 +209,14 @@ class SpanTree:
         return start, max(start, self.end_ns(span) // 1_000_000)
 
 
-_TOGETHER_NS = 20_000_000
+_TOGETHER_NS = 5_000_000
 """So close to each other start the two spans of one call."""
+
+
+def _may_be_twins(ended: Span, unended: Span) -> bool:
+    """Whether both have begun together, and were open at the same time."""
+    apart_ns = abs(ended.start_ns - unended.start_ns)
+    return apart_ns <= _TOGETHER_NS and unended.start_ns < (ended.end_ns or 0)
 
 
 _ANSWERS = ("error", "exception", "db.response.")  # are set at the end

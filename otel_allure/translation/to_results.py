@@ -39,6 +39,7 @@ from otel_allure.model.outcome import BROKEN, FAILED, OK, PASSED, UNKNOWN, Outco
 from otel_allure.model.spans import Attributes, Log, Span, is_container, is_test, kind_of
 from otel_allure.model.texts import attempt
 from otel_allure.presentation.presentation import Document, Presentation
+from otel_allure.translation.asgi import without_events
 from otel_allure.translation.attributes import (
     NOT_SHOWN,
     STATUSES,
@@ -121,8 +122,8 @@ def to_results(
 def _to_results(
     spans: list[Span], presentation: Presentation, logs: Logs, on_problem: OnProblem
 ) -> Translation:
-    tree = SpanTree(spans)
-    presentation = presentation.knowing(tree.by_id.values(), chain(*logs.values()))
+    tree = _tree(spans, presentation)
+    presentation = presentation.knowing(tree.complete.values(), chain(*logs.values()))
     translated = Translation([], [], [], {})
     places = LogPlaces(logs)
     its = _Translator(tree, presentation, translated.files, places, on_problem)
@@ -141,6 +142,10 @@ def _to_results(
         last = translated.results[-1]
         its.attempt(last, "all logs", its.add_logs)
     return translated
+
+
+def _tree(spans: list[Span], presentation: Presentation) -> SpanTree:
+    return SpanTree(spans, None if presentation.settings.asgi_events else without_events)
 
 
 def _uses(test: Span) -> Iterator[tuple[tuple[int, int], str]]:
@@ -174,12 +179,12 @@ def _to_container(
     logs: Logs,
     on_problem: OnProblem,
 ) -> Translation:
-    tree = SpanTree(spans)
+    tree = _tree(spans, presentation)
     translated = Translation([], [], [], {})
     root = next((span for span in tree.roots if is_container(span)), None)
     if root is None:
         return translated
-    presentation = presentation.knowing(tree.by_id.values(), chain(*logs.values()))
+    presentation = presentation.knowing(tree.complete.values(), chain(*logs.values()))
     masked = presentation.redaction.text
     places = LogPlaces(logs)
     its = _Translator(tree, presentation, translated.files, places, on_problem)

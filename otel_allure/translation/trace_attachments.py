@@ -80,7 +80,7 @@ def whole_trace(tree: SpanTree, presentation: Presentation) -> Document:
     """
     from otel_allure.formats.otlp_writer import to_otlp
 
-    spans = [presentation.redaction.span(span) for span in tree.by_id.values()]
+    spans = [presentation.redaction.span(span) for span in tree.complete.values()]
     body, name = _json(to_otlp(spans)), "trace.json"
     limit = presentation.settings.max_trace_mb * 1_000_000
     if limit and _size(body) > limit:
@@ -119,7 +119,7 @@ def _most_important(spans: list[Span], tree: SpanTree, limit: float) -> list[Spa
     resources: set[int] = set()
     for span in ranked:
         # Spans of one process share their resource, which is written once.
-        resource = id(tree.by_id[span.span_id].resource)
+        resource = id(tree.complete[span.span_id].resource)
         is_new = resource not in resources
         alone = to_otlp([span if is_new else span._replace(resource=NOTHING)])
         size = _size(_json(alone))
