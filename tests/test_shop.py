@@ -149,5 +149,7 @@ def test_server_under_load(tmp_path, how):
     assert Counter(r["name"] for r in requests) == expected
     assert all(tree(r) == ["SELECT items"] for r in requests)
     assert {r["status"] for r in requests} == {"passed"}
+    others = [r["name"] for r in report.results if r not in requests]
+    assert others == ["Outside of requests"]  # tables that are created at the start
     if how == "otel-allure run":
         assert f"otel-allure: {len(report.results)} results written to {directory}" in errors

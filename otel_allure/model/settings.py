@@ -191,6 +191,12 @@ class Settings:
     redact_attachments: bool = _set(
         True, _switch, "Also mask secrets in text that tests attach or print"
     )
+    only_requests: bool = _set(
+        True,
+        _switch,
+        "Of a program, make results only of requests, messages and spans that it names itself;"
+        " all other calls are one result",
+    )
     trace_url_pattern: str = _set(
         "",
         _url_pattern,
@@ -238,6 +244,7 @@ class Options(TypedDict, total=False):
     redact_payment_numbers: bool | str
     redact_sql: bool | str
     redact_attachments: bool | str
+    only_requests: bool | str
     trace_url_pattern: str
     otel_tree: str
     environment: bool | str

@@ -34,12 +34,15 @@ from otel_allure.output.text_tree import all_steps
 from otel_allure.presentation.presentation import Presentation
 from otel_allure.redaction.redaction import Redaction, secrets_in
 from otel_allure.translation.attributes import NOT_SHOWN
+from otel_allure.translation.outside import below_one_root, is_outside
 from otel_allure.translation.to_results import Translation, to_container, to_results
 from otel_allure.translation.trace_buffer import WAITING, Trace, TraceBuffer
 
 MOST_ORPHANS = 50
 """Spans of one trace that belong below others which have not come are each shown as a result, with
 a note. If there are more than this, all of them are one result."""
+MOST_OUTSIDE = 1_000
+"""Spans outside of requests that are one result: what comes then begins another."""
 _Key = tuple[int, int]
 """Trace id and span id."""
 
@@ -106,6 +109,8 @@ class Report:
         self._users: dict[_Key, set[str]] = {}  # uuids of the tests that used a fixture's trace
         self._containers: weakref.WeakValueDictionary[_Key, Trace] = weakref.WeakValueDictionary()
         self._unused: dict[_Key, Trace] = {}  # those of them that no test has used so far
+        self._outside = Trace(0)  # what is outside of requests, of many traces
+        self._outside_with: weakref.WeakKeyDictionary[Trace, Trace] = weakref.WeakKeyDictionary()
 
     def hold(self, trace_id: int) -> None:
         """Note that this trace's test, or wide fixture, runs: nothing else makes it finished."""
@@ -175,6 +180,8 @@ class Report:
             self._write_all(self._traces.add(unfinished))
             last = self.only_tests or self.closed
             self._write_all(self._traces.settle(last=last), settled=True)
+            for whole in {*self._outside_with.values(), self._outside}:
+                self._write_outside(whole)
             # Both report tools drop a container without children.
             unused, self._unused = self._unused, {}
             for trace in unused.values():
@@ -258,8 +265,31 @@ class Report:
     def _write_other(self, trace: Trace) -> None:
         if self.only_tests:
             self._others[id(trace)] = trace
+        elif self.settings.only_requests and is_outside(trace.spans.values()):
+            self._supersede(trace, set())
+            self._add_outside(trace)
         else:
             self._write_results(trace)
+
+    def _add_outside(self, trace: Trace) -> None:
+        """Add a trace to those that are one result, and write that if it is due."""
+        whole = self._outside_with.setdefault(trace, self._outside)
+        for span in trace.spans.values():
+            whole.add(span)
+        whole.logs.update(trace.logs)
+        whole.dirty |= bool(trace.logs)
+        if whole.due:
+            self._write_outside(whole)
+        if whole is self._outside and whole.size >= MOST_OUTSIDE:
+            self._write_outside(whole)
+            self._outside = Trace(0)
+
+    def _write_outside(self, whole: Trace) -> None:
+        if not whole.dirty:
+            return
+        spans = below_one_root(whole.taken().spans.values())
+        presentation, logs = self.presentation, whole.logs
+        self._publish_all(whole, to_results(spans, presentation, logs, self.diagnostics.add))
 
     def _write_container(self, key: _Key) -> None:
         trace, users = self._containers[key], self._users.get(key)
