@@ -55,7 +55,7 @@ def work(monkeypatch):
 @pytest.mark.parametrize(("batches", "size"), [(20, 500), (3, 5_000)])
 def test_root_first_and_then_in_batches(tmp_path, work, batches, size):
     """One result with all of it; what is done for that is in proportion to what comes."""
-    report = Report(tmp_path)
+    report = Report(tmp_path, settings=Settings(max_trace_spans=0))
     report.add([span(1, 1, None)])
     for number in range(batches):
         report.add(batch(2 + number * size, size))
@@ -101,7 +101,7 @@ def test_many_that_finish_a_trace(root):
 
 def test_by_the_batch_processor_of_the_sdk(tmp_path, work):
     """The root ends last, as it does where everything is in one process."""
-    exporter = AllureSpanExporter(tmp_path)
+    exporter = AllureSpanExporter(tmp_path, max_trace_spans=0)
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=6_000))
     tracer = provider.get_tracer("of the test")
@@ -225,3 +225,32 @@ def test_one_span_that_is_too_large_keeps_no_other_out():
 def test_no_limit():
     spans = [build_span("root", 1), *(call(n) for n in range(2, 200))]
     assert attached(spans, max_trace_mb=0)[0] == "trace.json"
+
+
+def test_beyond_so_many_spans_there_are_counts():
+    """All are told, most of them as a number; what failed is there itself."""
+    spans = [build_span("root", 1), *(call(n, name="row 7") for n in range(2, 3_000))]
+    spans += [call(n, 5, name="below") for n in range(3_000, 3_010)]
+    spans += [call(9_000, 2_999, status="error"), call(9_001, name="other")]
+    name, _, found = attached(spans, max_trace_spans=100)
+    assert name == "trace.json (91 of 3,011 spans: max_trace_spans)"
+    counts = {each.name: each.attributes["allure.folded"] for each in found if each.attributes}
+    assert counts == {"row * ×2,910": 2_910, "below ×10": 10}
+    assert len(found) == 93
+    assert {9_000, 2_999, 1} <= {each.span_id for each in found}
+    (rows,) = [each for each in found if each.name.startswith("row * ")]
+    assert (rows.parent_id, rows.end_ns) == (1, 2_999_000_000)
+    (below,) = [each for each in found if each.name.startswith("below")]
+    assert below.parent_id == 5
+    assert attached(spans, max_trace_spans=0)[0] == "trace.json"
+
+
+def test_many_of_many_kinds():
+    spans = [build_span("root", 1)]
+    spans += [call(n, name=f"{chr(97 + n % 26)}{chr(97 + n // 26 % 26)}") for n in range(2, 2_000)]
+    _, _, found = attached(spans, max_trace_spans=100)
+    assert len(found) == 100
+    (others,) = [each for each in found if each.name.startswith("others")]
+    told = sum(each.attributes.get("allure.folded", 1) for each in found)
+    assert told == len(spans)
+    assert others.parent_id is None

@@ -121,6 +121,11 @@ class Settings:
     attach_trace: bool = _set(
         True, _switch, "Attach the complete trace as OTLP/JSON when steps are omitted"
     )
+    max_trace_spans: int = _set(
+        5000,
+        _number(int, 0),
+        "Maximum spans in an attached trace; beyond, equal ones are counts (0 = no limit)",
+    )
     max_trace_mb: float = _set(
         32.0, _number(float, 0), "Maximum size of an attached trace in megabytes (0 = no limit)"
     )
@@ -223,6 +228,7 @@ class Options(TypedDict, total=False):
     attach_sql: bool | str
     attach_logs: bool | str
     attach_trace: bool | str
+    max_trace_spans: int | str
     max_trace_mb: float | str
     waterfall: str
     span_parameters: str
@@ -234,6 +240,8 @@ class Options(TypedDict, total=False):
     ignore_scopes: Sequence[str]
     ignore_names: Sequence[str]
     ignore_kinds: Sequence[str]
+    ignore_failed: bool | str
+    asgi_events: bool | str
     findings: Sequence[str]
     n_plus_one: int | str
     slow_ms: float | str

@@ -175,7 +175,7 @@ class _Condensing:
         run = 0
         for span in spans:
             if _is_call(span):
-                title = _pattern(self._title(span))
+                title = pattern_of(self._title(span))
                 likeness = (run, span.scope, service_of(span), span.kind, title)
                 runs.setdefault(likeness, []).append(span)
             else:
@@ -216,7 +216,7 @@ class _Condensing:
         took = [self._took(span) for span in members]
         title = self._title(members[0])
         if any(self._title(span) != title for span in members):
-            title = _pattern(title)
+            title = pattern_of(title)
         title = f"{title} ×{len(members):,}, {duration(sum(took))}"
         which = "the first, the slowest, and what failed" if len(kept) > 1 else "the slowest"
         told = {
@@ -325,7 +325,7 @@ _VALUE = re.compile(
 )
 
 
-def _pattern(title: str) -> str:
+def pattern_of(title: str) -> str:
     """Return a title without ids and numbers, but with the status that stands behind an arrow."""
     call, arrow, status = title.partition(" → ")
     return _VALUE.sub("*", call) + arrow + status

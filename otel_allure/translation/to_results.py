@@ -67,7 +67,6 @@ from otel_allure.translation.trace_attachments import (
     is_worth_a_picture,
     pictures,
     trace_link,
-    whole_trace,
 )
 
 _NO_FILE_OR_UUID = re.compile(r"|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -479,6 +478,8 @@ class _Translator:
         if self._condensed.capped:
             item.steps.append(self._more(root))
         if self._condensed.shown_at and self.presentation.settings.attach_trace:
+            from otel_allure.translation.trace_json import whole_trace
+
             if self._whole_trace is None:  # large, so all results of the trace share it
                 document = whole_trace(self.tree, self.presentation)
                 self._whole_trace = self._attachment(root, document)
