@@ -6,9 +6,13 @@ import json
 import re
 import subprocess
 import sys
+import threading
 
 import pytest
 
+from otel_allure.model.diagnostics import Diagnostics
+from otel_allure.output import results_directory
+from otel_allure.output.results_directory import ResultsDirectory
 from otel_allure.output.run_files import CATEGORIES, MARK, environment_properties, executor
 
 # What each CI sets, as its documentation says, and what is made of it.
@@ -208,3 +212,48 @@ def test_a_program_is_described(tmp_path):
     """.replace("\n    ", "\n")
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
     assert "Service\\ shop = seen" in (tmp_path / "results/environment.properties").read_text()
+
+
+def test_programs_in_one_directory_are_all_there(tmp_path):
+    """Each knows its own services; what it says itself is as it says it last."""
+    diagnostics = Diagnostics()
+    for versions, services in [
+        ({"otel-allure": "1", "Masked values": "3"}, {"shop": "1", "bank": "1"}),
+        ({"otel-allure": "2", "pytest": "9"}, {"shop": "2"}),
+        ({"otel-allure": "2"}, {"my stock": ""}),
+    ]:
+        text = environment_properties(versions, services)
+        directory = ResultsDirectory(tmp_path, diagnostics)
+        directory.write_run_files("environment.properties", text)
+    lines = (tmp_path / "environment.properties").read_text().splitlines()
+    assert lines[0] == MARK
+    told = dict(line.split(" = ") for line in lines[1:])
+    assert not told.keys() & {r"Masked\ values"}
+    assert {name: told[name] for name in told if name not in ("Python", "OS")} == {
+        "otel-allure": "2", "pytest": "9",
+        r"Service\ shop": "2", r"Service\ bank": "1", r"Service\ my\ stock": "seen",
+    }  # fmt: skip
+    assert diagnostics.first == {}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="directories cannot be locked there")
+def test_reports_wait_for_each_other_but_not_for_ever(tmp_path, monkeypatch):
+    first, second = (ResultsDirectory(tmp_path, Diagnostics()) for _ in range(2))
+    order = []
+    begun = threading.Event()
+
+    def write():
+        begun.set()
+        with second.locked():
+            order.append("second")
+
+    thread = threading.Thread(target=write)
+    with first.locked():
+        thread.start()
+        begun.wait()
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+    monkeypatch.setattr(results_directory, "_PATIENCE", 1)
+    with first.locked(), second.locked():
+        pass

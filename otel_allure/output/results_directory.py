@@ -14,7 +14,8 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from otel_allure.output.allure_json import (
     plain,
     result_file_name,
 )
-from otel_allure.output.run_files import may_replace
+from otel_allure.output.run_files import may_replace, with_what_was_there
 from otel_allure.output.tally import Tally
 
 
@@ -222,10 +223,33 @@ class ResultsDirectory:
     def write_run_files(self, file_name: str, text: str) -> None:
         """Write one of the files of `run_files`, unless somebody else has written one."""
         path = kept.joined(str(self.path), file_name)
-        with self._diagnostics.caught(f"writing {file_name} to {self.path}"):
-            there = b"".join(kept.read(path)) if kept.exists(path) else None
-            if there is None or may_replace(file_name, there.decode("utf-8", "replace")):
+        with self._diagnostics.caught(f"writing {file_name} to {self.path}"), self.locked():
+            there = (
+                b"".join(kept.read(path)).decode("utf-8", "replace") if kept.exists(path) else ""
+            )
+            if not there or may_replace(file_name, there):
+                text = with_what_was_there(file_name, text, there)
                 self._write(file_name, text.encode("utf-8", "backslashreplace"))
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep reports of other processes from changing files here meanwhile.
+
+        Where that cannot be had, or somebody takes longer than a write can, it is done without.
+        """
+        try:
+            file = kept.open_to_read(str(self.path))
+        except OSError:  # there is no directory yet, or it is Windows
+            yield
+            return
+        try:
+            for _ in range(_PATIENCE):
+                if kept.lock(file):
+                    break
+                time.sleep(_PAUSE)
+            yield
+        finally:
+            kept.close(file)
 
 
 class ForeignFilesError(Exception):
@@ -242,6 +266,9 @@ class ForeignFilesError(Exception):
 
 _REMEMBERED = 10_000
 """Files of which is known that they are lost, or how much is masked in them: servers write many."""
+_PAUSE = 0.002  # seconds
+_PATIENCE = 500
+"""So many pauses, one second in all."""
 _HISTORY = "history"
 _HARMLESS = re.compile(r"\.git(ignore|keep|attributes)|\.keep|\.DS_Store|\.nfs.*|lost\+found")
 """What belongs to the directory, not to its content: it is left alone."""

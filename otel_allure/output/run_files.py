@@ -168,3 +168,18 @@ def may_replace(name: str, body: str) -> bool:
         "environment.properties": body.startswith(MARK),
         "executor.json": f'"{_MARK_FIELD}": "{_OURS}"' in body,
     }.get(name, False)
+
+
+def with_what_was_there(name: str, body: str, there: str) -> str:
+    """Return a file's new body, with the services of others that one of ours has told.
+
+    Several programs, and a run of pytest, may write to one directory.
+    """
+    if name != "environment.properties":
+        return body
+    said = {line.partition(" = ")[0] for line in body.splitlines()}
+    others = [line for line in there.splitlines() if line.startswith(_OF_OTHERS)]
+    return body + "".join(f"{line}\n" for line in others if line.partition(" = ")[0] not in said)
+
+
+_OF_OTHERS = ("Service\\ ", "pytest = ")
