@@ -9,7 +9,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any, NamedTuple
+
+
+@cache
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 class Private(NamedTuple):
@@ -30,7 +36,7 @@ class Private(NamedTuple):
     @property
     def attribute(self) -> str:
         """The last part of the name."""
-        return self.name.rpartition(".")[2]
+        return _last(self.name)
 
     def of(self, owner: Any, default: Any = None, *, kind: type | None = None) -> Any:
         """Return the attribute that `owner` has by that name, else `default`.
@@ -41,7 +47,7 @@ class Private(NamedTuple):
             kind: what it should be; anything else is as if it were missing.
         """
         try:
-            found = getattr(owner, self.attribute)
+            found = getattr(owner, _last(self.name))
             if kind is None or isinstance(found, kind):
                 return found
         except Exception:  # of a property

@@ -4,12 +4,36 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from types import TracebackType
 
 from otel_allure.model.texts import text_of, type_name
 
 _logger = logging.getLogger("otel_allure")
+
+
+class _Caught:
+    """A block whose errors are noted; a class, as there are many a test."""
+
+    __slots__ = ("_diagnostics", "_doing")
+
+    def __init__(self, diagnostics: Diagnostics, doing: str) -> None:
+        self._diagnostics = diagnostics
+        self._doing = doing
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self._diagnostics.add(self._doing, error)
+        return True
 
 
 class Diagnostics:
@@ -48,13 +72,9 @@ class Diagnostics:
         if self._log:
             _logger.warning("otel-allure: %s: %s", doing, self.first[doing])
 
-    @contextmanager
-    def caught(self, doing: str) -> Iterator[None]:
+    def caught(self, doing: str) -> _Caught:
         """Keep an error raised in the block from the caller, and note it."""
-        try:
-            yield
-        except Exception as error:
-            self.add(doing, error)
+        return _Caught(self, doing)
 
     def lines(self) -> list[str]:
         """Return one line for each kind of problem, for people."""

@@ -154,6 +154,8 @@ class SessionProvider:
 
 def takes_processors(provider: Any, method: str) -> bool:
     """Whether it is a provider that can be given processors by `method`; mocks note each call."""
+    if provider is None:
+        return False
     mocks = getattr(sys.modules.get("unittest.mock"), "NonCallableMock", ())
     return hasattr(type(provider), method) and not isinstance(provider, mocks)
 

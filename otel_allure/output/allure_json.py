@@ -109,18 +109,22 @@ def plain(item: Any) -> dict[str, Any]:
     out: dict[str, Any] = {}
     texts = _TEXTS
     for name, value in item.__dict__.items():
-        if name in texts and type(value) is not str:
-            if value is not None:
-                out[name] = text_of(value)
-        elif value:
-            if type(value) is list:
+        if type(value) is str:
+            if value:
+                out[name] = value
+        elif value is None:
+            pass
+        elif name in texts:
+            out[name] = text_of(value)
+        elif type(value) is list:
+            if value:
                 items = out[name] = []
                 for entry in value:  # no comprehension: it would double the recursion's depth
                     is_item = hasattr(entry, "__attrs_attrs__")
                     items.append(plain(entry) if is_item else text_of(entry))
-            else:
-                out[name] = plain(value) if hasattr(value, "__attrs_attrs__") else value
-        elif value == 0:  # False and the very first millisecond are values, None and "" are not
+        elif hasattr(value, "__attrs_attrs__"):
+            out[name] = plain(value)
+        elif value or value == 0:  # False and the very first millisecond are values
             out[name] = value
     if type(item) in _STRINGS_ONLY:
         out["name"] = "" if item.name is None else text_of(item.name)

@@ -101,7 +101,8 @@ class Report:
     def learn_variable(self, name: str, value: str) -> None:
         """Note a variable of the environment that is set while the report is written."""
         redaction = self.presentation.redaction
-        redaction.learn(redaction.secrets_of_variables({name: value}))
+        if secrets := redaction.secrets_of_variables({name: value}):
+            redaction.learn(secrets)
 
     def _start_empty(self) -> None:
         self._traces = TraceBuffer()
@@ -371,8 +372,10 @@ class Report:
         try:
             with self.diagnostics.caught(f"an Allure listener's {hook}"):
                 manager = allure_commons.plugin_manager
-                ours = [p for p in manager.get_plugins() if isinstance(p, ResultsDirectory)]
-                manager.subset_hook_caller(hook, ours)(**arguments)
+                listeners = [each.plugin for each in getattr(manager.hook, hook).get_hookimpls()]
+                ours = [each for each in listeners if isinstance(each, ResultsDirectory)]
+                if len(ours) < len(listeners):
+                    manager.subset_hook_caller(hook, ours)(**arguments)
         finally:  # what listeners have made of it is written, also if one of them raises
             getattr(self.directory, hook)(**arguments)
 

@@ -26,9 +26,9 @@ _T = TypeVar("_T")
 
 def taken_from(queue: deque[_T]) -> list[_T]:
     """Take all that is in a queue; several threads may do so at the same time."""
-    taken = []
-    with suppress(IndexError):  # to ask first whether something is left helps one thread only
-        while True:
+    taken: list[_T] = []
+    with suppress(IndexError):  # another thread may have taken what was there a moment ago
+        while queue:
             taken.append(queue.popleft())
     return taken
 

@@ -16,7 +16,6 @@ import os
 import sys
 from collections import Counter, deque
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +45,7 @@ from otel_allure.pytest_plugin.coroutines import Place, in_place, is_async
 from otel_allure.pytest_plugin.fixtures import Fixtures
 from otel_allure.pytest_plugin.phase_outcomes import excinfo_of, outcome_of_report
 from otel_allure.pytest_plugin.running_tests import RunningTests
-from otel_allure.pytest_plugin.test_attempt import TestAttempt, contains_failed
+from otel_allure.pytest_plugin.test_attempt import InPhase, TestAttempt, contains_failed
 from otel_allure.pytest_plugin.third_party import stand_in, subtests
 from otel_allure.pytest_plugin.tracebacks import hidden
 from otel_allure.recording.active import context_to_hand_over
@@ -426,15 +425,8 @@ class AllureListener(stand_in.AllureListener):
         attempt.is_adopted = self.recorder.owns_test = True
         self._adopted.append(attempt)
 
-    @contextmanager
-    def _phase(self, attempt: TestAttempt, name: str) -> Iterator[None]:
-        __tracebackhide__ = hidden
-        phase = attempt.begin_phase(name, self.provider.tracer())
-        with attached(with_left_span(phase.context)):
-            try:
-                yield
-            finally:
-                phase.end()
+    def _phase(self, attempt: TestAttempt, name: str) -> InPhase:
+        return InPhase(attempt.begin_phase(name, self.provider.tracer()))
 
     def _note_fixtures(self, attempt: TestAttempt, complete: bool) -> None:
         with self.diagnostics.caught("noting a test's fixtures"):
@@ -626,9 +618,10 @@ class AllureListener(stand_in.AllureListener):
     def _attach_sections(self, report: pytest.TestReport, test: RunningItem) -> None:
         if not self.config.option.attach_capture:
             return
-        redaction = self._redaction_of(test)
+        redaction: Redaction | None = None
         for name, text in self._captured(report, test):
             if text:
+                redaction = redaction or self._redaction_of(test)
                 with self.diagnostics.caught("attaching"):
                     try:
                         attachment = written_data(
@@ -651,9 +644,12 @@ class AllureListener(stand_in.AllureListener):
         attempt = self.running.of(item)
         if self._logs.on:
             self._take_from_children()
-            self.report.add(self._logs.take())
+            if waiting := self._logs.take():
+                self.report.add(waiting)
             trace_id = item.span.get_span_context().trace_id
             own = [] if attempt is None else self.report.take_logs(trace_id, attempt.span_ids)
+            if not (report.sections or own):
+                return
             yield "log", self._logs.text(report.caplog, own)
         else:
             yield "log", report.caplog

@@ -150,11 +150,24 @@ def callspec_id(item: pytest.Item) -> str | None:
     return None if callspec is None else callspec.id
 
 
-def title(item: pytest.Item, parameters: Mapping[str, Any], param_id: str | None) -> str:
+def title(item: pytest.Item) -> str:
     """Return the test's title with its placeholders filled, else its name."""
-    template = getattr(getattr(item, "obj", None), TITLE_ATTRIBUTE, None)
-    if template is None or not is_true(template):
+    template = title_template(item)
+    if template is None:
         return item.name
+    return filled_title(item, template, callspec_parameters(item), callspec_id(item))
+
+
+def title_template(item: pytest.Item) -> Any:
+    """Return what `@allure.title` was given, None if there is none."""
+    template = getattr(getattr(item, "obj", None), TITLE_ATTRIBUTE, None)
+    return None if template is None or not is_true(template) else template
+
+
+def filled_title(
+    item: pytest.Item, template: Any, parameters: Mapping[str, Any], param_id: str | None
+) -> str:
+    """Return a title with its placeholders filled."""
     values: dict[str, Any] = {}
     if param_id is not None:
         values["param_id"] = _unescaped(param_id)

@@ -128,9 +128,7 @@ class TestAttempt:
                     test.parameters.append(Parameter(text_of(name), represented(value)))
         with diagnostics.caught("taking a test's title"):
             if test.title == test.first_title:
-                test.title = metadata.title(
-                    item, metadata.callspec_parameters(item), metadata.callspec_id(item)
-                )
+                test.title = metadata.title(item)
         with diagnostics.caught("taking a test's description"):
             test.description = test.description or metadata.description(item)
             test.description_html = test.description_html or metadata.description_html(item)
@@ -181,6 +179,25 @@ class TestAttempt:
             test.labels += list(metadata.labels(self.item, test.labels))
         with diagnostics.caught("taking a test's links"):
             test.links += metadata.links(self.item)
+
+
+class InPhase:
+    """A block that runs in a phase, and ends it."""
+
+    __slots__ = ("_attached", "_phase")
+
+    def __init__(self, phase: RunningItem) -> None:
+        self._phase = phase
+        self._attached = contexts.attached(contexts.with_left_span(phase.context))
+
+    def __enter__(self) -> None:
+        self._attached.__enter__()
+
+    def __exit__(self, *raised: object) -> None:
+        try:
+            self._attached.__exit__()
+        finally:
+            self._phase.end()
 
 
 def code_attributes(item: pytest.Item) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from opentelemetry import context as context_api
@@ -154,15 +154,20 @@ def with_left_span(context: Context) -> Context:
     return context.item.letting_go({**context, SPAN: left})  # type: ignore[attr-defined,no-any-return]
 
 
-@contextmanager
-def attached(context: Context) -> Iterator[None]:
+class attached:  # noqa: N801 -- used like a function, as those of `contextlib` are
     """Make `context` current inside of the block; for what is left attached, see `leave`."""
-    tokens = attach(context)
-    try:
-        yield
-    finally:
+
+    __slots__ = ("_context", "_tokens")
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def __enter__(self) -> None:
+        self._tokens = attach(self._context)
+
+    def __exit__(self, *raised: object) -> None:
         with suppress(ValueError, RuntimeError):
-            leave(tokens, context)
+            leave(self._tokens, self._context)
 
 
 def _hidden() -> _Hidden | None:

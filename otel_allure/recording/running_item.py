@@ -149,7 +149,10 @@ class RunningItem:
             self.left = True
             return
         try:
-            contexts.leave(token, self.context)
+            if current is self.context:  # nothing was left attached in it
+                contexts.detach(token)
+            else:
+                contexts.leave(token, self.context)
         except (ValueError, RuntimeError):  # entered in another task, or left twice
             self.left = True
             if current is self.context:  # else a step of this task is open below it, and stays

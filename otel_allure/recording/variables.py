@@ -14,6 +14,9 @@ from typing import Any
 from otel_allure.compat.redirect import Redirection
 from otel_allure.model.diagnostics import Diagnostics
 
+_CURRENT_TEST = "PYTEST_CURRENT_TEST"
+"""pytest sets it in each phase of a test; its value is no secret."""
+
 
 def follow_variables(
     learn: Callable[[str, str], None], diagnostics: Diagnostics
@@ -24,6 +27,8 @@ def follow_variables(
     """
 
     def told(_: Any, name: Any, value: Any) -> None:
+        if name == _CURRENT_TEST:
+            return
         if issubclass(type(name), (str, bytes)) and issubclass(type(value), (str, bytes)):
             with diagnostics.caught("learning a secret variable of the environment"):
                 learn(os.fsdecode(name), os.fsdecode(value))

@@ -106,8 +106,8 @@ class Redaction:
         if not self._on:
             return text
         shown, rules = self._short_text(text) if len(text) <= _SHORT else self._text(text)
-        for rule in filter(None, rules):
-            self.counts[rule] += 1
+        if rules:
+            self.counts.update(filter(None, rules))
         return shown
 
     def identity(self, text: str) -> str:

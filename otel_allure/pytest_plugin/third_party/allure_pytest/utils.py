@@ -107,7 +107,10 @@ def allure_name(
     item: pytest.Item, parameters: Mapping[str, Any], param_id: str | None = None
 ) -> str:
     """Return the test's title with its placeholders filled, else its name."""
-    return metadata.title(item, parameters, param_id)
+    template = metadata.title_template(item)
+    if template is None:
+        return item.name
+    return metadata.filled_title(item, template, parameters, param_id)
 
 
 def allure_labels(item: pytest.Item) -> set[tuple[str, Any]]:
