@@ -804,7 +804,7 @@ def test_any_spans_in_the_trace_of_a_wide_fixture(spans: list[Span]) -> None:
     root = build_span("root", 99, attributes=CONTAINER, start_ns=0)
     spans = [s for s in spans if kind_of(s) != c.TEST]
     (container,) = to_container([root, *spans], ["a"], PLAIN).containers
-    found = names_in(Translation([], [container], [], {}))
+    found = names_in(Translation([], [container], [], {}, []))
     containers = {s.name for s in [root, *spans] if kind_of(s) == c.CONTAINER}
     expected = {s.name for s in spans if kind_of(s) not in (c.PHASE, c.CONTAINER)}
     assert set(found) - containers == expected

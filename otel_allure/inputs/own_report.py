@@ -62,6 +62,6 @@ class OwnReport:
             report.settle(unfinished)
         compat.tell(report.diagnostics.first, report.diagnostics.add)
         self._recorder.write_logs_outside(LOGS_OUTSIDE)
-        if self.results_written:
+        if self.results_written or report.services:
             report.write_run_files({"otel-allure": __version__})
         deactivate(self._recorder)

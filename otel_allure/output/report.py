@@ -29,6 +29,7 @@ from otel_allure.model.spans import (
 )
 from otel_allure.output import run_files
 from otel_allure.output.allure_json import container_file_name, result_file_name
+from otel_allure.output.joining import join
 from otel_allure.output.results_directory import ResultsDirectory
 from otel_allure.output.text_tree import all_steps
 from otel_allure.presentation.presentation import Presentation
@@ -305,17 +306,34 @@ class Report:
 
     def _write_results(self, trace: Trace) -> None:
         spans: Iterable[Span] = trace.spans.values()
+        whole = True
         if trace.is_more and not trace.has_test:
+            whole = False
             spans = _below_one_root(trace, "More", lambda span: True)
             self.diagnostics.add(
                 "keeping traces in memory", "what came of some very late is a result of its own"
             )
         elif not trace.has_test and sum(_is_orphan(span, trace) for span in spans) > MOST_ORPHANS:
+            whole = False
             spans = _below_one_root(trace, "Part", lambda span: _is_orphan(span, trace))
         translated = to_results(spans, self.presentation, trace.logs, self.diagnostics.add)
-        self._publish_all(trace, translated)
+        if whole and not self.only_tests and translated.programs:
+            self._join(trace, translated)
+        else:
+            self._publish_all(trace, translated)
         for key, uuid in translated.uses:
             self.note_use(key, uuid)
+
+    def _join(self, trace: Trace, translated: Translation) -> None:
+        """Write what a program has made of its part of a trace; others may have other parts."""
+        with self.directory.locked():
+            for made in translated.programs:
+                with self.diagnostics.caught("joining the parts of a trace"):
+                    joined = join(self.directory, made, trace.written)
+                    if joined is not made.result:
+                        self.publish("report_result", result=joined)
+                        translated.results.remove(made.result)
+            self._publish_all(trace, translated)
 
     def _publish_all(self, trace: Trace, translated: Translation) -> None:
         self.publish_files(translated)

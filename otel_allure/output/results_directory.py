@@ -238,8 +238,9 @@ class ResultsDirectory:
         Where that cannot be had, or somebody takes longer than a write can, it is done without.
         """
         try:
+            kept.make_directory(str(self.path))
             file = kept.open_to_read(str(self.path))
-        except OSError:  # there is no directory yet, or it is Windows
+        except OSError:  # Windows cannot open directories
             yield
             return
         try:

@@ -78,6 +78,20 @@ TOO_MANY = "Left out: there are more than {:,} steps (max_steps). Their places a
 NO_PARENT = "Incomplete: the span that it belongs to has not come, {}."
 
 
+class ProgramResult(NamedTuple):
+    """A result of a program's trace.
+
+    Attributes:
+        root: its span.
+        result: what it became.
+        steps: what the spans below it became that others may be below, by their ids.
+    """
+
+    root: Span
+    result: TestResult
+    steps: dict[int, ExecutableItem]
+
+
 class Translation(NamedTuple):
     """What a trace became."""
 
@@ -89,6 +103,8 @@ class Translation(NamedTuple):
     files: dict[str, str]
     """Bodies of the attachments that were made of spans, by file name. The same spans give the
     same names."""
+    programs: list[ProgramResult]
+    """Of results without a test, what others need to put their parts of the trace in."""
 
 
 _AS_USUAL = Presentation()
@@ -115,7 +131,7 @@ def to_results(
         roots = bare_roots(spans)
         results = [bare_result(root, presentation, error) for root in roots]
         uses = [use for root in roots for use in _uses(root)]
-        return Translation(results, [], uses, {})
+        return Translation(results, [], uses, {}, [])
 
 
 def _to_results(
@@ -123,7 +139,7 @@ def _to_results(
 ) -> Translation:
     tree = _tree(spans, presentation)
     presentation = presentation.knowing(tree.complete.values(), chain(*logs.values()))
-    translated = Translation([], [], [], {})
+    translated = Translation([], [], [], {}, [])
     places = LogPlaces(logs)
     its = _Translator(tree, presentation, translated.files, places, on_problem)
     for root in tree.result_roots():
@@ -133,6 +149,8 @@ def _to_results(
         its.attempt(result, "the cause", its.add_cause, result, root)
         its.add_overview(result, root)
         translated.results.append(result)
+        if not tree.tests:
+            translated.programs.append(ProgramResult(root, result, its.steps_by_span()))
         if container.befores or container.afters:
             translated.containers.append(container)
         translated.containers.extend(its.containers_apart(result.uuid))
@@ -168,7 +186,7 @@ def to_container(
     except Exception as error:
         on_problem("translating a fixture", error)
         containers = [bare_container(spans, children, presentation, error)]
-        return Translation([], [each for each in containers if each is not None], [], {})
+        return Translation([], [each for each in containers if each is not None], [], {}, [])
 
 
 def _to_container(
@@ -179,7 +197,7 @@ def _to_container(
     on_problem: OnProblem,
 ) -> Translation:
     tree = _tree(spans, presentation)
-    translated = Translation([], [], [], {})
+    translated = Translation([], [], [], {}, [])
     root = next((span for span in tree.roots if is_container(span)), None)
     if root is None:
         return translated
@@ -210,6 +228,7 @@ def _to_container(
 
 
 _FAILURES = (FAILED, BROKEN)
+_DATABASE = {"db.system", "db.system.name"}
 _TRANSPARENT = (c.PHASE, c.CONTAINER)  # their content is shown where they are
 
 
@@ -301,6 +320,14 @@ class _Translator:
                 todo += [(child, holder, next_depth) for child in children]
         self._logs.note_shown_at(self._condensed.shown_at)
         _tell_twins_apart(steps)
+
+    def steps_by_span(self) -> dict[int, ExecutableItem]:
+        """Return what `fill` made last that others may be below: databases export no spans."""
+        found = {
+            s.span.span_id: s.item for s in self._shown if not _DATABASE & s.span.attributes.keys()
+        }
+        instead = self._condensed.shown_at
+        return found | {i: found[at] for i, at in instead.items() if i not in found and at in found}
 
     def _condense(self, root: Span) -> None:
         from otel_allure.translation.condense import condense

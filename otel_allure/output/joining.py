@@ -1,0 +1,214 @@
+"""Parts of one trace from several programs -> one result, where they write to one directory.
+
+Each program knows its own spans, and the id of the span in another program that its part belongs
+below. So each step tells its span's id, in a hidden parameter, and names of files follow from ids:
+the result with the trace's root is named by the trace, that of another part by the trace and the
+span that it belongs below. Whoever writes a result looks for the parts that belong into it, and
+takes them in; whoever finds the trace's root written puts its part there.
+
+The caller keeps others out meanwhile, see `ResultsDirectory.locked`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import count
+from typing import Any, NamedTuple, TypeVar
+
+from allure_commons.model2 import (
+    Attachment,
+    ExecutableItem,
+    Label,
+    Link,
+    Parameter,
+    StatusDetails,
+    TestResult,
+    TestStepResult,
+)
+from allure_commons.types import ParameterMode
+
+from otel_allure.compat import kept
+from otel_allure.output.allure_json import result_file_name
+from otel_allure.output.results_directory import ResultsDirectory
+from otel_allure.output.text_tree import all_steps
+from otel_allure.translation.identity import part_uuid, trace_uuid
+from otel_allure.translation.to_results import ProgramResult
+
+_SPAN = "otel.span"
+"""Hidden parameter of steps and results: the id of their span."""
+_BELOW = "otel.below"
+"""Hidden parameter of a part: the id of the span that it belongs below."""
+_VISIBLE_IDS = ("trace_id", "span_id")
+_Item = TypeVar("_Item", bound=ExecutableItem)
+
+
+class _Part(NamedTuple):
+    """A part of a trace: the ids of its root, and of what that belongs below, and its step."""
+
+    id: str
+    below: str
+    step: TestStepResult
+
+
+def join(directory: ResultsDirectory, made: ProgramResult, own_files: set[str]) -> TestResult:
+    """Return what is to be written of a result: itself with the parts of others, or their result.
+
+    Args:
+        directory: of the results.
+        made: what a program has made of its part of a trace. Its ids are told in it.
+        own_files: what was written of it before.
+    """
+    root, result = made.root, made.result
+    _tell(result, _SPAN, root.span_id)
+    for span_id, step in made.steps.items():
+        _tell(step, _SPAN, span_id)
+    files = _Files(directory, root.trace_id)
+    if root.parent_id is None:
+        uuid = trace_uuid(root.trace_id)
+        before = files.read(uuid)
+        if before is None or _told(before, _SPAN) == _told(result, _SPAN):
+            result.uuid = uuid
+            _take_in(result, before, files)
+        return result
+    if not root.parent_is_remote:
+        return result  # it waits for a span of its own program
+    _tell(result, _BELOW, root.parent_id)
+    theirs = files.read(trace_uuid(root.trace_id))
+    if theirs is not None and _told(result, _BELOW) in _places(theirs):
+        _take_in(theirs, theirs, files, [_part_of(result)])
+        return theirs
+    for number in count():
+        result.uuid = part_uuid(root.trace_id, root.parent_id, number)
+        before = files.read(result.uuid)
+        if before is None or result_file_name(result.uuid) in own_files:
+            _take_in(result, before, files)
+            return result
+    raise AssertionError
+
+
+class _Files:
+    """The results of one trace."""
+
+    def __init__(self, directory: ResultsDirectory, trace_id: int) -> None:
+        self._path = str(directory.path)
+        self._trace_id = trace_id
+
+    def read(self, uuid: str) -> TestResult | None:
+        """Return a result that was written, None if there is none, or none that can be read."""
+        path = kept.joined(self._path, result_file_name(uuid))
+        if not kept.exists(path):
+            return None
+        try:
+            return _item(TestResult, json.loads(b"".join(kept.read(path))))
+        except Exception:
+            return None
+
+    def take_below(self, span_id: str) -> Iterator[_Part]:
+        """Yield the parts that wait for a span in files of their own, and remove these."""
+        for number in count():
+            uuid = part_uuid(self._trace_id, int(span_id, 16), number)
+            result = self.read(uuid)
+            if result is None:
+                return
+            yield from _taken_out(result)
+            yield _part_of(result)
+            kept.unlink(kept.joined(self._path, result_file_name(uuid)))
+
+
+def _take_in(
+    whole: TestResult, before: TestResult | None, files: _Files, new: Iterable[_Part] = ()
+) -> None:
+    """Put the parts of others into a result.
+
+    Args:
+        whole: the result.
+        before: what was written of it, with parts in it.
+        files: where other parts may wait.
+        new: more parts, in the place of what was written of them.
+    """
+    parts = {part.id: part for part in (*(() if before is None else _taken_out(before)), *new)}
+    places = _places(whole)
+    unseen = list(places)
+    while unseen or parts:
+        for span_id in unseen:
+            parts |= {part.id: part for part in files.take_below(span_id)}
+        unseen = []
+        fitting = [part for part in parts.values() if part.below in places]
+        for part in fitting or list(parts.values()):
+            del parts[part.id]
+            holder = places.get(part.below, whole)
+            holder.steps.append(part.step)
+            holder.steps.sort(key=lambda step: step.start or 0)
+            inner = _places(part.step)
+            places |= inner
+            unseen += inner
+
+
+def _tell(item: ExecutableItem, name: str, span_id: int) -> None:
+    hidden = ParameterMode.HIDDEN.value
+    told = Parameter(name=name, value=f"{span_id:016x}", excluded=True, mode=hidden)
+    item.parameters.append(told)
+
+
+def _told(item: ExecutableItem, name: str) -> str | None:
+    return next((p.value for p in item.parameters if p.name == name), None)
+
+
+def _places(item: ExecutableItem) -> dict[str, ExecutableItem]:
+    """Return the steps of a result, and itself, by the ids of their spans."""
+    found = {p.value: step for step in all_steps(item) for p in step.parameters if p.name == _SPAN}
+    return {str(span_id): step for span_id, step in found.items()}
+
+
+def _taken_out(result: TestResult) -> list[_Part]:
+    """Take out the parts that others have put into a result."""
+    parts: list[_Part] = []
+    for item in reversed(list(all_steps(result))):  # the innermost first
+        theirs = [step for step in item.steps if _told(step, _BELOW)]
+        item.steps = [step for step in item.steps if not _told(step, _BELOW)]
+        parts += map(_as_part, theirs)
+    return parts
+
+
+def _as_part(step: TestStepResult) -> _Part:
+    return _Part(_told(step, _SPAN) or "", _told(step, _BELOW) or "", step)
+
+
+def _part_of(result: TestResult) -> _Part:
+    service = next((label.value for label in result.labels if label.name == "suite"), None)
+    step = TestStepResult(
+        name=f"{result.name} ({service})" if service else result.name,
+        status=result.status,
+        statusDetails=result.statusDetails,
+        steps=result.steps,
+        attachments=result.attachments,
+        parameters=[p for p in result.parameters if p.name not in _VISIBLE_IDS],
+        start=result.start,
+        stop=result.stop,
+    )
+    return _as_part(step)
+
+
+# -- JSON -> objects of allure_commons' model
+
+_KINDS: dict[str, Any] = {
+    "steps": TestStepResult,
+    "attachments": Attachment,
+    "parameters": Parameter,
+    "labels": Label,
+    "links": Link,
+}
+
+
+def _item(kind: type[_Item], told: dict[str, Any]) -> _Item:
+    """Return what a file says as an object of the model; fields that it does not have are lost."""
+    item = kind()
+    for name in vars(item).keys() & told.keys():
+        value = told[name]
+        if name in _KINDS:
+            value = [_item(_KINDS[name], each) for each in value]
+        elif name == "statusDetails":
+            value = _item(StatusDetails, value)  # type: ignore[type-var]
+        setattr(item, name, value)
+    return item
