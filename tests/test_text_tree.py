@@ -52,6 +52,17 @@ def test_a_message_stands_where_it_comes_from():
     ]
 
 
+def test_a_cause_has_a_line_of_its_own_which_is_not_cut():
+    cause = f"caused by {'x' * 200}, in shop"
+    result = bad("test", bad("step", message=f"no\n{cause}"), message=f"no\n{cause}")
+    look = Look(width=40)
+    assert [look.text(line) for line in tree_of(result)] == [
+        "✗ test  5 ms  (no)",
+        cause,
+        "└─ ✗ step  5 ms  (no)",
+    ]
+
+
 # -- how lines look
 
 
@@ -151,5 +162,5 @@ def test_fixtures_are_shown_if_they_failed():
 def test_of_the_message_the_cause_is_kept():
     """pytest has said the rest, just above."""
     result = bad("test", message="assert 500 == 200\ncaused by KeyError: 'x', in shop\nmore")
-    assert lines(failing_path(result)) == ["✗ test  5 ms  (caused by KeyError: 'x', in shop)"]
+    assert lines(failing_path(result)) == ["✗ test  5 ms", "caused by KeyError: 'x', in shop"]
     assert lines(failing_path(bad("test", message="assert 1 == 2"))) == ["✗ test  5 ms"]

@@ -37,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         code: int = options.command(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # somebody has closed it
+            sys.stdout.flush()
     except NoResultsError as error:
         print(f"otel-allure {options.name}: {error}", file=sys.stderr)
         return 2

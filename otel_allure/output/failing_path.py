@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
-from otel_allure.output.text_tree import Item, listed
+from otel_allure.output.text_tree import Item, cause_of, listed
 
 _FAILED = ("failed", "broken")
 _MOST = 7
@@ -17,9 +17,7 @@ def failing_path(result: Item) -> dict[str, Any]:
 
     Steps that passed are one row each. Of the result's message the cause is kept.
     """
-    said = str((result.get("statusDetails") or {}).get("message") or "")
-    cause = next((line for line in said.splitlines() if line.startswith("caused by ")), "")
-    return {**_shortened(result), "statusDetails": {"message": cause}}
+    return {**_shortened(result), "statusDetails": {"message": cause_of(result)}}
 
 
 def _shortened(item: Item) -> dict[str, Any]:

@@ -19,6 +19,7 @@ class Line(NamedTuple):
         name: what it is.
         duration: how long it took, `4 ms`, or empty.
         message: the first line of what is said of it, or empty.
+        is_cut: whether it is cut to the width of the terminal.
     """
 
     lead: str
@@ -26,15 +27,18 @@ class Line(NamedTuple):
     name: str
     duration: str = ""
     message: str = ""
+    is_cut: bool = True
 
 
 def tree_of(item: Item, prefix: str = "", branch: str = "") -> Iterator[Line]:
     """Yield a line for a result or step and each thing below it.
 
-    A result may have the fixtures of its test as `befores` and `afters`, and among steps there may
-    be texts.
+    The cause of a failure has a line of its own, as long as it is. A result may have the fixtures
+    of its test as `befores` and `afters`, and among steps there may be texts.
     """
     yield _line(item, prefix + branch)
+    if not branch and (cause := cause_of(item)):
+        yield Line("", "", cause, is_cut=False)
     prefix += {"": "", "├─ ": "│  ", "└─ ": "   "}[branch]
     rows = _rows(item)
     for number, row in enumerate(rows, 1):
@@ -66,9 +70,20 @@ def _line(item: Item, lead: str) -> Line:
     status = str(item.get("status"))
     duration = (item.get("stop") or 0) - (item.get("start") or 0)
     message = _message(item)
-    if status == "passed" or (lead and message in map(_message, _inner(item))):
+    if status == "passed" or message.startswith(_CAUSE):
+        message = ""
+    if lead and message in map(_message, _inner(item)):
         message = ""  # below it is the step that it comes from
     return Line(lead, status, _name(item), f"{duration} ms", message)
+
+
+_CAUSE = "caused by "
+
+
+def cause_of(item: Item) -> str:
+    """Return the line of a message that says what caused a failure, empty if there is none."""
+    said = str((item.get("statusDetails") or {}).get("message") or "")
+    return next((line for line in said.splitlines() if line.startswith(_CAUSE)), "")
 
 
 def _inner(item: Item) -> Iterator[Item]:
@@ -120,7 +135,7 @@ class Look(NamedTuple):
         lead, mark, name, message = map(
             self._encodable, (line.lead, mark, _safe(line.name), message)
         )
-        if self.width:
+        if self.width and line.is_cut:
             room = self.width - len(lead) - len(mark) - len(duration)
             name = self._cut(name, max(room // 2 if message else room, _LEAST))
             message = self._cut(message, room - _columns(name))
