@@ -357,7 +357,7 @@ def test_the_trace_is_written_once_for_all_of_its_tests():
 
 def test_files_of_spans_with_consecutive_ids_are_apart():
     """Some tests, and some generators of ids, count."""
-    spans = [TEST, *(query(i, sql=f"SELECT 1 FROM {word(i)}") for i in range(2, 300))]
+    spans = [TEST, *(query(i, sql=f"SELECT 1\nFROM {word(i)}") for i in range(2, 300))]
     (result,) = to_results(spans, Presentation(Settings(waterfall="off"))).results
     sources = [a.source for each in (result, *all_steps(result)) for a in each.attachments]
     assert (len(sources), len(set(sources))) == (298, 298)

@@ -513,7 +513,12 @@ def test_title_names_the_service_that_was_called(span, above, expected):
                     "net.transport": "ip_tcp",
                 }
             ),
-            {"system": "postgresql", "server": "db:5432", "database": "shop"},
+            {
+                "query": "SELECT 1",
+                "system": "postgresql",
+                "server": "db:5432",
+                "database": "shop",
+            },
             id="database, old names",
         ),
         pytest.param(
@@ -526,7 +531,7 @@ def test_title_names_the_service_that_was_called(span, above, expected):
                     "db.response.returned_rows": 0,
                 }
             ),
-            {"system": "redis", "server": "cache:6379", "query": "GET ?", "rows": "0"},
+            {"query": "GET ?", "system": "redis", "server": "cache:6379", "rows": "0"},
             id="a short command needs no attachment",
         ),
         pytest.param(

@@ -42,7 +42,7 @@ GET = {
 
 def exchange(attributes: dict, **fields: object) -> dict:
     (document,) = documents({**GET, **attributes}, **fields)
-    assert document[:3] == ("HTTP exchange", "application/vnd.allure.http+json", "httpexchange")
+    assert document[1:3] == ("application/vnd.allure.http+json", "httpexchange")
     return json.loads(document.body)
 
 
@@ -150,7 +150,44 @@ def test_exchange_without_an_answer():
 )
 def test_error_of_an_exchange(attributes, expected):
     """An answer is none, whatever its status."""
-    assert exchange(attributes, status="error").get("error") == expected
+    body = {"http.response.body": "no"}
+    assert exchange({**attributes, **body}, status="error").get("error") == expected
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        {"user_agent.original": "aiohttp", "network.protocol.version": "1.1"},
+        {"http.request.header.user_agent": ("aiohttp",)},
+        {"http.response.body.size": 12, "http.response_content_length": 12},
+        {"http.response.status_code": 404, "status": "error"},
+    ],
+    ids=["nothing", "who asks", "who asks, captured", "a size", "an answer that is an error"],
+)
+def test_no_exchange_where_the_step_says_it_all(attributes):
+    status = attributes.pop("status", "unset")
+    assert documents({**GET, **attributes}, status=status) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({}, "GET /items/7"),
+        ({"status": "error", "http.response.status_code": None}, "GET /items/7, no answer"),
+        (
+            {"status": "error", "http.response.status_code": None, "kind": "server"},
+            "GET /items/7, error",
+        ),
+    ],
+)
+def test_exchange_is_named_after_what_was_called(fields, name):
+    """Never just as its step, which would be drawn as its attachment then."""
+    attributes = {**GET, "http.response.header.x": ("1",)}
+    attributes.update({key: fields.pop(key) for key in list(fields) if "." in key})
+    (document,) = documents(attributes, **fields)
+    assert document.name == name
+    assert document.name != Presentation().title(client(attributes, **fields))
 
 
 @pytest.mark.parametrize("part", ["request", "response"])
@@ -200,7 +237,7 @@ def test_a_body_that_is_no_text_is_not_shown():
     ids=lambda attributes: repr(attributes)[:60],
 )
 def test_no_secrets_in_an_exchange(attributes):
-    text = json.dumps(exchange(attributes))
+    text = json.dumps(exchange({"http.response.header.x": ("1",), **attributes}))
     assert SECRET not in text
     assert MASKED in text or "****" in text
 
@@ -237,7 +274,8 @@ def test_no_exchange(attributes, fields):
 
 def query(attributes: dict, settings: Settings | None = None) -> str:
     (document,) = documents({"db.system.name": "postgresql", **attributes}, settings)
-    assert document[:3] == ("query.sql", "text/plain", "txt")
+    assert document.name.endswith(".sql")
+    assert document[1:3] == ("text/plain", "txt")
     return document.body
 
 
@@ -258,11 +296,10 @@ def test_query_is_formatted(name):
 @pytest.mark.parametrize(
     "text",
     [
-        "SELECT name FROM items WHERE id = $1",
         "SELECT name\n  FROM items -- " + "x" * 80 + "\n WHERE id = $1",
         "SELECT " + "a, " * 4000 + "a FROM b",
     ],
-    ids=["short", "formatted already", "too long"],
+    ids=["formatted already", "too long"],
 )
 def test_query_is_left_alone(text):
     assert query({"db.query.text": text}) == text
@@ -285,7 +322,7 @@ def test_sqlparse_is_imported_only_where_it_is_needed(monkeypatch):
     monkeypatch.setattr(
         builtins, "__import__", lambda name, *a: imported.append(name) or real(name, *a)
     )
-    query({"db.query.text": "SELECT name FROM items"})
+    query({"db.query.text": "SELECT name FROM items", "db.query.parameter.0": 1})
     assert not [name for name in imported if "sqlparse" in name]
 
 
@@ -429,7 +466,11 @@ def test_no_literals_in_a_query(system, span_parameters):
 
 
 def test_no_secrets_in_a_query():
-    assert SECRET not in query({"db.query.text": f"SELECT 1 FROM a WHERE password = '{SECRET}'"})
+    text = f"SELECT 1 FROM a WHERE password = '{SECRET}'"
+    assert SECRET not in query({"db.query.text": f"{text} OR name IN (1, 2, 3, 4, 5, 6, 7, 8, 9)"})
+    short = client({"db.system": "sqlite", "db.statement": text})
+    found = dict(Presentation().parameters(short))
+    assert found["query"] == "SELECT 1 FROM a WHERE password = ****"
 
 
 @pytest.mark.parametrize(
@@ -438,8 +479,9 @@ def test_no_secrets_in_a_query():
         pytest.param({"db.system": "x", "db.statement": "COMMIT;"}, None, id="as the title says"),
         pytest.param({"db.system": "redis", "db.statement": "GET ?"}, None, id="a short command"),
         pytest.param({"db.system": "x"}, None, id="none"),
+        pytest.param({"db.system": "x", "db.statement": "SELECT 1 FROM a"}, None, id="short"),
         pytest.param(
-            {"db.system": "x", "db.statement": "SELECT 1 FROM a"},
+            {"db.system": "x", "db.statement": LONG},
             Settings(attach_sql=False),
             id="switched off",
         ),
@@ -447,6 +489,12 @@ def test_no_secrets_in_a_query():
 )
 def test_no_query(attributes, settings):
     assert documents(attributes, settings) == []
+
+
+def test_query_is_named_after_what_it_does():
+    """With an end: a step is drawn as its attachment, if that has its name and is the only one."""
+    (document,) = documents({"db.system": "x", "db.statement": LONG})
+    assert document.name == "SELECT orders.sql"
 
 
 def test_query_that_is_no_sql():

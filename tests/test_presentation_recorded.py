@@ -32,34 +32,34 @@ aio-pika
     send nowhere
 aiohttp
   get an item
-    GET /items/7 → 200 [HTTP exchange]
-      GET /items/{id} → 200 [HTTP exchange]
+    GET /items/7 → 200 [GET /items/7]
+      GET /items/{id} → 200 [GET /items/{id}]
   place an order
-    POST /orders → 201 [HTTP exchange]
-      POST /orders → 201 [HTTP exchange]
+    POST /orders → 201 [POST /orders]
+      POST /orders → 201 [POST /orders]
   a missing item
-    GET /missing → 404 [HTTP exchange]
-      GET /missing → 404 [HTTP exchange]
+    GET /missing → 404 [GET /missing]
+      GET /missing → 404 [GET /missing]
   a server error
-    GET /broken → 500 (broken) [HTTP exchange]
-      GET /broken (broken) [HTTP exchange]
+    GET /broken → 500 (broken) [GET /broken]
+      GET /broken (broken) [GET /broken, error]
   a redirect
-    GET /moved → 200 [HTTP exchange]
-      GET /moved → 302 [HTTP exchange]
-      GET /items/{id} → 200 [HTTP exchange]
+    GET /moved → 200 [GET /moved]
+      GET /moved → 302
+      GET /items/{id} → 200 [GET /items/{id}]
   three at once
-    GET /items/0 → 200 [HTTP exchange]
-    GET /items/1 → 200 [HTTP exchange]
-    GET /items/2 → 200 [HTTP exchange]
-      3 x GET /items/{id} → 200 [HTTP exchange]
+    GET /items/0 → 200 [GET /items/0]
+    GET /items/1 → 200 [GET /items/1]
+    GET /items/2 → 200 [GET /items/2]
+      3 x GET /items/{id} → 200 [GET /items/{id}]
   connection refused
-    GET /items/7 (broken) [HTTP exchange]
+    GET /items/7 (broken) [GET /items/7, no answer]
   a timeout
-    GET /slow (broken) [HTTP exchange]
-      GET /slow [HTTP exchange]
+    GET /slow (broken) [GET /slow, no answer]
+      GET /slow
   cancelled
-    GET /slow (skipped) [HTTP exchange]
-      GET /slow [HTTP exchange]
+    GET /slow (skipped) [GET /slow, no answer]
+      GET /slow
 aiokafka
   send and receive
     send orders
@@ -70,33 +70,33 @@ aiokafka
       4 x receive orders
 asyncpg
   one query
-    SELECT customers [query.sql]
+    SELECT customers
   a query of several lines
-    SELECT customers [query.sql]
+    SELECT customers [SELECT customers.sql]
   a transaction
     BEGIN
-    INSERT orders [query.sql]
-    UPDATE orders [query.sql]
+    INSERT orders
+    UPDATE orders
     COMMIT
   one query for each
-    SELECT customers [query.sql]
-    30 x SELECT orders [query.sql]
+    SELECT customers
+    30 x SELECT orders
   many at once
-    INSERT orders [query.sql]
+    INSERT orders
   a cursor
     BEGIN
-    31 x SELECT customers [query.sql]
+    31 x SELECT customers
     COMMIT
   no such table
-    SELECT ordrs (broken) [query.sql]
+    SELECT ordrs (broken)
   not unique
-    INSERT orders (broken) [query.sql]
+    INSERT orders (broken)
   a timeout
-    SELECT (broken) [query.sql]
+    SELECT (broken)
   a password in the text
-    CREATE ROLE clerk [query.sql]
+    CREATE ROLE clerk
   parameters are captured
-    SELECT customers [query.sql]
+    SELECT customers [SELECT customers.sql]
 botocore
   a bucket
     S3.CreateBucket
@@ -117,20 +117,20 @@ botocore
     S3.ListBuckets (broken)
 fastapi
   get an item
-    GET /items/{id} → 200 [HTTP exchange]
+    GET /items/{id} → 200
       2 x GET /items/{id} http send
   a missing item
-    GET /items/{id} → 404 [HTTP exchange]
+    GET /items/{id} → 404
       2 x GET /items/{id} http send
   a server error
-    GET /items/{id} → 500 (broken) [HTTP exchange]
+    GET /items/{id} → 500 (broken) [GET /items/{id}]
       GET /items/{id} http send (broken)
       GET /items/{id} http send
   not a number
-    GET /items/{id} → 422 [HTTP exchange]
+    GET /items/{id} → 422
       2 x GET /items/{id} http send
   no such route
-    GET /nowhere → 404 [HTTP exchange]
+    GET /nowhere → 404
       2 x GET http send
 grpc
   a call
@@ -167,26 +167,26 @@ grpc-aio
       shop.v1.Warehouse/Stock → NOT_FOUND
 httpx
   get an item
-    GET /items/7 → 200 [HTTP exchange]
+    GET /items/7 → 200 [GET /items/7]
   place an order
-    POST /orders → 201 [HTTP exchange]
+    POST /orders → 201 [POST /orders]
   a missing item
-    GET /missing → 404 [HTTP exchange]
+    GET /missing → 404 [GET /missing]
   a server error
-    GET /broken → 500 (broken) [HTTP exchange]
+    GET /broken → 500 (broken) [GET /broken]
   a redirect
-    GET /moved → 302 [HTTP exchange]
-    GET /items/1 → 200 [HTTP exchange]
+    GET /moved → 302 [GET /moved]
+    GET /items/1 → 200 [GET /items/1]
   connection refused
-    GET /items/7 (broken) [HTTP exchange]
+    GET /items/7 (broken) [GET /items/7, no answer]
   a timeout
-    GET /slow (broken) [HTTP exchange]
+    GET /slow (broken) [GET /slow, no answer]
   three at once
-    GET /items/0 → 200 [HTTP exchange]
-    GET /items/1 → 200 [HTTP exchange]
-    GET /items/2 → 200 [HTTP exchange]
+    GET /items/0 → 200 [GET /items/0]
+    GET /items/1 → 200 [GET /items/1]
+    GET /items/2 → 200 [GET /items/2]
   cancelled
-    GET /slow [HTTP exchange]
+    GET /slow
 openai
   a question
     chat gpt-shop [messages.json]
@@ -215,33 +215,33 @@ openai-v2
     chat gpt-shop (broken) [messages.json]
 psycopg
   one query
-    SELECT customers [query.sql]
+    SELECT customers
   a query of several lines
-    SELECT customers [query.sql]
+    SELECT customers [SELECT customers.sql]
   a transaction
-    INSERT orders [query.sql]
-    UPDATE orders [query.sql]
+    INSERT orders
+    UPDATE orders
   one query for each
-    30 x SELECT orders [query.sql]
+    30 x SELECT orders
   many at once
-    INSERT orders [query.sql]
+    INSERT orders
   no such table
-    SELECT ordrs (broken) [query.sql]
+    SELECT ordrs (broken)
   not unique
-    INSERT orders (broken) [query.sql]
+    INSERT orders (broken)
   cancelled by the server
-    SET [query.sql]
-    SELECT (broken) [query.sql]
+    SET
+    SELECT (broken)
   one query, async
-    SELECT customers [query.sql]
+    SELECT customers
   parameters and a comment
-    SELECT customers [query.sql]
+    SELECT customers [SELECT customers.sql]
 pymongo
   find one
     find carts
   insert and update
     insert carts
-    update carts [query.txt]
+    update carts [update carts.txt]
   a pipeline
     aggregate carts
   not unique
@@ -271,40 +271,40 @@ redis
     BLPOP
 requests
   get an item
-    GET /items/7 → 200 [HTTP exchange]
+    GET /items/7 → 200 [GET /items/7]
   place an order
-    POST /orders → 201 [HTTP exchange]
+    POST /orders → 201 [POST /orders]
   a missing item
-    GET /missing → 404 [HTTP exchange]
+    GET /missing → 404 [GET /missing]
   a server error
-    GET /broken → 500 (broken) [HTTP exchange]
+    GET /broken → 500 (broken) [GET /broken]
   a redirect
-    GET /moved → 200 [HTTP exchange]
+    GET /moved → 200 [GET /moved]
   connection refused
-    GET /items/7 (broken) [HTTP exchange]
+    GET /items/7 (broken) [GET /items/7, no answer]
   a timeout
-    GET /slow (broken) [HTTP exchange]
+    GET /slow (broken) [GET /slow, no answer]
 sqlalchemy
   insert
     connect
-    30 x INSERT customers [query.sql]
+    30 x INSERT customers
   one query for each
     connect
-    SELECT customers [query.sql]
-    30 x SELECT orders [query.sql]
+    SELECT customers [SELECT customers.sql]
+    30 x SELECT orders [SELECT orders.sql]
   not unique
-    INSERT orders [query.sql]
-    INSERT orders (broken) [query.sql]
+    INSERT orders
+    INSERT orders (broken)
   no such table
     connect
-    SELECT ordrs (broken) [query.sql]
+    SELECT ordrs (broken)
   PostgreSQL, async
     connect
-    SELECT customers [query.sql]
-    INSERT orders [query.sql]
+    SELECT customers [SELECT customers.sql]
+    INSERT orders [INSERT orders.sql]
   PostgreSQL, no such table
     connect
-    SELECT ordrs (broken) [query.sql]
+    SELECT ordrs (broken)
 strawberry
   a query
     GraphQL Query: Items [query.graphql]
@@ -334,17 +334,17 @@ strawberry
       GraphQL Parsing
 urllib3
   get an item
-    GET /items/7 → 200 [HTTP exchange]
+    GET /items/7 → 200 [GET /items/7]
   place an order
-    POST /orders → 201 [HTTP exchange]
+    POST /orders → 201 [POST /orders]
   a missing item
-    GET /missing → 404 [HTTP exchange]
+    GET /missing → 404 [GET /missing]
   a server error
-    GET /broken → 500 (broken) [HTTP exchange]
+    GET /broken → 500 (broken) [GET /broken]
   connection refused
-    GET /items/7 (broken) [HTTP exchange]
+    GET /items/7 (broken) [GET /items/7, no answer]
   a timeout
-    GET /slow (broken) [HTTP exchange]
+    GET /slow (broken) [GET /slow, no answer]
 """
 
 # What the instrumentation says in one of the two conventions only.
@@ -411,13 +411,13 @@ def test_steps_of_another_language():
     assert list(dict.fromkeys(text.strip() for text in found)) == [
         "reserve stock",
         "request handler",
-        "POST /orders → 201 [HTTP exchange]",
-        "GET /items/:id → 200 [HTTP exchange]",
-        "GET /items/:id → 500 (broken) [HTTP exchange]",
-        "GET /items/1 → 200 [HTTP exchange]",
-        "GET /items/2 → 200 [HTTP exchange]",
-        "GET /items/3 → 200 [HTTP exchange]",
-        "GET /items/9 → 500 (broken) [HTTP exchange]",
+        "POST /orders → 201",
+        "GET /items/:id → 200",
+        "GET /items/:id → 500 (broken)",
+        "GET /items/1 → 200",
+        "GET /items/2 → 200",
+        "GET /items/3 → 200",
+        "GET /items/9 → 500 (broken)",
         "checkout of a broken item (broken)",
         "checkout places an order",
         "step: order",
@@ -438,6 +438,10 @@ SQL = {
     "database": "postgres",
     "service": "shop-tests",
 }
+QUERIES = {
+    "asyncpg": "SELECT name FROM customers WHERE id = $1",
+    "psycopg": "SELECT name FROM customers WHERE id = %s",
+}
 
 
 @pytest.mark.parametrize(
@@ -450,7 +454,7 @@ SQL = {
         ),
         *((name, "get an item", HTTP) for name in RECORDINGS if name.startswith("requests")),
         *(
-            (name, "one query", SQL)
+            (name, "one query", {"query": QUERIES[name.partition("-")[0]], **SQL})
             for name in RECORDINGS
             if name.startswith(("asyncpg", "psycopg"))
         ),

@@ -207,11 +207,11 @@ def test_a_note_is_where_what_is_made_of_spans_is_lost(tmp_path, monkeypatch):
 
     monkeypatch.setattr(kept._real, "write", no_room)
     report = Report(tmp_path)
-    sql = {"db.system.name": "sqlite", "db.query.text": "SELECT 1"}
+    sql = {"db.system.name": "sqlite", "db.query.text": "SELECT 1\nFROM a"}
     report.add([build_span("query", 2, 1, kind="client", attributes=sql), build_span("root", 1)])
     report.settle()
     (result,) = Results(tmp_path).results
     (step,) = result["steps"]
     assert "attachments" not in step
-    note = "query.sql (lost: No space left on device)"
+    note = "SELECT a.sql (lost: No space left on device)"
     assert {"name": "not shown", "value": note, "excluded": True} in step["parameters"]

@@ -41,14 +41,12 @@ def test_every_test_has_a_result(suite):
 
 def test_calls_nest_below_the_step_they_happened_in(suite):
     """step → HTTP client → HTTP server → SQL, in two branches that ran at the same time."""
-    query = {"SELECT items": ["[query.sql]"]}
-    server = {"GET /items/{id} → 200": [query, "[HTTP exchange]"]}
     branches = [
         {
             f"{name} looks around": [
                 {
                     f"Look at item {item}": [
-                        {f"GET /items/{item} → 200": [server, "[HTTP exchange]"]}
+                        {f"GET /items/{item} → 200": [{"GET /items/{id} → 200": ["SELECT items"]}]}
                     ]
                 },
                 f"[what {name} saw]",

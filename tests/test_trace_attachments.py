@@ -209,3 +209,47 @@ def test_the_id_of_the_trace_is_a_label(spans, settings, expected):
     assert trace_labels(result) == [HEX] * expected
     assert result.parameters == []
     assert result.historyId == translated().results[0].historyId
+
+
+# -- what is said once, and what comes first
+
+
+def query(span_id: int, database: str = "shop", **fields: object) -> Span:
+    attributes = {"db.system": "postgresql", "db.name": database, "db.statement": "SELECT a FROM b"}
+    attributes |= fields.pop("attributes", {})
+    return build_span("SELECT", span_id, 1, kind="client", attributes=attributes, **fields)
+
+
+def test_database_is_told_at_its_first_call():
+    (result,) = translated(query(2), query(3), query(4, "other"), query(5, "other")).results
+    told = [[p.name for p in step.parameters] for step in result.steps]
+    whole, short = ["query", "system", "database"], ["query"]
+    assert told == [whole, short, whole, short]
+    other = the_test()._replace(span_id=9)
+    spans = [the_test(), query(2), other, query(10)._replace(parent_id=9)]
+    for each in to_results(spans).results:
+        assert [p.name for p in each.steps[0].parameters] == whole
+
+
+def test_authors_attachments_come_first():
+    its = {c.ATTACHMENT_NAMES: ["mine"], c.ATTACHMENT_SOURCES: ["mine.txt"]}
+    long = {"db.statement": "SELECT a\nFROM b"}
+    test = the_test()._replace(attributes={**the_test().attributes, **its})
+    spans = [test, query(2, attributes={**its, **long}), *(call(i) for i in range(10, 30))]
+    (result,) = to_results(spans).results
+    assert [a.name for a in result.steps[0].attachments] == ["mine", "SELECT b.sql"]
+    assert [a.name for a in result.attachments] == ["mine", "Waterfall", "trace.json"]
+
+
+@pytest.mark.parametrize(("status", "expected"), [("passed", 0), ("failed", 3), ("broken", 3)])
+def test_attached_to_tests_that_did_not_pass(status, expected):
+    """And what its author attached is there in any case; so is the picture in the description."""
+    its = {c.ATTACHMENT_NAMES: ["mine"], c.ATTACHMENT_SOURCES: ["mine.txt"], c.STATUS: status}
+    test = the_test()._replace(attributes={**the_test().attributes, **its})
+    long = {"db.statement": "SELECT a\nFROM b"}
+    spans = [test, query(2, attributes=long), *(call(i) for i in range(10, 30))]
+    (result,) = to_results(spans, Presentation(Settings(attach_for="failed"))).results
+    (first, *others) = [*result.attachments, *result.steps[0].attachments]
+    assert first.name == "mine"
+    assert len(others) == expected
+    assert "<img" in result.descriptionHtml

@@ -115,6 +115,11 @@ class Settings:
         "shared: the code under test sees the report's spans as OpenTelemetry's current ones;"
         " isolated: it finds OpenTelemetry as it is without a report",
     )
+    attach_for: str = _set(
+        "all",
+        _choice("all", "failed"),
+        "Attach what is made of spans to all tests, or to those alone that did not pass",
+    )
     attach_http: bool = _set(True, _switch, "Attach request and response to HTTP spans")
     attach_sql: bool = _set(True, _switch, "Attach the query to database spans")
     attach_logs: bool = _set(True, _switch, "Attach log records to the step that emitted them")
@@ -224,6 +229,7 @@ class Options(TypedDict, total=False):
     """Settings as keywords, see `Settings`. A text may stand for a value, as in the environment."""
 
     otel_context: str
+    attach_for: str
     attach_http: bool | str
     attach_sql: bool | str
     attach_logs: bool | str

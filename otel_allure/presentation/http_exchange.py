@@ -34,14 +34,29 @@ _LONGEST_BODY = 100_000
 _LONGEST_JSON = 1_000_000
 
 
-def documents(span: Span, method: str, url: str | None, redaction: Redaction) -> Iterator[Document]:
-    """Yield the exchange, if more is known than the method."""
+_WITHOUT_STATUS = {True: "no answer", False: "error"}
+
+
+def documents(
+    span: Span, call: str, method: str, url: str | None, redaction: Redaction
+) -> Iterator[Document]:
+    """Yield the exchange, if it says more than the step does: headers, a body or an error.
+
+    Args:
+        span: the span.
+        call: what was called, which is its name; where nothing was answered it says so, too, as
+            the report tools draw a step with one attachment of its own name as that attachment.
+        method: the method.
+        url: the URL, if it is known.
+        redaction: what is masked.
+    """
     a = span.attributes
     request = _message("request", a, redaction)
     response = _message("response", a, redaction)
-    if url is None and not request and not response:
-        return
     status = text_of(a, *HTTP_STATUS)
+    error = _error(span, status, redaction)
+    if not (error or _has_content(request) or _has_content(response)):
+        return
     if status is not None:
         response = {"status": number_of(status) or status, **response}
     exchange: dict[str, Any] = {
@@ -50,18 +65,24 @@ def documents(span: Span, method: str, url: str | None, redaction: Redaction) ->
     }
     if response:
         exchange["response"] = response
-    error = _error(span, status, redaction)
     if error:
         exchange["error"] = error
+    is_client = span.kind == "client"
     exchange["start"] = span.start_ns // 1_000_000
     if span.end_ns is not None:
         exchange["stop"] = span.end_ns // 1_000_000
     yield Document(
-        "HTTP exchange",
+        redaction.text(call if status is not None else f"{call}, {_WITHOUT_STATUS[is_client]}"),
         "application/vnd.allure.http+json",
         "httpexchange",
         json.dumps(exchange, ensure_ascii=False, indent=1),
     )
+
+
+def _has_content(message: dict[str, Any]) -> bool:
+    """Whether there is a body, or a header beside the one that most servers tell."""
+    names = [header["name"].lower() for header in message.get("headers", ())]
+    return "value" in message.get("body", ()) or any(name != "user-agent" for name in names)
 
 
 def _message(part: str, a: Attributes, redaction: Redaction) -> dict[str, Any]:

@@ -117,6 +117,11 @@ _UNFORMATTED = "-- on one line, as sqlparse is not installed: pip install otel-a
 # -- its parameters
 
 
+def has_parameters(attributes: Attributes) -> bool:
+    """Whether parameters of the query were captured."""
+    return PARAMETERS in attributes or any(name.startswith(PARAMETER) for name in attributes)
+
+
 def parameters(query: str, attributes: Attributes, redaction: Redaction) -> list[str]:
     """Return the captured parameters as lines of `name: value`, masked by name and column."""
     found = [

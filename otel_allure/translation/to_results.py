@@ -35,7 +35,7 @@ from allure_commons.model2 import (
 )
 
 from otel_allure.model import conventions as c
-from otel_allure.model.outcome import BROKEN, FAILED, OK, PASSED, UNKNOWN, Outcome
+from otel_allure.model.outcome import BROKEN, FAILED, OK, PASSED, SKIPPED, UNKNOWN, Outcome
 from otel_allure.model.spans import Attributes, Log, Span, is_container, is_test, kind_of
 from otel_allure.model.texts import attempt
 from otel_allure.presentation.presentation import Document, Presentation
@@ -215,6 +215,8 @@ def _to_container(
     )
     # A container has no steps of its own: what is in none of its fixtures becomes one.
     reset = TestBeforeResult(name=container.name, start=start, stop=stop)
+    failed = any(span.attributes.get(c.STATUS) in _FAILURES for span in tree.complete.values())
+    its.attaches = failed or presentation.settings.attach_for == "all"
     its.describe(reset, root)
     its.attempt(reset, "all steps", its.fill, reset, root, container)
     for span, fixture in its.fixtures():
@@ -228,7 +230,9 @@ def _to_container(
 
 
 _FAILURES = (FAILED, BROKEN)
-_DATABASE = {"db.system", "db.system.name"}
+_DATABASE = frozenset(("db.system", "db.system.name"))
+_WHERE = ("system", "server", "database")
+"""Parameters that are told at the first call of a database, as they are the same for all."""
 _TRANSPARENT = (c.PHASE, c.CONTAINER)  # their content is shown where they are
 
 
@@ -263,6 +267,9 @@ class _Translator:
         self._documents = 0
         self._apart: dict[str, TestResultContainer] = {}
         self._whole_trace: Attachment | None = None
+        self._databases: set[tuple[tuple[str, str], ...]] = set()
+        self.attaches = True
+        """Whether what is made of spans is attached; see the setting `attach_for`."""
         self._may_be_drawn = is_worth_a_picture(tree)
 
     def attempt(
@@ -280,6 +287,7 @@ class _Translator:
     def fill(self, item: ExecutableItem, root: Span, container: TestResultContainer) -> None:
         """Put everything below `root` into `item`, fixtures into `container`."""
         max_depth = self.presentation.settings.max_depth
+        self._databases.clear()
         self._condensed = CondensedTree(self.tree.children, {}, {})
         if self.tree.has_calls:
             self.attempt(item, "a shorter tree", self._condense, root)
@@ -374,11 +382,12 @@ class _Translator:
         self.attempt(item, "its outcome", self._add_outcome, item, span)
         if c.KIND not in span.attributes:
             self.attempt(item, "all parameters", self._add_told, item, span)
-            self.attempt(item, "all attachments", self._add_documents, item, span)
         if c.PARAMETER_NAMES in span.attributes:
             self.attempt(item, "all parameters", self._add_parameters, item, span)
         if c.ATTACHMENT_SOURCES in span.attributes:
             self.attempt(item, "all attachments", self._collect_attachments, span, item)
+        if c.KIND not in span.attributes and self.attaches:
+            self.attempt(item, "all attachments", self._add_documents, item, span)
         self._tell_twins(item, span)
         if span.span_id in self._condensed.capped:
             count = f"{self._condensed.capped[span.span_id]:,} steps"
@@ -400,8 +409,13 @@ class _Translator:
 
     def _add_told(self, item: ExecutableItem, span: Span) -> None:
         span = self._logs.with_exception(span)
-        for name, value in self.presentation.parameters(span):
-            item.parameters.append(Parameter(name=name, value=value))
+        told = list(self.presentation.parameters(span))
+        if not _DATABASE.isdisjoint(span.attributes):
+            where = [each for each in told if each[0] in _WHERE]
+            if tuple(where) in self._databases:
+                told = [each for each in told if each not in where]
+            self._databases.add(tuple(where))
+        item.parameters += [Parameter(name=name, value=value) for name, value in told]
 
     def _add_documents(self, item: ExecutableItem, span: Span) -> None:
         span = self._logs.with_exception(span)
@@ -422,6 +436,14 @@ class _Translator:
                 else:
                     note = f"the attachment {name}: it has no file"
                     item.parameters.append(Parameter(name=NOT_SHOWN, value=note, excluded=True))
+
+    def _attaches_for(self, root: Span) -> bool:
+        """Whether what is made of spans is attached to a result."""
+        if self.presentation.settings.attach_for == "all":
+            return True
+        a = root.attributes
+        is_failure = a.get(c.TEST_CASE_RESULT_STATUS) == "fail"
+        return is_failure or bare_status(root) not in (PASSED, SKIPPED)
 
     def _attachment(self, span: Span, document: Document) -> Attachment:
         """Return an attachment that is made of `span`; its body goes to the files."""
@@ -495,7 +517,8 @@ class _Translator:
         if wanted == "off" or not self._may_be_drawn:
             return
         drawn = list(pictures(root, self._shown, self.tree))
-        result.attachments += [self._attachment(root, document) for document in drawn]
+        if self.attaches:
+            result.attachments += [self._attachment(root, document) for document in drawn]
         if drawn and wanted == "on":
             told = result.description, result.descriptionHtml
             result.descriptionHtml = with_picture(*told, drawn[0].body) or result.descriptionHtml
@@ -504,7 +527,8 @@ class _Translator:
         """Say that there are more steps, and attach what is not shown."""
         if self._condensed.capped:
             item.steps.append(self._more(root))
-        if self._condensed.shown_at and self.presentation.settings.attach_trace:
+        wanted = self.presentation.settings.attach_trace and self.attaches
+        if self._condensed.shown_at and wanted:
             from otel_allure.translation.trace_json import whole_trace
 
             if self._whole_trace is None:  # large, so all results of the trace share it
@@ -592,6 +616,7 @@ class _Translator:
             ],
         )
         result.start, result.stop = _times(span, self.tree)
+        self.attaches = self._attaches_for(span)
         self.describe(result, span)
         if c.STATUS not in a and a.get(c.TEST_CASE_RESULT_STATUS) == "fail":
             result.status = FAILED
@@ -629,6 +654,7 @@ class _Translator:
         for label in result.labels:
             label.value = self._redaction.label(label.name, label.value)
         result.start, result.stop = self.tree.milliseconds(span)
+        self.attaches = self._attaches_for(span)
         self.describe(result, span)
         if not (
             span.parent_id is None or span.parent_is_remote or span.parent_id in self.tree.by_id

@@ -36,7 +36,7 @@ _NOT_SQL = {
     "valkey",
 }
 _LONGEST_QUERY_FOR_TITLE = 2000
-_SHORT_QUERY = 60
+_SHORT_QUERY = 72
 
 
 def title(span: Span) -> str | None:
@@ -72,30 +72,43 @@ def is_sql(a: Attributes, query: str) -> bool:
 
 
 def _short_query(span: Span) -> str | None:
-    """Return a command that needs no attachment."""
+    """Return a query that needs no attachment, and says more than the title."""
     query = text_of(span.attributes, *sql.QUERY)
-    if query is None or is_sql(span.attributes, query) or not _is_short(query):
+    if query is None or not _is_short(query) or sql.has_parameters(span.attributes):
         return None
-    return query
+    return None if _is_title(query, span) else query
 
 
 def _is_short(query: str) -> bool:
     return len(query) <= _SHORT_QUERY and "\n" not in query
 
 
+def _is_title(query: str, span: Span) -> bool:
+    if not is_sql(span.attributes, query):
+        return False
+    return query.strip().rstrip(";").strip().upper() == (title(span) or "").upper()
+
+
 def documents(span: Span, redaction: Redaction) -> Iterator[Document]:
-    """Yield the query, where it says more than the title."""
+    """Yield the query with its parameters, where it is too long to be a parameter of the step.
+
+    It is named after what it does. Not just so, as the report tools draw a step with one
+    attachment of its own name as that attachment.
+    """
     a = span.attributes
     query = text_of(a, *sql.QUERY)
     if query is None:
         return
+    name = redaction.text(title(span) or "query")
     if not is_sql(a, query):
         if not _is_short(query):
-            yield Document("query.txt", "text/plain", "txt", sql.bounded(redaction.sql(query)))
+            body = sql.bounded(redaction.sql(query))
+            yield Document(f"{name}.txt", "text/plain", "txt", body)
         return
     parameters = sql.parameters(query, a, redaction)
-    if parameters or query.strip().rstrip(";").strip().upper() != (title(span) or "").upper():
-        yield Document("query.sql", "text/plain", "txt", sql.document(query, parameters, redaction))
+    if parameters or not (_is_short(query) or _is_title(query, span)):
+        body = sql.document(query, parameters, redaction)
+        yield Document(f"{name}.sql", "text/plain", "txt", body)
 
 
 _MARKS = ("db.system.name", "db.system")
@@ -105,10 +118,10 @@ DOMAIN = Domain(
     marks=_MARKS,
     title=title,
     parameters=(
+        ("query", (_short_query,)),
         ("system", _MARKS),
         ("server", (server,)),
         ("database", ("db.namespace", "db.name", "db.redis.database_index")),
-        ("query", (_short_query,)),
         ("procedure", ("db.stored_procedure.name",)),
         ("batch size", ("db.operation.batch.size",)),
         ("rows", ("db.response.returned_rows",)),

@@ -75,7 +75,8 @@ def _path_of(full: str) -> str | None:
 
 def documents(span: Span, redaction: Redaction) -> Iterator[Document]:
     """Return the HTTP exchange."""
-    return http_exchange.documents(span, method(span.attributes), url(span), redaction)
+    call = title(span) or span.name
+    return http_exchange.documents(span, call, method(span.attributes), url(span), redaction)
 
 
 DOMAIN = Domain(
