@@ -71,7 +71,9 @@ def test_faked_file_system(run):
 
 
 REPLACED = [
+    "builtins.hasattr",
     "builtins.open",
+    "os.getpid",
     "os.open",
     "os.write",
     "os.replace",

@@ -240,6 +240,27 @@ def test_attempts(run, repeater, passes_at):
     assert len({result["historyId"] for result in results}) == 1
 
 
+def test_an_attempt_that_is_skipped(run):
+    """pytest-retry has pytest report the first and the last only."""
+    pytest.importorskip("pytest_retry")
+    done = run(
+        """
+        import pytest
+
+        attempts = []
+
+        @pytest.mark.flaky(retries=2, delay=0)
+        def test_flaky():
+            attempts.append(1)
+            assert len(attempts) > 1
+            pytest.skip("later")
+        """,
+        plugins=("pytest-retry",),
+    )
+    results = sorted(done.report.results, key=lambda result: result["start"])
+    assert [result["status"] for result in results] == ["failed", "skipped", "skipped"]
+
+
 # -- runs that are cut short
 
 CUT_SHORT = """

@@ -1025,6 +1025,28 @@ def test_a_file_that_is_not_there(run):
     assert directory["statusDetails"]["message"].startswith("IsADirectoryError")
 
 
+def test_a_file_by_a_path_of_bytes(run):
+    done = run(
+        """
+        import os
+        import allure
+
+        def test_bytes(tmp_path):
+            path = tmp_path / "data.txt"
+            path.write_text("body")
+            allure.attach.file(os.fsencode(path))
+            allure.attach.file(os.fsencode(path), "named")
+        """,
+        plugins=(),
+        passed=1,
+    )
+    attached = done.report["test_bytes"]["attachments"]
+    assert [(a["name"], done.report.body(a)) for a in attached] == [
+        ("data.txt", "body"),
+        ("named", "body"),
+    ]
+
+
 def test_a_file_that_is_not_there_without_a_report(run):
     run(
         "import allure\n\ndef test_one():\n    allure.attach.file('missing')",

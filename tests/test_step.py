@@ -291,6 +291,20 @@ def test_parameters_are_those_that_allure_shows(recording, either):
     ]
 
 
+def test_a_keyword_with_the_name_of_an_argument_that_has_none(recording, either):
+    """The name in the title is that of the argument."""
+
+    @either("{a}")
+    def call(a, /, **rest):
+        return a, rest
+
+    with recording.test():
+        assert call(1, a=9) == (1, {"a": 9})
+    (shown,) = recording.read()["test"]["steps"]
+    assert shown["name"] == "1"
+    assert [(p["name"], p["value"]) for p in shown["parameters"]] == [("a", "1")]
+
+
 @pytest.mark.parametrize("title", ["{missing}", "{0.nothing}", "{", "{a!z}", "{a:>x}"])
 def test_placeholder_that_fits_nothing_does_not_fail_the_test(recording, either, title):
     @either(title)

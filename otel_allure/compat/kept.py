@@ -31,6 +31,7 @@ class _Kept:
         self.lseek = os.lseek
         self.urandom = os.urandom
         self.split = os.path.split
+        self.getpid = os.getpid
 
 
 _real = _Kept()
@@ -42,6 +43,11 @@ _OWN = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
 _SEPARATOR = os.sep
 
 urandom = _real.urandom
+
+
+def process_id() -> int:
+    """Return the number of this process."""
+    return _real.getpid()
 
 
 def joined(directory: str, name: str) -> str:

@@ -64,6 +64,7 @@ class Diagnostics:
         self.counts[doing] += 1
         if doing in self.first:
             return
+        self.first[doing] = "?"  # a test may have put mocks in the place of what we call next
         text = text_of(detail)
         is_error = isinstance(detail, BaseException)
         self.first[doing] = f"{type_name(detail)}: {text}" if is_error else text

@@ -317,4 +317,4 @@ _writes = itertools.count(1)
 
 
 def _temporary(file_name: str) -> str:
-    return f"{file_name}.{os.getpid()}-{next(_writes)}.tmp"
+    return f"{file_name}.{kept.process_id()}-{next(_writes)}.tmp"

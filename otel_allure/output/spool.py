@@ -56,7 +56,7 @@ class Spool:
     def __init__(self, in_child: Callable[[], None], parent: ParentReport | None = None) -> None:
         self._in_child = in_child
         self._directory = None if parent is None else parent.spool
-        self._owner = os.getpid() if parent is None else None
+        self._owner = kept.process_id() if parent is None else None
         self._seal = Seal(None if parent is None else parent.key)
         self._file: int | None = None
         self._read_until: dict[str, int] = {}
@@ -142,7 +142,7 @@ class Spool:
         Args:
             diagnostics: told about those of children, and about what cannot be read.
         """
-        if not self._has_children or self._directory is None or os.getpid() != self._owner:
+        if not self._has_children or self._directory is None or kept.process_id() != self._owner:
             return []
         try:
             names = sorted(kept.names_in(self._directory))
@@ -172,7 +172,7 @@ class Spool:
 
     def seal(self) -> None:
         """Take nothing more: children then see that they are on their own."""
-        if self._directory is not None and os.getpid() == self._owner:
+        if self._directory is not None and kept.process_id() == self._owner:
             with suppress(OSError):  # somebody has removed it all
                 kept.unlink(kept.joined(self._directory, _READ))
 
@@ -180,7 +180,7 @@ class Spool:
         """Remove the directory, if it is ours."""
         _spools.discard(self)
         self._close_file()
-        if self._directory is not None and os.getpid() == self._owner:
+        if self._directory is not None and kept.process_id() == self._owner:
             shutil.rmtree(self._directory, ignore_errors=True)
 
     # -- at a fork

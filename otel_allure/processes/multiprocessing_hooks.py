@@ -16,12 +16,11 @@ the time on when they start their first worker: what is submitted before has tha
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from otel_allure.compat import Private, found
+from otel_allure.compat import Private, found, kept
 from otel_allure.compat.redirect import Redirection
 from otel_allure.output.spool import ParentReport, Spool
 from otel_allure.processes.parent_link import nothing
@@ -108,11 +107,11 @@ class ChildBootstrap:
         self._arguments = arguments
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _bootstrap_child, (os.getpid(), *self._arguments)
+        return _bootstrap_child, (kept.process_id(), *self._arguments)
 
 
 def _bootstrap_child(parent: int, home: ParentReport, *arguments: Any) -> None:
-    if os.getpid() == parent:
+    if kept.process_id() == parent:
         return
     try:
         from otel_allure.processes.child import ChildRecording

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from opentelemetry.context import Context
 
-from otel_allure.compat import Private
+from otel_allure.compat import Private, kept
 from otel_allure.compat.standard_library import POOL_TASKS, PROCESS_WORK_ITEM
 from otel_allure.processes.propagation import Carrier, context_of, pickled
 from otel_allure.recording.active import active_recorder, context_to_hand_over
@@ -29,7 +28,7 @@ class _Named(dict[str, Any]):
         self._context = context
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickled, (os.getpid(), pickled(self._context), self._named)
+        return _unpickled, (kept.process_id(), pickled(self._context), self._named)
 
     def keys(self) -> Any:
         """Return the names. They are asked for right before the work begins, in its thread."""
@@ -42,7 +41,7 @@ class _Named(dict[str, Any]):
 
 def _unpickled(parent: int, carrier: Carrier, named: dict[str, Any]) -> dict[str, Any]:
     """Return named arguments in the worker that does the work next, in their context."""
-    if os.getpid() != parent:  # where pools empty their queues at the end
+    if kept.process_id() != parent:  # where pools empty their queues at the end
         take_up(context_of(carrier))
     return named
 

@@ -27,6 +27,7 @@ from opentelemetry.trace import Link, Span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from otel_allure import __version__, compat
+from otel_allure.compat import kept
 from otel_allure.compat.lookalike import original
 from otel_allure.compat.pytest import DIRECT_PARAMETER, ITEM_OF_REQUEST, REPORT_SECTIONS, loaded
 from otel_allure.model import conventions as c
@@ -380,7 +381,7 @@ class AllureListener(stand_in.AllureListener):
             self.finish(attempt)
             attempt = self.open(item)
         attempt.is_set_up = True
-        if attempt.process_id != os.getpid():
+        if attempt.process_id != kept.process_id():
             self._adopt(attempt)
         with self._phase(attempt, "setup"):
             outcome = yield
@@ -421,7 +422,7 @@ class AllureListener(stand_in.AllureListener):
 
         Its result is what this process says; if it ends before, what pytest's reports say.
         """
-        attempt.process_id = os.getpid()
+        attempt.process_id = kept.process_id()
         attempt.is_adopted = self.recorder.owns_test = True
         self._adopted.append(attempt)
 

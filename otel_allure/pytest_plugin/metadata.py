@@ -6,7 +6,6 @@ Identity is byte for byte that of allure-pytest, so that histories go on after t
 from __future__ import annotations
 
 import functools
-import os
 import socket
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +16,7 @@ import pytest
 from allure_commons.types import LabelType, LinkType
 from allure_commons.utils import SafeFormatter, platform_label
 
+from otel_allure.compat import kept
 from otel_allure.compat.pytest import CALL_SPEC
 from otel_allure.model import conventions as c
 from otel_allure.model.texts import attempt, is_true, md5, text_of
@@ -255,7 +255,7 @@ def labels(item: pytest.Item, dynamic: Iterable[tuple[str, str]]) -> Iterator[tu
 
 def _surroundings() -> Iterator[tuple[str, str]]:
     yield LabelType.HOST, _host()
-    yield LabelType.THREAD, f"{os.getpid()}-{threading.current_thread().name}"
+    yield LabelType.THREAD, f"{kept.process_id()}-{threading.current_thread().name}"
     yield LabelType.FRAMEWORK, "pytest"
     yield LabelType.LANGUAGE, _language()
 

@@ -7,6 +7,7 @@ wrappers of that hook, by listeners of `pytest_runtest_logreport`, by plugins th
 from __future__ import annotations
 
 from typing import Any
+from unittest import SkipTest
 
 import pytest
 
@@ -64,11 +65,17 @@ class Verdict:
         """
         for when, excinfo in self.raised.items():
             if when not in self._said:
-                status = FAILED if status_of(excinfo.value) == FAILED else BROKEN
+                status = _status_of_raised(excinfo.value)
                 trace = attempt(lambda raised: str(item.repr_failure(raised)), excinfo)
                 message = attempt(lambda raised: raised.exconly(), excinfo)
                 self._said[when] = Outcome(status, message, trace)
         self.raised.clear()  # the frames need not be kept
+
+
+def _status_of_raised(error: BaseException) -> str:
+    if isinstance(error, (pytest.skip.Exception, SkipTest)):
+        return SKIPPED
+    return FAILED if status_of(error) == FAILED else BROKEN
 
 
 def excinfo_of(error: BaseException) -> pytest.ExceptionInfo[BaseException]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from otel_allure.compat import kept
 from otel_allure.compat.pytest import REPORT_SECTIONS
 from otel_allure.model import conventions as c
 from otel_allure.model.clock import now_ns
@@ -55,7 +55,7 @@ class TestAttempt:
         """The last comparison in it that failed."""
         self.told: dict[str, Any] = {}
         """Span attributes that others have set, see `allure_logger`."""
-        self.process_id = os.getpid()
+        self.process_id = kept.process_id()
         self.is_adopted = False
         """Whether its phases run in a process forked for it, as pytest-forked does it."""
         self.subtest: Ending | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ def attach(place: Any, write: Any, content: Any, name: Any, kind: Any, extension
             try:
                 attachment = write(recorder, content, name, kind, extension)
             except Exception as error:
-                lost = note_of_lost(name or (write is written_file and Path(content).name), error)
+                lost = note_of_lost(name or (write is written_file and _path(content).name), error)
                 if place is Recorder.attach:
                     recorder.log_step(lost)
                 else:
@@ -102,12 +103,17 @@ def written_file(
     recorder: Recorder, source: Any, name: Any, kind: Any, extension: Any
 ) -> Attachment:
     """Copy a file and return the reference."""
-    path = Path(source)
+    path = _path(source)
     media_type, extension = typed(kind, _name(extension) or path.suffix.lstrip("."))
     file_name = attachment_file_name(extension)
     recorder.report.publish("report_attached_file", source=source, file_name=file_name)
     _check_written(recorder, file_name)
     return Attachment(_name(name) or text_of(path.name), file_name, media_type)
+
+
+def _path(source: Any) -> Path:
+    """Return a path as `open` takes it: of text, of bytes, or an object that has one."""
+    return Path(os.fsdecode(source))
 
 
 def _check_written(recorder: Recorder, file_name: str) -> None:

@@ -52,8 +52,9 @@ class CallArguments:
         values: dict[str, Any] = {}
         if spec.defaults:
             values.update(zip(spec.args[-len(spec.defaults) :], spec.defaults, strict=False))
-        values.update(zip(spec.args, args, strict=False))
         values.update(kwargs)
+        # Later, as a name that is given twice is that of an argument that has no name for callers.
+        values.update(zip(spec.args, args, strict=False))
         if spec.args and (self._without_first or spec.args[0] in ("self", "cls")):
             values.pop(spec.args[0], None)
         first_of_rest = max(len(spec.args), self._without_first)

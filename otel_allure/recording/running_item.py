@@ -101,8 +101,9 @@ class RunningItem:
         self.ended = self.left = False
         self._token: contexts.Tokens | None = None
         self.life: RunningItem | None = None
-        if hasattr(span, "owner"):  # one of our own tracer's
-            span.owner = self
+        own: Any = span
+        if getattr(span, "owner", span) is not span:  # one of our own tracer's
+            own.owner = self
             is_part = kind in (c.STEP, c.PHASE)
             self.life = self.parent.life if is_part and self.parent is not None else self
         self._attachments: list[Attachment] | None = None  # most steps have none
