@@ -917,3 +917,34 @@ def test_log_of_an_event_is_at_the_request():
 def test_events_in_a_circle_vanish_no_more_than_others():
     (result,) = results([test_span(), event(10, 11), event(11, 10), foreign("below", 12, 10)])
     assert "below" in str(tree(result))
+
+
+# -- client and server of one call
+
+
+@pytest.mark.parametrize(
+    ("services", "expected"),
+    [
+        ((None, None), ["POST /orders → 201", "POST /orders → 201 (server)"]),
+        (("shop", "shop"), ["POST /orders → 201 (shop)", "POST /orders → 201 (shop, server)"]),
+        ((None, "shop"), ["POST /orders → 201", "POST /orders → 201 (shop)"]),
+    ],
+    ids=["one process", "a service that the client knows", "a service"],
+)
+def test_client_and_server_of_one_call_have_titles_of_their_own(services, expected):
+    peer, own = services
+    asked = {"http.request.method": "POST", "http.response.status_code": 201}
+    client = {**asked, "url.full": "http://x/orders", **({"peer.service": peer} if peer else {})}
+    server = {**asked, "http.route": "/orders"}
+    resource = {"service.name": own} if own else {}
+    spans = [
+        build_span("POST", 2, 1, kind="client", attributes=client),
+        build_span("POST", 3, 2, kind="server", attributes=server, resource=resource),
+    ]
+    (result,) = results([test_span(), *spans])
+    assert [step["name"] for step in steps(result)] == expected
+
+
+def test_what_calls_itself_keeps_its_name():
+    (result,) = results([test_span(), *(foreign("fib", i, i - 1) for i in range(2, 5))])
+    assert tree(result) == [{"fib": [{"fib": ["fib"]}]}]

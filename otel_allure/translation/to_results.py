@@ -311,6 +311,8 @@ class _Translator:
                 shown.append(Shown(span, below, 0))
             else:
                 below = self._step(span)
+                if kind is None and below.name == holder.name:
+                    below.name = self._told_apart(below.name, span)
                 holder.steps.append(below)
                 steps.append(below)
                 shown.append(Shown(span, below, depth - 1))
@@ -353,6 +355,14 @@ class _Translator:
             step.parameters.append(loss_of("its title", error, self.presentation))
         self.describe(step, span)
         return step
+
+    def _told_apart(self, name: str, span: Span) -> str:
+        """Return the name of a step below one of the same name: the server's below its client's."""
+        above = self.tree.by_id.get(span.parent_id or 0)
+        if above is None or above.kind == span.kind:  # it calls itself, maybe
+            return name
+        has_service = name.endswith(")") and " (" in name
+        return f"{name[:-1]}, {span.kind})" if has_service else f"{name} ({span.kind})"
 
     def _fixture(self, span: Span, container: TestResultContainer) -> ExecutableItem:
         before = span.attributes.get(c.PHASE_NAME) != "after"
