@@ -29,7 +29,6 @@ from otel_allure.model.spans import (
 )
 from otel_allure.output import run_files
 from otel_allure.output.allure_json import container_file_name, result_file_name
-from otel_allure.output.joining import join
 from otel_allure.output.results_directory import ResultsDirectory
 from otel_allure.output.text_tree import all_steps
 from otel_allure.presentation.presentation import Presentation
@@ -326,6 +325,8 @@ class Report:
 
     def _join(self, trace: Trace, translated: Translation) -> None:
         """Write what a program has made of its part of a trace; others may have other parts."""
+        from otel_allure.output.joining import join
+
         with self.directory.locked():
             for made in translated.programs:
                 with self.diagnostics.caught("joining the parts of a trace"):
