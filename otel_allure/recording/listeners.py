@@ -25,6 +25,8 @@ def leave_out(ours: object) -> None:
 
 def tell_others(hook: str, running: RunningStep, **arguments: Any) -> None:
     """Fire a step hook for the listeners of others; they know the step by its uuid."""
+    if running.uuid is None and hook == "stop_step":
+        return  # nobody was told that it began
     if len(_hooks.start_step.get_hookimpls()) < 2 or not _others:
         return
     if hook == "start_step":

@@ -166,7 +166,8 @@ class RecordingSpan(trace.Span):
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Set attributes; after the end, nothing happens."""
         if self.end_ns is None:
-            self.attributes.update(_pairs(attributes))
+            its = attributes if type(attributes) is dict else _pairs(attributes)
+            self.attributes.update(its)
 
     def set_attribute(self, key: str, value: Any) -> None:
         """Set an attribute; after the end, nothing happens."""

@@ -388,8 +388,12 @@ class _Translator:
 
     def describe(self, item: ExecutableItem, span: Span) -> None:
         """Set what steps, fixtures and tests have in common."""
-        item.status = bare_status(span)
-        self.attempt(item, "its outcome", self._add_outcome, item, span)
+        a = span.attributes
+        if c.KIND in a and c.STATUS not in a and c.MESSAGE not in a and span.end_ns is not None:
+            item.status = PASSED  # as most are
+        else:
+            item.status = bare_status(span)
+            self.attempt(item, "its outcome", self._add_outcome, item, span)
         if c.KIND not in span.attributes:
             self.attempt(item, "all parameters", self._add_told, item, span)
         if c.PARAMETER_NAMES in span.attributes:
@@ -398,7 +402,8 @@ class _Translator:
             self.attempt(item, "all attachments", self._collect_attachments, span, item)
         if c.KIND not in span.attributes and self.attaches:
             self.attempt(item, "all attachments", self._add_documents, item, span)
-        self._tell_twins(item, span)
+        if self.tree.twins:
+            self._tell_twins(item, span)
         if span.span_id in self._condensed.capped:
             count = f"{self._condensed.capped[span.span_id]:,} steps"
             item.parameters.append(Parameter(name=LEFT_OUT, value=count, excluded=True))
