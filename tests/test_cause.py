@@ -186,12 +186,32 @@ def test_own_service_is_not_named():
 
 
 def test_called_by_a_fixture_or_the_test():
-    fixture = {c.KIND: c.FIXTURE, c.PHASE_NAME: "before"}
+    fixture = {**BEFORE, **FAILED}
     broken = call(3, 2, "shop", "server", **error(answer=500))
     orders = build_span("orders", 2, 1, attributes=fixture)
     assert line_of(failed_test(), orders, broken).endswith('called by fixture "orders"')
     line = line_of(failed_test(), call(2, 1, **error(answer=500)), broken)
     assert line == "caused by HTTP 500, in shop · GET /{p}"
+
+
+BEFORE = {c.KIND: c.FIXTURE, c.PHASE_NAME: "before"}
+AFTER = {c.KIND: c.FIXTURE, c.PHASE_NAME: "after"}
+
+
+@pytest.mark.parametrize(
+    ("fixture", "calls", "expected"),
+    [
+        (AFTER, [call(3, 2, **error(answer=500))], ""),
+        ({**AFTER, **FAILED}, [call(3, 2, **error(answer=500))], "caused by HTTP 500"),
+        (BEFORE, [call(3, 2, **error("ConnectError: refused")), call(5, 2)], ""),
+        (BEFORE, [call(3, 2, **error(answer=500))], "perhaps caused by HTTP 500"),
+        ({**BEFORE, **FAILED}, [call(3, 2, **error(answer=500))], "caused by HTTP 500"),
+    ],
+    ids=["a tear-down", "one that failed", "a server waited for", "a set-up", "one that failed"],
+)
+def test_what_a_fixture_is_to_blame_for(fixture, calls, expected):
+    line = line_of(failed_test(), build_span("server", 2, 1, attributes=fixture), *calls)
+    assert line.partition(",")[0] == expected
 
 
 def test_fixture_with_a_trace_of_its_own_says_it():

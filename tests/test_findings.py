@@ -102,13 +102,18 @@ def test_calls_at_the_same_time_are_a_fan_out(one):
         [query(i, text=f"SELECT {chr(87 + i)} FROM lines") for i in range(10, 30)],
         [call(i, 3, {"messaging.system": "kafka"}) for i in range(10, 30)],
         [call(i, 3, {"gen_ai.operation.name": "chat"}) for i in range(10, 30)],
-        [get(i, path="ready", start_ns=i * 10 * MS) for i in range(10, 30)],
+        [get(i, path="ready", start_ns=i * 50 * MS) for i in range(10, 30)],
+        [query(i, text="SELECT done FROM jobs", start_ns=i * 50 * MS) for i in range(10, 30)],
+        [get(i, path=f"items?page={i}") for i in range(10, 30)],
+        [query(i, text=f"SELECT a FROM b LIMIT 10 OFFSET {i}") for i in range(10, 30)],
+        [call(i, 3, {"graphql.path": "cart.item"}, kind="internal") for i in range(10, 30)],
         [get(i, 2) for i in range(10, 19)],
         [get(i, 2, path="limited") for i in range(10, 40)],
     ],
     ids=[
         "writes", "requests that write", "other queries", "messages", "models",
-        "polling", "a short loop of the test's", "one request of the test's again and again",
+        "polling", "polling of a table", "pages", "pages of a table", "resolvers",
+        "a short loop of the test's", "one request of the test's again and again",
     ],
 )  # fmt: skip
 def test_no_n_plus_one(spans):
@@ -166,9 +171,10 @@ def test_innermost_slow_call():
         call(10, 3, {"gen_ai.operation.name": "chat"}, end_ns=9000 * MS),
         call(10, 3, {"messaging.system": "kafka"}, kind="consumer", end_ns=9000 * MS),
         build_span("work", 10, 3, end_ns=9000 * MS),
+        call(10, 3, {"http.method": "GET", "http.scheme": "ws"}, kind="server", end_ns=9000 * MS),
         build_span("Wait", 10, 2, end_ns=9000 * MS, attributes={c.KIND: c.STEP}),
     ],
-    ids=["quick", "a model", "a consumer that waits", "no call", "a step"],
+    ids=["quick", "a model", "a consumer that waits", "no call", "a socket", "a step"],
 )
 def test_not_slow(span):
     assert tags(span) == []

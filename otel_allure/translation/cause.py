@@ -118,16 +118,19 @@ class _Search:
     def _innermost_errors(self) -> list[tuple[int, Span]]:
         """Return the calls in error with none in error below them, the likeliest cause first."""
         made_up = self._made_up_for()
+        fixtures = self._fixtures()
         covered: set[int] = set()  # what has an error below it
         found = []
         for span in reversed(self.walked):
             is_error = _is_call(span) and self._is_error(span)
             if is_error and span.span_id not in covered:
-                if span.span_id in made_up:
-                    rank = _RETRIED
-                else:
-                    rank = _SEEN if self._is_error(self.outermost[span.span_id]) else _CAUGHT
-                found.append((rank, span))
+                rank = _SEEN if self._is_error(self.outermost[span.span_id]) else _CAUGHT
+                rank = _RETRIED if span.span_id in made_up else rank
+                fixture = fixtures.get(span.span_id)
+                if fixture is None or _has_failed(fixture):
+                    found.append((rank, span))
+                elif rank != _RETRIED and fixture.attributes.get(c.PHASE_NAME) == "before":
+                    found.append((_CAUGHT, span))
             if is_error or span.span_id in covered:
                 covered.add(self.above[span.span_id].span_id)
         return sorted(found, key=lambda each: (each[0], self._broke_ns(each[1]), each[1].start_ns))
@@ -139,6 +142,19 @@ class _Search:
             outer = found.get(self.above[span.span_id].span_id)
             if outer is not None or _is_call(span):
                 found[span.span_id] = outer or span
+        return found
+
+    def _fixtures(self) -> dict[int, Span]:
+        """Return, for each span in a fixture of the test's, that fixture.
+
+        One that has passed has broken nothing, least of all by its tear-down, or by asking again
+        and again until a server was ready.
+        """
+        found: dict[int, Span] = {}
+        for span in self.walked:
+            above = found.get(self.above[span.span_id].span_id)
+            if above is not None or kind_of(span) == c.FIXTURE:
+                found[span.span_id] = above or span
         return found
 
     def _made_up_for(self) -> set[int]:

@@ -21,6 +21,7 @@ from otel_allure.translation.span_tree import SpanTree
 _MOST_LINES = 5
 """Of one tag; beyond, it is told how many there are."""
 _MAY_TAKE_LONG = ("Generative AI", "Messaging")
+_WEBSOCKET = ("ws", "wss")
 _BETWEEN_SERVICES = ("HTTP", "RPC")
 _TRY_AGAIN = ("HTTP 408", "HTTP 425", "HTTP 429")
 """Errors of the caller's that are none: the same call may go well later."""
@@ -125,6 +126,8 @@ class _Search:
             return False
         domains = domains_of(span)
         if any(domain.name in _MAY_TAKE_LONG for domain in domains):
+            return False
+        if text_of(span.attributes, "url.scheme", "http.scheme") in _WEBSOCKET:
             return False
         return span.kind != "internal" or bool(domains)
 

@@ -66,6 +66,14 @@ _READING = ("SELECT", "WITH")
 _SAFE_METHODS = ("GET", "HEAD", "QUERY")
 _NO_LOOKUPS = ("Generative AI", "Messaging", "Functions")
 _LITERAL = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")
+# Pages of one list, each of which needs the one before, or is wanted only if that one is full.
+_NEXT_ROWS = re.compile(r"\boffset\b", re.IGNORECASE)
+_NEXT_PAGE = re.compile(
+    r"[?&;](?:page\w*|offset|skip|start\w*|after|before|since|cursor|marker|next\w*|continuation\w*)=",
+    re.IGNORECASE,
+)
+_PAUSE_NS = 20_000_000
+"""So long, on average, are the pauses of whoever waits for something by asking again."""
 _VALUE_IN_PATH = re.compile(r"[^/\s]*\d[^/\s]*")
 
 
@@ -75,17 +83,21 @@ def lookup(span: Span, presentation: Presentation) -> Hashable | None:
     Calls of one lookup are the many of an N+1, if each waits for the one before.
     """
     domains = domains_of(span)
-    if span.kind not in ("client", "internal") or (span.kind == "internal" and not domains):
+    is_query = databases.DOMAIN in domains
+    if span.kind != "client" and not (span.kind == "internal" and is_query):
         return None
     if any(domain.name in _NO_LOOKUPS for domain in domains):
         return None
     text = presentation.call(span)
-    if databases.DOMAIN in domains:
+    if is_query:
         text = query_pattern(span) or text
-        if databases.is_sql(span.attributes, text) and not text.upper().startswith(_READING):
+        is_first = text.upper().startswith(_READING) and not _NEXT_ROWS.search(text)
+        if databases.is_sql(span.attributes, text) and not is_first:
             return None
     elif http.DOMAIN in domains:
         if http.method(span.attributes) not in _SAFE_METHODS:
+            return None
+        if _NEXT_PAGE.search(http.url(span) or ""):
             return None
         text = _VALUE_IN_PATH.sub("*", text)
     return span.scope, service_of(span), span.kind, text
@@ -134,9 +146,10 @@ def _longest_in_a_row(calls: Sequence[Span], tree: SpanTree) -> Sequence[Span]:
 
 
 def _is_polling(calls: Sequence[Span], is_by_test: bool, tree: SpanTree) -> bool:
-    """Whether calls in a row are one request again and again, by a test or with pauses."""
-    urls = {http.url(span) for span in calls}
-    if http.DOMAIN not in domains_of(calls[0]) or len(urls) > 1 or None in urls:
+    """Whether calls in a row are one and the same again and again: with pauses, or by a test."""
+    if len(set(map(question, calls))) > 1:
         return False
     busy_ns = sum(tree.end_ns(span) - span.start_ns for span in calls)
-    return is_by_test or 2 * busy_ns < tree.end_ns(calls[-1]) - calls[0].start_ns
+    pauses_ns = tree.end_ns(calls[-1]) - calls[0].start_ns - busy_ns
+    is_request = http.DOMAIN in domains_of(calls[0])
+    return pauses_ns > max(busy_ns, _PAUSE_NS * len(calls)) or (is_by_test and is_request)
