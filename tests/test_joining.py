@@ -83,6 +83,20 @@ def test_parts_below_the_same_span_stay_apart(program, written):
     assert written() == {"GET /": [{"ask shop": [*below, "process 30 (consumer)"]}]}
 
 
+def test_a_name_that_is_free_again_may_be_another_programs(program, written):
+    """The shop took the first consumer's part in; then a second one came, with that name."""
+    first, second, shop = program(), program(), program()
+    first.add(spans_of("first", serve("process 1", 10, 5)))
+    shop.add(SHOP)
+    second.add(spans_of("second", serve("process 2", 20, 5)))
+    first.add(spans_of("first", build_span("late", 11, 10)))
+    first.settle()
+    program().add(GATEWAY)
+    consumers = [{"process 1 (first)": ["late"]}, "process 2 (second)"]
+    whole = [{"ask shop": [{"GET /shop (shop)": [{"think": [{"ask": consumers}]}]}]}]
+    assert written() == {"GET /": whole}
+
+
 def test_a_part_below_the_root_itself(program, written):
     """Its program has sent the headers by itself, without a span."""
     program().add(spans_of("shop", serve("GET /shop", 3, 1)))

@@ -29,6 +29,7 @@ from allure_commons.model2 import (
 from allure_commons.types import ParameterMode
 
 from otel_allure.compat import kept
+from otel_allure.model.conventions import RESULT
 from otel_allure.output.allure_json import result_file_name
 from otel_allure.output.results_directory import ResultsDirectory
 from otel_allure.output.text_tree import all_steps
@@ -51,13 +52,29 @@ class _Part(NamedTuple):
     step: TestStepResult
 
 
-def join(directory: ResultsDirectory, made: ProgramResult, own_files: set[str]) -> TestResult:
+def still_own(
+    directory: ResultsDirectory, file_names: Iterable[str], span_ids: Iterable[int]
+) -> set[str]:
+    """Return which files are still a program's own.
+
+    Others may have taken its result in, and the name of its file may be another's by now.
+    """
+    files, own = _Files(directory, 0), {f"{span_id:016x}" for span_id in span_ids}
+
+    def is_own(name: str) -> bool:
+        result = files.read(name) if name.endswith(RESULT) else None
+        told = None if result is None else _told(result, _SPAN)
+        return told is None or told in own
+
+    return set(filter(is_own, file_names))
+
+
+def join(directory: ResultsDirectory, made: ProgramResult) -> TestResult:
     """Return what is to be written of a result: itself with the parts of others, or their result.
 
     Args:
         directory: of the results.
         made: what a program has made of its part of a trace. Its ids are told in it.
-        own_files: what was written of it before.
     """
     root, result = made.root, made.result
     _tell(result, _SPAN, root.span_id)
@@ -66,7 +83,7 @@ def join(directory: ResultsDirectory, made: ProgramResult, own_files: set[str]) 
     files = _Files(directory, root.trace_id)
     if root.parent_id is None:
         uuid = trace_uuid(root.trace_id)
-        before = files.read(uuid)
+        before = files.read(result_file_name(uuid))
         if before is None or _told(before, _SPAN) == _told(result, _SPAN):
             result.uuid = uuid
             _take_in(result, before, files)
@@ -74,14 +91,14 @@ def join(directory: ResultsDirectory, made: ProgramResult, own_files: set[str]) 
     if not root.parent_is_remote:
         return result  # it waits for a span of its own program
     _tell(result, _BELOW, root.parent_id)
-    theirs = files.read(trace_uuid(root.trace_id))
+    theirs = files.read(result_file_name(trace_uuid(root.trace_id)))
     if theirs is not None and _told(result, _BELOW) in _places(theirs):
         _take_in(theirs, theirs, files, [_part_of(result)])
         return theirs
     for number in count():
         result.uuid = part_uuid(root.trace_id, root.parent_id, number)
-        before = files.read(result.uuid)
-        if before is None or result_file_name(result.uuid) in own_files:
+        before = files.read(result_file_name(result.uuid))
+        if before is None or _told(before, _SPAN) == _told(result, _SPAN):
             _take_in(result, before, files)
             return result
     raise AssertionError
@@ -94,9 +111,9 @@ class _Files:
         self._path = str(directory.path)
         self._trace_id = trace_id
 
-    def read(self, uuid: str) -> TestResult | None:
+    def read(self, file_name: str) -> TestResult | None:
         """Return a result that was written, None if there is none, or none that can be read."""
-        path = kept.joined(self._path, result_file_name(uuid))
+        path = kept.joined(self._path, file_name)
         if not kept.exists(path):
             return None
         try:
@@ -107,13 +124,13 @@ class _Files:
     def take_below(self, span_id: str) -> Iterator[_Part]:
         """Yield the parts that wait for a span in files of their own, and remove these."""
         for number in count():
-            uuid = part_uuid(self._trace_id, int(span_id, 16), number)
-            result = self.read(uuid)
+            name = result_file_name(part_uuid(self._trace_id, int(span_id, 16), number))
+            result = self.read(name)
             if result is None:
                 return
             yield from _taken_out(result)
             yield _part_of(result)
-            kept.unlink(kept.joined(self._path, result_file_name(uuid)))
+            kept.unlink(kept.joined(self._path, name))
 
 
 def _take_in(

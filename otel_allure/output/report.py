@@ -325,12 +325,14 @@ class Report:
 
     def _join(self, trace: Trace, translated: Translation) -> None:
         """Write what a program has made of its part of a trace; others may have other parts."""
-        from otel_allure.output.joining import join
+        from otel_allure.output.joining import join, still_own
 
         with self.directory.locked():
+            with self.diagnostics.caught("joining the parts of a trace"):
+                trace.written = still_own(self.directory, trace.written, trace.spans)
             for made in translated.programs:
                 with self.diagnostics.caught("joining the parts of a trace"):
-                    joined = join(self.directory, made, trace.written)
+                    joined = join(self.directory, made)
                     if joined is not made.result:
                         self.publish("report_result", result=joined)
                         translated.results.remove(made.result)
