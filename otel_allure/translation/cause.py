@@ -174,7 +174,10 @@ class _Search:
     def _is_error(self, span: Span) -> bool:
         if span.status != "error":
             return False
-        return self.presentation.outcome(span).status in (FAILED, BROKEN)
+        try:
+            return self.presentation.outcome(span).status in (FAILED, BROKEN)
+        except Exception:  # which is told where the span is shown
+            return False
 
     def _broke_ns(self, span: Span) -> int:
         """Return when it broke: when the exception was recorded, or else its end."""
