@@ -58,7 +58,7 @@ lint: $(VENV)/.lint
 	rm -rf build/dist
 	$(BIN)/hatchling build --directory build/dist
 	$(BIN)/twine check --strict build/dist/*
-	$(BIN)/python -m zipfile --list build/dist/*.whl | grep -q otel_allure/py.typed
+	$(BIN)/python -m zipfile --list build/dist/*.whl | grep otel_allure/py.typed
 
 bench: ARGS =
 bench: $(VENV)/.bench  ## cost beside allure-pytest, as ratios
