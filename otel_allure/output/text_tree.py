@@ -137,7 +137,7 @@ class Look(NamedTuple):
         )
         if self.width and line.is_cut:
             room = self.width - len(lead) - len(mark) - len(duration)
-            name = self._cut(name, max(room // 2 if message else room, _LEAST))
+            name = self._cut(name, max(room * 3 // 5 if message else room, _LEAST))
             message = self._cut(message, room - _columns(name))
         if self.colors:
             color = _COLORS.get(line.status, "")
