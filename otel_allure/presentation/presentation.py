@@ -25,7 +25,7 @@ from otel_allure.presentation.values import (
     shortened,
     text_of,
 )
-from otel_allure.redaction.lazy import Lazy
+from otel_allure.redaction.lazy import lazy
 from otel_allure.redaction.places import MASK
 from otel_allure.redaction.redaction import Redaction
 
@@ -43,20 +43,20 @@ _UNNAMED = "unnamed span"
 
 # Technical namespaces. Of a span that a domain knows, only what is outside of them is shown beside
 # the domain's own parameters: somebody thought that it is worth it.
-_TECHNICAL = Lazy(
+_TECHNICAL = lazy(
     r"(?:allure|asgi|aws|azure?|browser|celery|client|cloud|code|container|db|destination|dns|"
     r"elasticsearch|error|event|exception|express|faas|fastapi|flask|gcp|gen_ai|graphql|host|http|"
     r"jsonrpc|k8s|koa|log|logfire|messaging|nestjs|net|network|openai|otel|peer|process|rpc|server|"
     r"service|source|system|telemetry|thread|tls|url|user_agent)(?:\.|$)"
 )
 # Of others, everything is shown but what is said elsewhere or is about the process.
-_UNTOLD = Lazy(
+_UNTOLD = lazy(
     r"(?:allure|asgi|client|code|error|exception|http|logfire|net|network|otel|process|server|"
     r"telemetry|thread|url|user_agent)(?:\.|$)"
 )
 
-_UNPRINTABLE = Lazy(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
-_URL_START = Lazy(r"\b(?:[a-z][a-z0-9+.-]{0,30}://|mailto:)(?:www\.)?|\bwww\.", re.IGNORECASE)
+_UNPRINTABLE = lazy(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
+_URL_START = lazy(r"\b(?:[a-z][a-z0-9+.-]{0,30}://|mailto:)(?:www\.)?|\bwww\.", re.IGNORECASE)
 
 
 class Presentation:
@@ -101,7 +101,7 @@ class Presentation:
     def _line(self, text: str) -> str:
         """Return `text` as part of a title: one line, and nothing that is drawn as a link."""
         text = self.redaction.text(text[: 10 * _LONGEST_VALUE])
-        text = _URL_START.compiled.sub("", _UNPRINTABLE.compiled.sub(" ", text).strip())
+        text = _URL_START.sub("", _UNPRINTABLE.sub(" ", text).strip())
         return shortened(text, _LONGEST_TITLE)
 
     def parameters(self, span: Span) -> Iterator[tuple[str, str]]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 
+from otel_allure.redaction.lazy import lazy
 from otel_allure.redaction.no_secrets import is_no_bare_leaf, is_no_leaf
 
 Span = tuple[int, int]
 
 _LONGEST = 4_000
 _DEEPEST = 10
-_RUN = re.compile(r"[^\s;&'\"]{1,200}")
-_TOKEN = re.compile(
+_RUN = lazy(r"[^\s;&'\"]{1,200}")
+_TOKEN = lazy(
     r"(?P<open>[\[({])|(?P<close>[\])}])"
     r"|(?P<value>(?P<escaped>\\{1,4}['\"])(?:(?!(?P=escaped)).)*(?P=escaped)"
     r"|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s,:=\[\](){}'\"\\]+)"

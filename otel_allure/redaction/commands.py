@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from otel_allure.redaction.lazy import Lazy
+import re
+
 from otel_allure.redaction.pair_forms import form
 
 _WORD = r"(?P<secret>'[^'\r\n]+'|\"[^\"\r\n]+\"|[^\s'\";|&)]+)"
@@ -19,18 +20,18 @@ _LOGIN = (
 )
 
 
-def _command(programs: str, option: str, secret: str = _WORD) -> Lazy:
+def _command(programs: str, option: str, secret: str = _WORD) -> re.Pattern[str]:
     return form(rf"{_START}(?:{programs})(?:\.exe)?{_ARGUMENTS}{option}{secret}")
 
 
-def _line(start: str, secret: str = _WORD) -> Lazy:
+def _line(start: str, secret: str = _WORD) -> re.Pattern[str]:
     return form(rf"{_START}{start}{secret}")
 
 
 _ALONE = r"(?:(?<=^)|(?<=\n)|(?<=[>':] )|(?<=['>]))"
 _LAST = r"(?P<secret>\"[^\"]+\"|(?=[^\s'\"]*[\d\W_])[^\s/'\"]{4,})(?=\s*(?:$|: |<|'|\\r|\r|\n))"
 """The last word of a line of a protocol; it is no mere word."""
-Forms = tuple[tuple[str, Lazy], ...]
+Forms = tuple[tuple[str, re.Pattern[str]], ...]
 OPTIONS: Forms = (
     ("curl", _command("curl", r"(?:-[a-zA-Z]{0,6}u|--user|--proxy-user)[ \t=]*", _USER)),
     ("curl", _command("curl", r"(?:-b|--cookie)[ \t=]*", r"(?P<secret>'[^'=]+=[^']+'|\S+=\S+)")),

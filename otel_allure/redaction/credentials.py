@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from otel_allure.redaction.commands import ARGUMENTS, OPTIONS, Forms
-from otel_allure.redaction.lazy import Lazy
+from otel_allure.redaction.lazy import lazy
 from otel_allure.redaction.no_secrets import is_placeholder
 from otel_allure.redaction.pair_forms import QUOTED, STRING, UNMASKED, form
 from otel_allure.redaction.places import MASK, Place
@@ -14,7 +14,7 @@ from otel_allure.redaction.places import MASK, Place
 _HEADER = r"(?:(?<![a-z0-9])|(?<=\\n))(?:authorization|cookie)"
 
 
-def _header_within(quote: str, end: str = "") -> Lazy:
+def _header_within(quote: str, end: str = "") -> re.Pattern[str]:
     """Return a header that is quoted, or in brackets, as a whole: that ends it."""
     return form(
         rf"(?<={quote})(?:authorization|cookie)[ \t]*[=:][ \t]*"
@@ -45,15 +45,15 @@ _SCHEME = form(
     r"(?P<secret>[\w.~+/-]{6,}=*)"
 )
 _OBJECT = form(r"\w+\((?P<secret>b?['\"](?!\*+['\"])[^()\r\n]{1,1000}['\"])(?=\))")
-_PROSE = re.compile(
+_PROSE = lazy(
     r"(?!bearer |basic |token |digest |negotiate |apikey )[a-z]+(?:[,;.]? [^=]*)?[.,;]?|None"
     r"|[A-Z][a-z]+"
 )
-_SIGNATURE = re.compile(r"[A-Z]\w*[,;)] ?|\{")
+_SIGNATURE = lazy(r"[A-Z]\w*[,;)] ?|\{")
 """A type of an argument, or a table of settings."""
-_VERSION = re.compile(r"[\^~<>=v]*\d+(?:\.\d+)+")
-_MARK = re.compile(r"^[bf](?=['\"])")
-_ASSIGNED = re.compile(r"[\w.-]+=(?P<value>[^;]*)")
+_VERSION = lazy(r"[\^~<>=v]*\d+(?:\.\d+)+")
+_MARK = lazy(r"^[bf](?=['\"])")
+_ASSIGNED = lazy(r"[\w.-]+=(?P<value>[^;]*)")
 
 FORMS: tuple[tuple[str, Forms], ...] = (
     (
@@ -126,7 +126,9 @@ def find(text: str, lowered: str) -> Iterator[Place]:
                 yield Place(*match.span("secret"), "credentials")
 
 
-def each(needle: str, each_form: Lazy, searched: str, text: str, rule: str) -> Iterator[Place]:
+def each(
+    needle: str, each_form: re.Pattern[str], searched: str, text: str, rule: str
+) -> Iterator[Place]:
     """Yield all places of a form in `text`; `searched` is the same, but for capital letters."""
     at = searched.find(needle)
     while at >= 0:
@@ -155,4 +157,4 @@ def _is_none(secret: str, needle: str, text: str, at: int) -> bool:
     return MASK in inner or is_placeholder(inner)
 
 
-PASSWORD_IN_URL = re.compile(r"://[^/?#\s:@]*:(?P<secret>[^/?#\s]+)@")
+PASSWORD_IN_URL = lazy(r"://[^/?#\s:@]*:(?P<secret>[^/?#\s]+)@")

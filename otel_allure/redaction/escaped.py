@@ -13,6 +13,7 @@ from typing import NamedTuple
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 from otel_allure.redaction.json_texts import Masked
+from otel_allure.redaction.lazy import lazy
 from otel_allure.redaction.places import MASK, Place
 
 
@@ -47,22 +48,22 @@ def _read_literal(literal: str) -> str:
 
 
 # What is not closed is passed over as a whole: to look again from each quote would be quadratic.
-_LITERAL = re.compile(
+_LITERAL = lazy(
     r"(?P<mark>['\"])(?:(?!(?P=mark))[^\\\r\n]|\\(?:[^\r\n]|(?=[\r\n])|\Z))*"
     r"(?:(?P=mark)|(?=[\r\n])|\Z)"
 )
-_ENTITIES = re.compile(r"(?<![^<>&'\"])[^<>&'\"]*&(?:[^<>&'\"]|&(?=[#\w]{2,8};))*")
+_ENTITIES = lazy(r"(?<![^<>&'\"])[^<>&'\"]*&(?:[^<>&'\"]|&(?=[#\w]{2,8};))*")
 _ESCAPES = (
     _Escape(
         "%",
-        re.compile(r"(?<![\w%.+*~-])[\w.+*~-]*%[0-9A-Fa-f]{2}[\w.+*~%-]*", re.ASCII),
+        lazy(r"(?<![\w%.+*~-])[\w.+*~-]*%[0-9A-Fa-f]{2}[\w.+*~%-]*", re.ASCII),
         lambda piece: (unquote_plus if "+" in piece else unquote)(piece),
         _in_url,
     ),
     _Escape("&", _ENTITIES, html.unescape, _in_html),
     _Escape(
         '""',
-        re.compile(r'(?<![^,;\t\n])"(?:[^"]|""){1,100000}"(?![^,;\t\r\n])'),
+        lazy(r'(?<![^,;\t\n])"(?:[^"]|""){1,100000}"(?![^,;\t\r\n])'),
         lambda piece: piece[1:-1].replace('""', '"'),
         lambda value, _: '"' + value.replace('"', '""') + '"',
     ),

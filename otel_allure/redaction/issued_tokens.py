@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from otel_allure.redaction.lazy import Lazy
+from otel_allure.redaction.lazy import lazy
 from otel_allure.redaction.places import Place
 from otel_allure.redaction.private_keys import private_keys
 
@@ -465,8 +465,8 @@ class _Form(NamedTuple):
 
     rule: str
     mark: str
-    form: Lazy
-    before: Lazy | None
+    form: re.Pattern[str]
+    before: re.Pattern[str] | None
 
     def place(self, text: str, at: int) -> tuple[int, int] | None:
         """Return the place of a token whose mark ends at `at`."""
@@ -486,8 +486,8 @@ def _compiled(token: Token, mark: str) -> _Form:
     return _Form(
         f"{token.rule} token",
         mark,
-        Lazy(f"{start}{re.escape(mark)}{token.after}", re.ASCII),
-        Lazy(rf"{_START}{token.before}\Z", re.ASCII) if token.before else None,
+        lazy(f"{start}{re.escape(mark)}{token.after}", re.ASCII),
+        lazy(rf"{_START}{token.before}\Z", re.ASCII) if token.before else None,
     )
 
 
@@ -587,7 +587,7 @@ def _any_of(marks: Iterable[str]) -> str:
     return "|".join(f"{re.escape(first)}(?:{'|'.join(r)})" for first, r in by_first.items())
 
 
-_JWT = re.compile(
+_JWT = lazy(
     rf"(?<![spt]k\.){_START}eyJ[\w-]{{6,}}(?P<rest>"
     r"(?:\.[\w-]*){2}(?:\.[\w-]{6,}){2}"  # JWE: the key, or nothing, then three parts
     r"|\.[\w-]{6,}\.[\w-]*)?",

@@ -7,21 +7,22 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from otel_allure.redaction.lazy import lazy
 from otel_allure.redaction.names import Names
 from otel_allure.redaction.no_secrets import is_no_leaf, is_nothing, is_prose
 from otel_allure.redaction.places import MASK, Place
 
-_BEGIN = re.compile(r'[{\[]\s*["{\[]')
-_VARIABLE = re.compile(r"(?P<name>[A-Z][A-Z0-9_]{1,100})=(?P<value>[^\r\n]{1,1000})")
-_SUBSCRIPT = re.compile(r"[\w)\]]\[")  # os.environ["PASSWORD"]
-_TOKEN = re.compile(
+_BEGIN = lazy(r'[{\[]\s*["{\[]')
+_VARIABLE = lazy(r"(?P<name>[A-Z][A-Z0-9_]{1,100})=(?P<value>[^\r\n]{1,1000})")
+_SUBSCRIPT = lazy(r"[\w)\]]\[")  # os.environ["PASSWORD"]
+_TOKEN = lazy(
     r'(?P<string>"(?:[^"\\]|\\.)*")(?P<colon>\s*:)?|(?P<open>[{\[])|(?P<close>[}\]])'
     r'|(?P<other>[^\s{}\[\],:"]+)',
     re.DOTALL,
 )
-_NAME_BEFORE = re.compile(r"(?P<name>[\w.-]{1,100})\\?[\"']?\]?[ \t]*(?:=>|[:=])[ \t]*\Z")
+_NAME_BEFORE = lazy(r"(?P<name>[\w.-]{1,100})\\?[\"']?\]?[ \t]*(?:=>|[:=])[ \t]*\Z")
 _LONGEST_NAME = 120
-_FLAT = re.compile(r"(?:pin|sid|sig|signature)\Z", re.IGNORECASE)
+_FLAT = lazy(r"(?:pin|sid|sig|signature)\Z", re.IGNORECASE)
 """Names of secrets that are one value: what is below is about something else."""
 _NAMING = frozenset({"name", "key", "field", "header", "param", "parameter", "property", "path"})
 _VALUES = frozenset({"value", "content", "data", "stringValue"})

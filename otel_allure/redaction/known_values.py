@@ -17,6 +17,8 @@ from base64 import b64encode
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
+from otel_allure.redaction.lazy import lazy
+
 _Place = tuple[int, int]
 
 _LONG_PIECE, _SHORT_PIECE = 8, 4
@@ -75,7 +77,7 @@ class _Needles:
                     yield at, end
 
 
-_CUT = {size: re.compile(rf".{{{size}}}", re.DOTALL) for size in (_LONG_PIECE, _SHORT_PIECE)}
+_CUT = {size: lazy(rf".{{{size}}}", re.DOTALL) for size in (_LONG_PIECE, _SHORT_PIECE)}
 
 
 class KnownValues:
@@ -153,14 +155,14 @@ def _encoded_ways(value: bytes) -> Iterator[str]:
         yield certain.replace("+", "-").replace("/", "_")
 
 
-_REST_OF_BASE64 = re.compile(r"[A-Za-z0-9+/_-]?={1,2}")
+_REST_OF_BASE64 = lazy(r"[A-Za-z0-9+/_-]?={1,2}")
 
 # -- texts without their escapes
 
 _ROUNDS = 3
 _ESCAPES = ("\n", "\\", "%", "&", "\r")
-_LINE_END = re.compile(r"[\r\n](?:(?<=\r)\n)?[ \t]*")
-_ESCAPE = re.compile(  # by one of few characters: they are looked for fast
+_LINE_END = lazy(r"[\r\n](?:(?<=\r)\n)?[ \t]*")
+_ESCAPE = lazy(  # by one of few characters: they are looked for fast
     r"[\r\n%&\\](?:"
     r"(?P<line>(?:(?<=\n)|(?<=\r)\n?|(?<=\\)\\{0,7}(?:r\\{1,8})?(?:n|\r?\n))[ \t]*)"
     r"|(?P<url>(?<=%)[0-9A-Fa-f]{2}(?:%[0-9A-Fa-f]{2})*)"
@@ -171,7 +173,7 @@ _ESCAPE = re.compile(  # by one of few characters: they are looked for fast
     r"|(?P<slashes>(?<=\\)\\{1,7})"
     r")"
 )
-_UNIT = re.compile(r"[0-9A-Fa-f]{4}")
+_UNIT = lazy(r"[0-9A-Fa-f]{4}")
 
 
 def _unescaped(match: re.Match[str]) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Iterator
 from functools import cached_property
+from typing import Any, cast
 
 
 class Lazy:
     """A regular expression as `re.compile` makes it, but not yet.
+
+    What is asked of it is kept: from the second time on, nothing of ours is in the way.
 
     Args:
         pattern: the expression.
@@ -25,14 +26,11 @@ class Lazy:
         """The expression itself."""
         return re.compile(self.pattern, self.flags)
 
-    def match(self, text: str, pos: int = 0, endpos: int = sys.maxsize) -> re.Match[str] | None:
-        """Match at a place, as `re.Pattern.match` does."""
-        return self.compiled.match(text, pos, endpos)
+    def __getattr__(self, name: str) -> Any:
+        found = self.__dict__[name] = getattr(self.compiled, name)
+        return found
 
-    def search(self, text: str, pos: int = 0, endpos: int = sys.maxsize) -> re.Match[str] | None:
-        """Look for the first match, as `re.Pattern.search` does."""
-        return self.compiled.search(text, pos, endpos)
 
-    def finditer(self, text: str, pos: int = 0) -> Iterator[re.Match[str]]:
-        """Yield all matches, as `re.Pattern.finditer` does."""
-        return self.compiled.finditer(text, pos)
+def lazy(pattern: str, flags: int = 0) -> re.Pattern[str]:
+    """Return an expression that is compiled when it is first used; arguments as of `re.compile`."""
+    return cast("re.Pattern[str]", Lazy(pattern, flags))

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from otel_allure.redaction.lazy import lazy
 from otel_allure.redaction.names import Names
 from otel_allure.redaction.no_secrets import is_no_leaf, is_nothing, looks_random
 from otel_allure.redaction.places import MASK, Place
 
-_TAG = re.compile(r"<(?P<tag>[A-Za-z][\w:.-]*)(?P<attributes>\s[^<>]{1,4000}?)/?>")
-_ATTRIBUTE = re.compile(
+_TAG = lazy(r"<(?P<tag>[A-Za-z][\w:.-]*)(?P<attributes>\s[^<>]{1,4000}?)/?>")
+_ATTRIBUTE = lazy(
     r"(?P<name>[\w:.-]+)\s{0,10}=\s{0,10}"
     r"(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<bare>[^\s\"'>]+))"
 )
@@ -28,16 +29,16 @@ _HTML = frozenset(
     }
 )
 """Elements whose texts are for people."""
-_TEXT = re.compile(
+_TEXT = lazy(
     r"\s{0,40}(?:<(?:\w+:)?(?:value|string)[^<>]{0,100}>\s{0,40}){0,2}(?:<!\[CDATA\[)?"
     r"(?P<secret>[^<>\]]*[^<>\s\]])(?=\s{0,40}(?:\]\]>)?\s{0,40}</)"
 )
-_LISTED_BESIDE = re.compile(
+_LISTED_BESIDE = lazy(
     r"<(?P<tag>th|td|dt)[^<>]{0,200}>\s{0,40}(?P<name>[\w .:-]{1,60}?)\s{0,40}</(?P=tag)>\s{0,40}"
     r"<(?P<next>td|dd)[^<>]{0,200}>(?P<secret>[^<>]{1,500})</(?P=next)>",
     re.IGNORECASE,
 )
-_NAMED_BESIDE = re.compile(
+_NAMED_BESIDE = lazy(
     r"<(?P<tag>(?:\w+:)?(?:name|key))>\s{0,40}(?P<name>[\w.:-]{1,100})\s{0,40}</(?P=tag)>"
     rf"{_TEXT.pattern.replace('{0,2}', '{1,2}', 1)}"
 )

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from otel_allure.model.settings import Settings
+from otel_allure.redaction.lazy import lazy
 
 _ANYWHERE = ("passwords?", "passwd", "passphrases?", "passcode")
 """Secret within whatever word: `dbpassword`."""
@@ -46,14 +47,14 @@ _ABOUT = (
 )
 """What after such a word makes a name one that says something about the secret."""
 
-SENSITIVE = re.compile(
+SENSITIVE = lazy(
     rf"(?:{'|'.join(_ANYWHERE)}|(?:^|[^a-z0-9])(?:{'|'.join(_WORDS)}))"
     rf"\d*(?:$|[^a-z0-9](?!(?:{'|'.join(_ABOUT)})(?:$|[^a-z0-9])))",
     re.IGNORECASE,
 )
-SAYS_ABOUT = re.compile(rf"[^a-z0-9](?:{'|'.join(_ABOUT)})\Z", re.IGNORECASE)
+SAYS_ABOUT = lazy(rf"[^a-z0-9](?:{'|'.join(_ABOUT)})\Z", re.IGNORECASE)
 """The end of a name like `password_reset_url`."""
-CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+CAMEL = lazy(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """Where the words of a name in camel case meet."""
 
 ENDS = ("password", "passwd", "passphrase", "passcode", "pwd", "secret", "token")
@@ -69,7 +70,7 @@ OTHER_ENDS = (
 _ALL_ENDS = tuple(
     end for end in (*ENDS, *OTHER_ENDS) if not any(x != end and x in end for x in OTHER_ENDS)
 )
-SPACED = re.compile(
+SPACED = lazy(
     r"(?:api|access|account|encryption|master|private|secret|session|signing) (?:key|id)\Z",
     re.IGNORECASE,
 )

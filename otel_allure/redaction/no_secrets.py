@@ -4,51 +4,53 @@ from __future__ import annotations
 
 import re
 
+from otel_allure.redaction.lazy import lazy
+
 _STAND_IN = (
     r"\\?\$\w+|\$\{[^{}]*\}?|\$\([^()]*\)?|\$\{\{[^{}]*\}\}|\{\{?[\w .!:|()-]*\}?\}?"
     r"|<[^\W\d][^<>\d]*(?:64)?>?|</\w+>?"
     r"|%\w+%|%\(?\w*\)?[sdrq]|\[[A-Za-z_ |-]+\]|\?|:[a-z_]\w*|@\w+(?:\.\w+)*|\.{2,}|[*xX•·…-]{2,}"
     r"|\*+|…|&lt;[A-Za-z _-]+&gt;|#\{[^{}]*\}|(?:YOUR|MY|EXAMPLE|SOME)(?:[_-][A-Z]+)+"
 )
-_PLACEHOLDER = re.compile(_STAND_IN, re.IGNORECASE)
-_SCHEME = re.compile(r"(?:bearer|basic|token|apikey)[ ](?=\S)", re.IGNORECASE)
+_PLACEHOLDER = lazy(_STAND_IN, re.IGNORECASE)
+_SCHEME = lazy(r"(?:bearer|basic|token|apikey)[ ](?=\S)", re.IGNORECASE)
 _MOST_STAND_INS = 10
 _NAME = r"[A-Za-z_$@][A-Za-z_]*"
 _PART = r"(?:\??\.|->|::|:(?!:))"
-_CODE = re.compile(
+_CODE = lazy(
     rf"(?:await |new |not |&|\*{{1,2}}|self\b|this\b)?{_NAME}(?:"
     rf"(?:{_PART}{_NAME}|\.[A-Z]\d)+|(?:{_PART}\w+)*\[.*|(?:\d\w*)?(?:{_PART}\w+)*\(.*)"
 )
-_IDENTIFIER = re.compile(r"[a-z]+(?:_[a-z]+)+|[A-Z]+(?:_[A-Z]+)+|[a-z]{2,}(?:[A-Z][a-z]{2,})+")
-_REQUIRED = re.compile(r"\[?[A-Z][A-Za-z]+!")  # of GraphQL
-_KEBAB = re.compile(r"[a-z]+(?:-[a-z]+)+")
-_WORD = re.compile(r"[^\W\d_]?[^\W\d_A-Z]*(?:['-][^\W\d_A-Z]+)*|[A-Z]{2,8}")
-_MORE_WORDS = re.compile(
+_IDENTIFIER = lazy(r"[a-z]+(?:_[a-z]+)+|[A-Z]+(?:_[A-Z]+)+|[a-z]{2,}(?:[A-Z][a-z]{2,})+")
+_REQUIRED = lazy(r"\[?[A-Z][A-Za-z]+!")  # of GraphQL
+_KEBAB = lazy(r"[a-z]+(?:-[a-z]+)+")
+_WORD = lazy(r"[^\W\d_]?[^\W\d_A-Z]*(?:['-][^\W\d_A-Z]+)*|[A-Z]{2,8}")
+_MORE_WORDS = lazy(
     r"[.,;]?[ \t]+(?:\(?[^\W\d_]?[^\W\d_A-Z]*'?[a-z]*(?![\w]*[ \t]*[:=])(?=[\s.,;:!?)]|$)|(?=\d))"
 )
-_TYPE = re.compile(
+_TYPE = lazy(
     r"(?:None|null|nil|undefined|true|false|str|bytes|string|int|bool|boolean|number|Any|object|"
     r"SecretStr|String|(?-i:[A-Z]\w+)<.*|Optional\[.*|Union\[.*|List\[.*|list\[.*|z\..*)[;,)|?]*",
     re.IGNORECASE,
 )
-_PATH = re.compile(r"(?:~|\.{1,2})?/|[A-Za-z]:[\\/]")
-_PASSWORD = re.compile(r"passw|passphrase|passcode|pwd", re.IGNORECASE)
-_PLAIN = re.compile(r"[_-](?:key|secret|password|pass)\Z", re.IGNORECASE)
+_PATH = lazy(r"(?:~|\.{1,2})?/|[A-Za-z]:[\\/]")
+_PASSWORD = lazy(r"passw|passphrase|passcode|pwd", re.IGNORECASE)
+_PLAIN = lazy(r"[_-](?:key|secret|password|pass)\Z", re.IGNORECASE)
 """Names that mean nothing else, so that a word may be their value."""
 _STATUS_WORDS = (
     r"required|missing|invalid|optional|incorrect|wrong|expired|empty|blank|hidden|redacted|masked|"
     r"(?:un)?changed|yes|no|on|off|ok|present|absent|string|object|array|integer|number|boolean|"
     r"true|false|none|null|nothing"
 )
-_STATUS = re.compile(rf"(?:{_STATUS_WORDS}|mandatory|unset)[.!,)]?\Z", re.IGNORECASE)
+_STATUS = lazy(rf"(?:{_STATUS_WORDS}|mandatory|unset)[.!,)]?\Z", re.IGNORECASE)
 """What is said of a secret, even of a password."""
 _SHORT = 3
-_COUNTED = re.compile(
+_COUNTED = lazy(
     r"(?:pass|pin|otp|auth|session|secret|credential|cookie)s?$", re.IGNORECASE
 )  # pass=12 fail=0
-_AMOUNT = re.compile(r"\d{1,3}(?:\.\d+)?(?:ms|s|%|px)?")
-_NUMBER = re.compile(r"\d{1,3};?")
-_SAID_OF_VALUES = re.compile(
+_AMOUNT = lazy(r"\d{1,3}(?:\.\d+)?(?:ms|s|%|px)?")
+_NUMBER = lazy(r"\d{1,3};?")
+_SAID_OF_VALUES = lazy(
     rf"(?:{_STATUS_WORDS}|password|secret|token|(?:un)?set|text|bearer|basic|digest|default|anything|"
     r"something|[a-z]+:(?:\d+|[a-z]+))[.!]?\Z",
     re.IGNORECASE,
@@ -74,17 +76,15 @@ def is_placeholder(value: str) -> bool:
     return False
 
 
-_USUAL = re.compile(
+_USUAL = lazy(
     r"(?:sha|md|utf|base|aes|rs|hs|es|ps|ed|oauth|http|x|p|int|uint|float|python|py|ipv|mp|h|v|rfc|"
     r"line|col|column|step|item|row|page|arg|field|case|iso|pbkdf|argon|win|word|part|try|no)"
     r"[-_]?\d+\w{0,4}",
     re.IGNORECASE,
 )
-_DATED = re.compile(
-    r"[\dTZ:.,/+ -]+|\d+(?:\.\d+)*\s?[a-zA-Z%µ]{1,7}|0x[0-9a-fA-F]+|v?\d+(?:\.\w+)+"
-)
+_DATED = lazy(r"[\dTZ:.,/+ -]+|\d+(?:\.\d+)*\s?[a-zA-Z%µ]{1,7}|0x[0-9a-fA-F]+|v?\d+(?:\.\w+)+")
 _NAMED_PART = r"(?:[A-Z]?[a-z]+\d{0,2}|[A-Z]{2,}|\d{1,3})"
-_NAMED = re.compile(
+_NAMED = lazy(
     rf"{_NAMED_PART}(?:[-_./]{_NAMED_PART})+|[\w.-]*[\w-]\.[a-z]{{2,4}}|[\w.-]*(?:[/\\][\w.-]+)+[/\\]?|\w+=\S*"
     r"|\S+:\d+(?::\d+)?|[A-Z]{4,}\d{1,3}"
 )
@@ -214,11 +214,11 @@ def _is_no_argument(operator: str, inner: str, is_password: bool) -> bool:
     )
 
 
-_NEXT_WORD = re.compile(r" [a-z]+[ .,;]")
-_SELECTOR = re.compile(r"[a-z-]+(?:[\s,){:]|$)")
-_WEAK = re.compile(r"(?:^|[^a-z])(?:auth|pin|sig|sid|signature|credentials?)\Z", re.IGNORECASE)
+_NEXT_WORD = lazy(r" [a-z]+[ .,;]")
+_SELECTOR = lazy(r"[a-z-]+(?:[\s,){:]|$)")
+_WEAK = lazy(r"(?:^|[^a-z])(?:auth|pin|sig|sid|signature|credentials?)\Z", re.IGNORECASE)
 """Names that mean other things as often."""
-_SETTING = re.compile(r"[A-Z]{2,7}\d{0,3}|\d{1,3}")
+_SETTING = lazy(r"[A-Z]{2,7}\d{0,3}|\d{1,3}")
 
 
 def _is_weak(name: str, inner: str) -> bool:
@@ -257,7 +257,7 @@ def is_no_leaf(value: str, *, is_list: bool = False) -> bool:
     )
 
 
-_PROSE = re.compile(
+_PROSE = lazy(
     r"[A-Z][a-z']+(?: (?:[a-z']+|[A-Z]+))+[.!?]?|[a-z]+: [a-z]+(?: [a-z]+)+[.!?]?"
     r"|[\^~<>=v]*\d+(?:\.\d+)+"
     r"|[a-z][\w-]* (?:\S+ )*[\w/.-]+\.(?:js|mjs|py|sh|ts)(?: .*)?"

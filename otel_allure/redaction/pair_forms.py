@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from otel_allure.redaction.lazy import Lazy
+from otel_allure.redaction.lazy import lazy
 
 
-def form(pattern: str) -> Lazy:
+def form(pattern: str) -> re.Pattern[str]:
     """Return a form; what is masked is its group `secret`."""
     # By ASCII, as the ends of names are: to Unicode, a long s is an `s` too.
-    return Lazy(pattern, re.IGNORECASE | re.ASCII | re.DOTALL)
+    return lazy(pattern, re.IGNORECASE | re.ASCII | re.DOTALL)
 
 
 STRING = r"(?:'(?:[^'\\\r\n]|\\.){1,2000}'|\"(?:[^\"\\\r\n]|\\.){1,2000}\")"
@@ -58,7 +58,7 @@ _BLANKS = r"(?: |%20|\+){0,5}"
 
 _INNER = r"(?P<secret>(?:(?![ ,;][ ]?[\w.-]+=)(?:[^'\"\\\r\n;&]|\\.)){1,500})"
 
-FORMS: tuple[tuple[str | tuple[str, ...], Lazy], ...] = (
+FORMS: tuple[tuple[str | tuple[str, ...], re.Pattern[str]], ...] = (
     ('"', form(rf"={_INNER}(?=\")")),  # "PASSWORD=abc def"
     ("'", form(rf"={_INNER}(?=')")),
     (">", form(r"(?:=|:[ ])(?P<secret>[^<>\r\n=*]{1,200})(?=</)")),
@@ -165,10 +165,8 @@ VALUE_BEFORE = (
 )
 """What comes before a name, if its value does, and a word of it."""
 
-QUERY_NAME = re.compile(r"(?:^|[?&;#])\s*(?P<name>[\w.%\[\]\-]+)=(?!\*{4})")
-QUERY_VALUE = re.compile(r"(?P<secret>[\[({]|[^&;#\s'\"]*[^&;#\s'\"\])}>,])")
-ANY_NAME = re.compile(
-    rf"(?<![\w.-])(?P<name>[\w.-]{{1,100}})\\*['\"]?[ \t]*(?:=>|==?|:){UNMASKED}[ \t]*"
-)
+QUERY_NAME = lazy(r"(?:^|[?&;#])\s*(?P<name>[\w.%\[\]\-]+)=(?!\*{4})")
+QUERY_VALUE = lazy(r"(?P<secret>[\[({]|[^&;#\s'\"]*[^&;#\s'\"\])}>,])")
+ANY_NAME = lazy(rf"(?<![\w.-])(?P<name>[\w.-]{{1,100}})\\*['\"]?[ \t]*(?:=>|==?|:){UNMASKED}[ \t]*")
 ANY_VALUE = form(rf"(?P<secret>{QUOTED}|[^\s;&]*[^\s;&,)}}\]])")
 """Looked for only where the settings have names: those may be any."""

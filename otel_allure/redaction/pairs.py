@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from string import ascii_letters, digits
 
 from otel_allure.redaction.brackets import Brackets
+from otel_allure.redaction.lazy import lazy
 from otel_allure.redaction.names import ENDS, OTHER_ENDS, SPACED, Names
 from otel_allure.redaction.no_secrets import is_none, is_nothing, is_placeholder
 from otel_allure.redaction.pair_forms import (
@@ -31,10 +32,10 @@ _SOME = 60
 """Characters behind a value that tell whether it is a part of a sentence."""
 _LONGEST_WORD = 12
 _NAME_CHARACTERS = frozenset(f"{ascii_letters}{digits}_.:[]-")
-_REST_OF_NAME = re.compile(r"\.(?:id|key)\b|[\w-]{0,40}", re.ASCII)
+_REST_OF_NAME = lazy(r"\.(?:id|key)\b|[\w-]{0,40}", re.ASCII)
 _HEADERS = ("authorization", "cookie")
-_TO = re.compile(r"\s*->\s*(?P<secret>'[^'\r\n]*'|\"[^\"\r\n]*\")")
-_BRACED = re.compile(r"\{[^{}'\",=]*\}")
+_TO = lazy(r"\s*->\s*(?P<secret>'[^'\r\n]*'|\"[^\"\r\n]*\")")
+_BRACED = lazy(r"\{[^{}'\",=]*\}")
 
 
 def find(text: str, lowered: str, names: Names) -> Iterator[Place]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from otel_allure.redaction.lazy import lazy
 from otel_allure.redaction.places import Place
 
 # The digits that a number begins with, from and to, and its lengths.
@@ -35,13 +36,13 @@ _ISSUERS = (
 )
 _GROUPS = {13: (), 14: (4, 6, 4), 15: (4, 6, 5), 16: (4, 4, 4, 4), 19: (4, 4, 4, 4, 3)}
 
-_START = re.compile(
+_START = lazy(
     r"[A-Z2-6](?<![\w.].)(?:(?<=[2-6])[0-9]{3}[ -]?[0-9]{4}|(?<=[A-Z])[A-Z][0-9]{2} ?[A-Z0-9]{4})"
 )
 """How each of them begins: nearly every text is passed over by this."""
-_DIGITS = re.compile(r"[2-6](?<!\+.)(?<!\d[ -].)\d{3}(?:[ -]?\d){8,15}(?!\w|\.\d|[ -]\d)", re.ASCII)
-_GROUP = re.compile(r"\d+")
-_NEAR = re.compile(
+_DIGITS = lazy(r"[2-6](?<!\+.)(?<!\d[ -].)\d{3}(?:[ -]?\d){8,15}(?!\w|\.\d|[ -]\d)", re.ASCII)
+_GROUP = lazy(r"\d+")
+_NEAR = lazy(
     r"(?<![a-z])(?:(?:credit|debit|bank|payment)?[ _-]?cards?|cc|pan|visa|master ?card|amex|"
     r"american express|discover|diners|jcb|maestro|unionpay|cvv2?|cvc2?|csc|kreditkarte"
     r")(?![a-z])"
@@ -51,14 +52,14 @@ _NEAR = re.compile(
     re.IGNORECASE,
 )
 _BEFORE, _BEHIND = 60, 40
-_CODE = re.compile(
+_CODE = lazy(
     r"(?<![a-z])(?:cvv2?|cvc2?|cvn|csc|security[ _-]?code|card[ _-]?code)"
     r"[\\'\"]{0,4}(?:[ \t]{0,3}[:=][ \t]{0,3}|[ \t]{1,3})[\\'\"]{0,4}(?P<secret>\d{3,4})(?![\w.-])",
     re.IGNORECASE,
 )
 _NEAR_A_CARD = 120
 
-_IBAN = re.compile(r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}", re.ASCII)
+_IBAN = lazy(r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}", re.ASCII)
 _COUNTRIES = (
     "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 "
     "DK18 DO28 EE20 EG29 ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 "

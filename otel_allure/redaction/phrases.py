@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from otel_allure.redaction.lazy import lazy
 from otel_allure.redaction.no_secrets import (
     is_message,
     is_no_leaf,
@@ -22,32 +23,32 @@ Span = tuple[int, int]
 _SOME = 60
 _DEEPEST = 200
 """Columns from which on a name is not looked at as one of YAML."""
-_SAID = re.compile(
+_SAID = lazy(
     r"(?:['\"]?[ \t]+(?P<is>(?:is|was|set to|with|as|to|for \S{1,60}(?: is)?)[ \t:]+|[=:][ \t]+)"
     r"|['\"]?[ \t]+|\[(?=['\"]))"
     r"(?:(?P<quote>\\*['\"`])(?P<quoted>[^'\"`\r\n]{3,200})(?P=quote)"
     r"|(?P<bare>(?![\[({])[^\s'\"`,;<>]{3,200}))(?=[\s,;)\]}'\"\\<]|[.!]?(?:\s|$))",
     re.ASCII,
 )
-_OF_A_LANGUAGE = re.compile(
+_OF_A_LANGUAGE = lazy(
     r"(?:bad|expected|illegal|invalid|missing|next|parse|stray|unexpected|unknown)\s+\Z",
     re.IGNORECASE,
 )
 """What is before a token of a lexer."""
-_CELL = re.compile(r"[ \t]*[|│][ \t]*(?P<secret>[^\s|│]{3,200})[ \t]*(?:[|│]|$|\r|\n)")
-_LOUD = re.compile(
+_CELL = lazy(r"[ \t]*[|│][ \t]*(?P<secret>[^\s|│]{3,200})[ \t]*(?:[|│]|$|\r|\n)")
+_LOUD = lazy(
     r"(?:^|[\s'\"#])(?:ENV|ARG|SetEnv|fastcgi_param|setenv|define|proxy_set_header|set -\w*x\w*)"
     r"[ \t]+\Z"
 )
-_CODE = re.compile(r"(?:otp|pin|passcode|cvv)\Z", re.IGNORECASE)
-_DIGITS = re.compile(r"\d{4,8}")
+_CODE = lazy(r"(?:otp|pin|passcode|cvv)\Z", re.IGNORECASE)
+_DIGITS = lazy(r"\d{4,8}")
 """Words of configurations after which a name is always followed by its value."""
-_BELOW = re.compile(
+_BELOW = lazy(
     r"\\?['\"]?[ \t]{0,40}:[ \t]{0,40}(?P<sign>[|>][+-]?\d?)?[ \t]{0,40}\r?\n"
     r"(?=(?P<indent>[ \t]*)(?P<item>- )?\S)"
 )
-_LINE = re.compile(r"(?P<indent>[ \t]*)(?P<item>- )?(?P<value>[^\r\n]*)\r?\n?")
-_MAPPING = re.compile(r"[\w.\"'-]+[ \t]*(?::(?:\s|$)|=)|[#%{\[]")
+_LINE = lazy(r"(?P<indent>[ \t]*)(?P<item>- )?(?P<value>[^\r\n]*)\r?\n?")
+_MAPPING = lazy(r"[\w.\"'-]+[ \t]*(?::(?:\s|$)|=)|[#%{\[]")
 
 
 def said(text: str, begin: int, stop: int, name: str) -> Iterator[Span]:

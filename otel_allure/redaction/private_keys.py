@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
+
+from otel_allure.redaction.lazy import lazy
 
 _Place = tuple[int, int]
 
-_BEGIN = re.compile(r"-{4,5} ?BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)? ?-{4,5}")
-_END = re.compile(r"-{4,5} ?END(?: [A-Z0-9 ]{1,60}-{4,5})?")
-_LINE_END = re.compile(r"(?:\\{1,8}r)?\\{1,8}n|\r\n?|\n")
+_BEGIN = lazy(r"-{4,5} ?BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)? ?-{4,5}")
+_END = lazy(r"-{4,5} ?END(?: [A-Z0-9 ]{1,60}-{4,5})?")
+_LINE_END = lazy(r"(?:\\{1,8}r)?\\{1,8}n|\r\n?|\n")
 
 _AROUND = r"[ \t'\"+,|>#()\\]*"
-_PURE = re.compile(
+_PURE = lazy(
     rf"{_AROUND}(?:[A-Za-z0-9+/]+={{0,2}}|[A-Z][A-Za-z-]{{2,20}}: [^\r\n]{{0,200}})?{_AROUND}"
 )
-_ONE_LINE = re.compile(r"[ \t'\"A-Za-z0-9+/=\\]+")
-_SOME_DATA = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
-_MUCH_DATA = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40,}={0,2}")
-_LAST_WORD = re.compile(r"(?<![A-Za-z0-9+/])(?P<word>[A-Za-z0-9+/]+={0,2})[ \t'\",+}\\]{0,8}\Z")
+_ONE_LINE = lazy(r"[ \t'\"A-Za-z0-9+/=\\]+")
+_SOME_DATA = lazy(r"[A-Za-z0-9+/]{16,}={0,2}")
+_MUCH_DATA = lazy(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40,}={0,2}")
+_LAST_WORD = lazy(r"(?<![A-Za-z0-9+/])(?P<word>[A-Za-z0-9+/]+={0,2})[ \t'\",+}\\]{0,8}\Z")
 _LONGEST_LINE = 200
-_PUTTY = re.compile(
+_PUTTY = lazy(
     r"Private-Lines: \d{1,4}(?:\\{0,8}r)?(?:\\{1,8}n|\s{1,4})"
     r"(?P<secret>(?:[A-Za-z0-9+/]{1,76}={0,2}(?:(?:\\{1,8}r)?\\{1,8}n|\r?\n|$))+)"
 )
@@ -55,7 +56,7 @@ def lines_of_keys(texts: Iterable[str]) -> set[str]:
     return found
 
 
-_LINE = re.compile(r"[A-Za-z0-9+/]{8,}={0,2}")
+_LINE = lazy(r"[A-Za-z0-9+/]{8,}={0,2}")
 
 
 def _lines(text: str, start: int, stop: int) -> Iterator[_Place]:

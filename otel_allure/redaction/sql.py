@@ -6,11 +6,11 @@ import re
 from collections import deque
 from collections.abc import Iterator
 
-from otel_allure.redaction.lazy import Lazy
+from otel_allure.redaction.lazy import lazy
 from otel_allure.redaction.names import Names
 from otel_allure.redaction.places import MASK, Place
 
-_LITERAL = re.compile(
+_LITERAL = lazy(
     r"(?P<tag>\$\w*\$)|(?:\b[EeNnBbXxUu]&?)?'(?:[^'\\]|''|\\.)*(?:'|\\?\Z)"
     r"|(?<![\w$:@%.])-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b",
     re.DOTALL,
@@ -31,8 +31,8 @@ def without_literals(query: str) -> str:
     return "".join([*pieces, query[done:]])
 
 
-def _form(pattern: str) -> Lazy:
-    return Lazy(pattern, re.IGNORECASE | re.ASCII | re.DOTALL)
+def _form(pattern: str) -> re.Pattern[str]:
+    return lazy(pattern, re.IGNORECASE | re.ASCII | re.DOTALL)
 
 
 _STRING = (
@@ -90,20 +90,20 @@ _INSERT = _form(
     r"(?:insert|replace|merge)\b[^()]{0,60}?\binto\s+[\w.\"`\[\]]{1,200}\s*"
     r"\((?P<columns>[^()]{1,4000})\)(?:[^()]{0,100}?\)?)?\s*\bvalues?\s*"
 )
-_LINE = re.compile(r"(?P<line>[^\r\n]*)(?:\r?\n|\Z)")
+_LINE = lazy(r"(?P<line>[^\r\n]*)(?:\r?\n|\Z)")
 _COPY = _form(
     r"copy\s+[\w.\"]{1,200}\s*\((?P<columns>[^()]{1,4000})\)\s*from\s+stdin[^;\r\n]{0,200};?\r?\n"
 )
 _COLUMN = _form(
     r"(?<![\w.\"`\[\]])(?P<name>[\w.\"`\[\]]{1,200})\s*(?:[=<>!]+|(?:i?like|in)\s*\(?)\s*(?P<value>%s|\?|\$\d+)"
 )
-_PLACEHOLDER = re.compile(r"%s|\?|\$\d+")
+_PLACEHOLDER = lazy(r"%s|\?|\$\d+")
 _ARGUMENTS = _form(
     r"(?:\b(?:args|params|parameters|binds|values)\s*[=:]"
     r"|\[(?:generated in|cached since|no key|raw sql|caching disabled)[^\[\]]{0,80}\]"
     r"|\bwith (?:args|parameters|params):?)\s*\[?(?=[(\[])"
 )
-_ITEM = re.compile(
+_ITEM = lazy(
     rf"(?P<string>{_STRING})|(?P<open>[(\[{{])|(?P<close>[)\]}}])|,|[^,()\[\]{{}}'\"$]+|\$"
 )
 _LONGEST = 4_000
@@ -136,7 +136,7 @@ def find(text: str, lowered: str, names: Names) -> Iterator[Place]:
             yield from _of_rows(text, arguments.end(), columns, names)
 
 
-def _of_statements(needle: str, form: Lazy, text: str, lowered: str) -> Iterator[Place]:
+def _of_statements(needle: str, form: re.Pattern[str], text: str, lowered: str) -> Iterator[Place]:
     at = lowered.find(needle)
     while at >= 0:
         match = form.match(text, at)
@@ -206,7 +206,7 @@ def _of_rows(text: str, at: int, columns: list[str], names: Names) -> Iterator[P
         at = following.end()
 
 
-_NEXT_ROW = re.compile(r"\s*,\s*(?=[(\[])")
+_NEXT_ROW = lazy(r"\s*,\s*(?=[(\[])")
 
 
 def _row(text: str, at: int) -> tuple[list[Item], int]:
@@ -238,8 +238,8 @@ def _item(text: str, at: int) -> Item:
     return literal.span() if literal is not None else (at, at)
 
 
-_SAID = re.compile(_STRING)
-_NUMBER = re.compile(r"\s*-?\d[\d.]*\s*")
+_SAID = lazy(_STRING)
+_NUMBER = lazy(r"\s*-?\d[\d.]*\s*")
 
 
 def _literals(text: str, item: Item, name: str) -> Iterator[Place]:

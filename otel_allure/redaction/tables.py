@@ -5,21 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from otel_allure.redaction.lazy import lazy
 from otel_allure.redaction.names import Names
 from otel_allure.redaction.no_secrets import is_no_leaf
 from otel_allure.redaction.places import MASK, Place
 
 SEPARATORS = ("|", "│", "\t", ";", ",")
 _FIELD = {
-    separator: re.compile(
+    separator: lazy(
         rf"[ ]*(?P<value>\"(?:[^\"]|\"\")*\"|[^{re.escape(separator)}\r\n\"]*?)[ ]*"
         rf"(?:{re.escape(separator)}|$)"
     )
     for separator in SEPARATORS
 }
-_COLUMN = re.compile(r"[\w .-]{1,60}")
-_COLUMN_OF_CSV = re.compile(r"[\w.-]{1,60}")
-_RULER = re.compile(r"[\s|+:=-]+")
+_COLUMN = lazy(r"[\w .-]{1,60}")
+_COLUMN_OF_CSV = lazy(r"[\w.-]{1,60}")
+_RULER = lazy(r"[\s|+:=-]+")
 
 
 def find(text: str, names: Names) -> Iterator[Place]:
