@@ -36,6 +36,9 @@ class _Caught:
         return True
 
 
+_MOST_BLOCKS = 100
+
+
 class Diagnostics:
     """What went wrong while a report was written.
 
@@ -58,6 +61,7 @@ class Diagnostics:
         self.first: dict[str, str] = {}
         self.notes: list[str] = []
         self.tell: Callable[[str, str], None] | None = None
+        self._blocks: dict[str, _Caught] = {}  # they have no state, and come again
 
     def add(self, doing: str, detail: object) -> None:
         """Note that `doing` went wrong."""
@@ -75,7 +79,12 @@ class Diagnostics:
 
     def caught(self, doing: str) -> _Caught:
         """Keep an error raised in the block from the caller, and note it."""
-        return _Caught(self, doing)
+        block = self._blocks.get(doing)
+        if block is None:
+            block = _Caught(self, doing)
+            if len(self._blocks) < _MOST_BLOCKS:
+                self._blocks[doing] = block
+        return block
 
     def lines(self) -> list[str]:
         """Return one line for each kind of problem, for people."""
