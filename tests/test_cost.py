@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -89,7 +90,7 @@ def counted(directory: Path, suite: str) -> Counted:
     )
     found: dict[str, Any] = json.loads((directory / "counted.json").read_text("utf-8"))
     at = found["calls"][TESTS // 2 :]  # what is done once is done by then
-    a_test = median(after - before for before, after in zip(at, at[1:], strict=False))
+    a_test = median(after - before for before, after in pairwise(at))
     files = sorted(path.name for path in (directory / "results").iterdir())
     return Counted(a_test, frozenset(found["modules"]), files)
 
