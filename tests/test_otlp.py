@@ -565,7 +565,7 @@ def test_the_javascript_sdk():
             "step: order": [
                 {
                     "POST /orders → 201": [
-                        {"POST /orders → 201": [{"request handler": ["reserve stock"]}]}
+                        {"POST /orders → 201 (server)": [{"request handler": ["reserve stock"]}]}
                     ]
                 }
             ]
@@ -607,7 +607,7 @@ def test_protobuf_of_the_javascript_sdk():
 
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_each_recorded_span_is_shown_once(name: str):
-    everything = Presentation(Settings(fold=0, max_steps=0))
+    everything = Presentation(Settings(fold=0, max_steps=0, asgi_events=True))
     for case, spans in cases(name).items():
         (result,) = to_results(spans, everything).results
         assert result.name == case
