@@ -576,7 +576,9 @@ def test_the_javascript_sdk():
     ]
     assert (orders["name"], orders["status"]) == ("checkout places an order", "passed")
     assert (broken["name"], broken["status"]) == ("checkout of a broken item", "broken")
-    assert broken["statusDetails"]["message"] == "RangeError: expected 200, got 500"
+    assert broken["statusDetails"]["message"] == (
+        "RangeError: expected 200, got 500\n\ncaused by HTTP 500, in checkout-js · GET /items/:id"
+    )
 
 
 def without_attachments(item: dict) -> dict:
