@@ -174,7 +174,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
         ('{\\"access_token\\": \\"abc\\"}', '{\\"access_token\\": ****}'),
         ("ALTER USER x PASSWORD = 'abc'", "ALTER USER x PASSWORD = ****"),
         ("{'apiKey': 'abc'}", "{'apiKey': ****}"),
-        ("assert token == 'abc'", "assert token == ****"),
+        ("assert token == 'abc123'", "assert token == ****"),
         ("password: Final[str] = 'abc'", "password: Final[str] = ****"),
         ("password='a b", "password=****"),
         ("password='a b\nmore", "password=****\nmore"),

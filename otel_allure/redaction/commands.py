@@ -6,7 +6,7 @@ import re
 
 from otel_allure.redaction.pair_forms import form
 
-_WORD = r"(?P<secret>'[^'\r\n]+'|\"[^\"\r\n]+\"|[^\s'\";|&)]+)"
+_WORD = r"(?P<secret>'[^'\r\n]+'|\"[^\"\r\n]+\"|(?:[^\s'\";|&)]|&(?=\w))+)"
 """An argument of a command."""
 _ARGUMENTS = r"[ \t](?:[^\r\n|;&]{0,200}?[ \t])??"
 _USER = (
@@ -16,7 +16,7 @@ _USER = (
 _START = r"(?:(?<![\w.-])|(?<=\\n)|(?<=\\t))"
 _LOGIN = (
     r"(?:acr|argocd|az|buildah|cf|crane|docker|helm(?: registry)?|nerdctl|npm|oc|oras|podman"
-    r"|skopeo) login"
+    r"|skopeo)[ \t]+login"
 )
 
 
@@ -73,8 +73,16 @@ OPTIONS: Forms = (
 ARGUMENTS: Forms = (
     ("net user", _line(r"net user[ \t]+(?![/-])\S+[ \t]+(?![/*-])", r"(?P<secret>\S+)")),
     ("net use ", _line(r"net use[ \t][^\r\n]{0,200}?/user:\S+[ \t]+(?![/*-])", r"(?P<secret>\S+)")),
+    ("net use ", _line(r"net use \S+ \S+[ \t]+(?![/*-])", r"(?P<secret>\S+)(?= /user:)")),
+    ("snmp-server community", _line(r"snmp-server community[ \t]+")),
     *(
-        (name, _line(rf"{name}(?:-\w+ )?['\"]?[\w.]+/", r"(?P<secret>[^\s@'\"/]+)(?=@|\s|$)"))
+        (
+            name,
+            _line(
+                rf"{name}(?:-\w+ )?['\"]?[\w.]+/",
+                r"(?P<secret>[^\s'\"/]+?)(?=@[^\s@]*(?:\s|$)|\s|$)",
+            ),
+        )
         for name in ("sqlplus ", "impdp ", "expdp ", "sqlldr ", "rman target ")
     ),
     ("rabbitmqctl", _command("rabbitmqctl", r"(?:add_user|change_password)[ \t]+\S+[ \t]+")),

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 
 from otel_allure.redaction.commands import ARGUMENTS, OPTIONS, Forms
 from otel_allure.redaction.lazy import lazy
-from otel_allure.redaction.no_secrets import is_placeholder
+from otel_allure.redaction.no_secrets import QUOTED as IN_QUOTES
+from otel_allure.redaction.no_secrets import (
+    closes,
+    is_no_value,
+    is_placeholder,
+    looks_random,
+)
 from otel_allure.redaction.pair_forms import QUOTED, STRING, UNMASKED, form
 from otel_allure.redaction.places import MASK, Place
 
@@ -46,31 +53,71 @@ _SCHEME = form(
 )
 _OBJECT = form(r"\w+\((?P<secret>b?['\"](?!\*+['\"])[^()\r\n]{1,1000}['\"])(?=\))")
 _PROSE = lazy(
-    r"(?!bearer |basic |token |digest |negotiate |apikey )[a-z]+(?:[,;.]? [^=]*)?[.,;]?|None"
-    r"|[A-Z][a-z]+"
+    r"(?!(?i:bearer|basic|token|digest|negotiate|apikey) )"
+    r"[A-Za-z]?[a-z]+(?:[,;.]? [^=]*)?[.,;]?|None"
 )
 _SIGNATURE = lazy(r"[A-Z]\w*[,;)] ?|\{")
 """A type of an argument, or a table of settings."""
-_VERSION = lazy(r"[\^~<>=v]*\d+(?:\.\d+)+")
+_VERSION = lazy(r"[\^~<>=v]*\d+(?:\.\d+)+\Z")
+_OF_CODE = lazy(
+    r"(?:await )?[A-Za-z_][\w.]*[(\[]|\(\Z"
+    r"|(?:str|int|bytes|bool|object|Any|None|string|Final)(?:[,)]| [|=]|$)"
+)
 _MARK = lazy(r"^[bf](?=['\"])")
 _ASSIGNED = lazy(r"[\w.-]+=(?P<value>[^;]*)")
 
+_RANDOM = r"(?P<secret>(?=[^\s'\"]*\d)[^\s'\"/,;]{6,})"
 FORMS: tuple[tuple[str, Forms], ...] = (
     (
         ":",
         (
             ("://", form(r"(?<=[a-z0-9])://(?P<secret>[^/?#\s'\"<>]+)@")),
-            ("jdbc:oracle:", form(r"jdbc:oracle:\w+:(?P<secret>(?:(?!jdbc:oracle:)[^@\s'\"])+)@")),
+            # with signs that should have been escaped; x:8080/a@b is none
+            (
+                "://",
+                form(
+                    r"(?<=[a-z0-9])://(?P<secret>[^\s/:@?#'\"<>]{0,100}:(?!\d{0,5}/)"
+                    r"(?:(?!://)[^\s'\"<>]){1,200})@(?=[\w.-]+(?:[:/?#\s'\"<>),]|$))"
+                ),
+            ),
+            ("jdbc:oracle:", form(r"jdbc:oracle:\w+:(?P<secret>(?:(?!jdbc:oracle:)[^\s'\"])+)@")),
         ),
     ),
     ("", tuple((name, form) for name in ("authorization", "cookie") for form in _HEADERS)),
     (" -", OPTIONS),
+    (
+        " ",
+        tuple(
+            (needle, form(rf"{needle}:? (?:with |as )?[\w.@-]{{1,60}}[ ]?[:/][ ]?{_RANDOM}"))
+            for needle in (
+                "login with",
+                "logging in as",
+                "logged in as",
+                "log in as",
+                "credentials",
+            )
+        ),
+    ),
     (" ", (("bearer", _SCHEME), ("basic", _SCHEME), *ARGUMENTS)),
     (
         "(",
         (
             *((f"{name}(", _OBJECT) for name in ("secretstr", "secretbytes", "basicauth")),
             ("digestauth(", _OBJECT),
+            *(
+                (
+                    f"{name}(",
+                    form(rf"{name}\([ ]?(?:{STRING}|''|\"\"),[ ]?(?P<secret>{STRING})(?=[ ]?[,)])"),
+                )
+                for name in (
+                    "login",
+                    "credential",
+                    "credentials",
+                    "authenticate",
+                    "sign_in",
+                    "signin",
+                )
+            ),
             (".auth(", form(rf"\.auth\([ ]?['\"]\w+['\"],[ ]?(?P<secret>{STRING})(?=\))")),
             (
                 "getconnection(",
@@ -115,15 +162,26 @@ def find(text: str, lowered: str) -> Iterator[Place]:
                     yield from each(
                         needle, each_form, lowered, text, needle.strip(":/-(. ") or "url"
                     )
-    if "', '" in text and any(needle in lowered for needle, _ in OPTIONS):
-        listed = text.replace("', '", "    ")  # the arguments of a command, as a list
-        searched = listed.lower()
-        for needle, each_form in OPTIONS if len(searched) == len(text) else ():
-            yield from each(needle, each_form, searched, listed, needle.strip())
     for gate, each_form in _WITHOUT_NEEDLE:
         if gate in text:
             for match in each_form.finditer(text):
                 yield Place(*match.span("secret"), "credentials")
+
+
+def listed(text: str) -> Iterator[Place]:
+    """Yield the secrets in the arguments of a command, as a list: `['mysql', '-pabc']`."""
+    lowered = text.lower()
+    separators = [each for each in _BETWEEN_ARGUMENTS if each in text]
+    if not separators or not any(needle in lowered for needle, _ in OPTIONS):
+        return
+    for separator in separators:
+        spaced = text.replace(separator, " " * len(separator))
+        searched = spaced.lower()
+        for needle, each_form in OPTIONS if len(searched) == len(text) else ():
+            yield from each(needle, each_form, searched, spaced, needle.strip())
+
+
+_BETWEEN_ARGUMENTS = ("', '", '", "', '","')
 
 
 def each(
@@ -136,7 +194,9 @@ def each(
         if match is None:
             at = searched.find(needle, at + len(needle))
         else:
-            if not _is_none(match["secret"], needle, text, at):
+            if not closes(text, match.start("secret")) and not _is_none(
+                match["secret"], needle, text, at
+            ):
                 yield Place(*match.span("secret"), rule)
             at = searched.find(needle, match.end())
 
@@ -147,14 +207,25 @@ def _is_none(secret: str, needle: str, text: str, at: int) -> bool:
         if ":" not in inner and text.endswith("ssh", 0, at):
             return True  # ssh://git@github.com
         return all(not part or is_placeholder(part) for part in inner.split(":"))
+    if needle.endswith("(") and secret[:1] in "'\"" and not inner.startswith(("'", '"')):
+        return is_no_value("password", IN_QUOTES, inner)
     if needle == "cookie" and "=" in inner:
         values = [match["value"] for match in _ASSIGNED.finditer(inner)]
         return bool(values) and all(map(is_placeholder, values))
     if needle in ("authorization", "cookie"):
-        if _VERSION.fullmatch(inner) or _SIGNATURE.match(inner):
+        if any(form.match(inner) for form in (_VERSION, _SIGNATURE, _OF_CODE)):
             return True
         return is_placeholder(inner) or _PROSE.fullmatch(inner) is not None or inner == "Bearer"
+    if needle in ("bearer", "basic"):
+        return not looks_random(inner) and not _is_user_and_password(inner)
     return MASK in inner or is_placeholder(inner)
+
+
+def _is_user_and_password(encoded: str) -> bool:
+    try:
+        return b":" in b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except ValueError:
+        return False
 
 
 PASSWORD_IN_URL = lazy(r"://[^/?#\s:@]*:(?P<secret>[^/?#\s]+)@")

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 
 from otel_allure.redaction.lazy import lazy
 from otel_allure.redaction.names import Names
-from otel_allure.redaction.no_secrets import is_no_leaf, is_nothing, is_prose
+from otel_allure.redaction.no_secrets import LEAF, PAIR, QUOTED, is_no_value, is_nothing
 from otel_allure.redaction.places import MASK, Place
 
 _BEGIN = lazy(r'[{\[]\s*["{\[]')
 _VARIABLE = lazy(r"(?P<name>[A-Z][A-Z0-9_]{1,100})=(?P<value>[^\r\n]{1,1000})")
 _SUBSCRIPT = lazy(r"[\w)\]]\[")  # os.environ["PASSWORD"]
+_ASSIGNED = lazy(r"[ \t]*=")
 _TOKEN = lazy(
     r'(?P<string>"(?:[^"\\]|\\.)*")(?P<colon>\s*:)?|(?P<open>[{\[])|(?P<close>[}\]])'
     r'|(?P<other>[^\s{}\[\],:"]+)',
@@ -25,7 +26,11 @@ _LONGEST_NAME = 120
 _FLAT = lazy(r"(?:pin|sid|sig|signature)\Z", re.IGNORECASE)
 """Names of secrets that are one value: what is below is about something else."""
 _NAMING = frozenset({"name", "key", "field", "header", "param", "parameter", "property", "path"})
-_VALUES = frozenset({"value", "content", "data", "stringValue"})
+_KIND = frozenset({"type", "kind"})
+_VALUES = frozenset(
+    {"value", "content", "data", "stringValue", "old", "new", "oldValue", "newValue", "old_value"}
+    | {"new_value", "secretString"}
+)
 _SCHEMA = frozenset({"type", "$ref", "format", "minLength", "maxLength", "oneOf", "anyOf", "allOf"})
 _LITERALS = frozenset({"null", "true", "false"})
 _BUDGET = 10_000
@@ -55,7 +60,10 @@ def spans(text: str) -> list[tuple[int, int]]:
         except (ValueError, RecursionError):
             return found
         else:
-            found.append((at, end))
+            if text[at] == "[" and _ASSIGNED.match(text, end):
+                end = at + 1  # { ["password"] = "abc" }
+            else:
+                found.append((at, end))
         begin = _BEGIN.search(text, end)
     return found
 
@@ -139,10 +147,10 @@ class _Walk:
             return
         value = _decoded(match)
         if own:
-            if not is_nothing(own, value) and not is_prose(value):
+            if not is_no_value(own, QUOTED, value):
                 yield _place(match, own)
         elif level.secret_of:
-            if not is_no_leaf(value) and value.lower() != level.secret_of.lower():
+            if not is_no_value(level.secret_of, LEAF, value):
                 level.likely.append((_place(match, level.secret_of), level.key))
         else:
             yield from self._other(match, value, level)
@@ -150,7 +158,9 @@ class _Walk:
     def _other(self, match: re.Match[str], value: str, level: _Level) -> Iterator[Place]:
         """Yield what is secret in a string whose name is none of a secret."""
         if level.is_object:
-            if level.key in _NAMING and self._names.is_sensitive(value.rpartition("/")[2]):
+            last = value.rpartition("/")[2]
+            is_kind = level.key in _KIND and value == "password"
+            if is_kind or (level.key in _NAMING and self._names.is_sensitive(last)):
                 level.named = value
             elif level.key in _VALUES:
                 level.values.append((match, value))
@@ -188,8 +198,7 @@ class _Walk:
         if not level.named or (not level.is_object and level.number != 2):
             return
         for match, value in level.values:
-            is_none = not level.is_object and is_no_leaf(value, is_list=True)
-            if not is_none and not is_nothing("", value):
+            if not is_no_value(level.named, QUOTED if level.is_object else PAIR, value):
                 yield _place(match, level.named)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from otel_allure.redaction.lazy import lazy
 from otel_allure.redaction.names import Names
-from otel_allure.redaction.no_secrets import is_no_leaf, is_nothing, looks_random
+from otel_allure.redaction.no_secrets import LEAF, is_no_value, looks_random
 from otel_allure.redaction.places import MASK, Place
 
 _TAG = lazy(r"<(?P<tag>[A-Za-z][\w:.-]*)(?P<attributes>\s[^<>]{1,4000}?)/?>")
@@ -66,7 +66,10 @@ def _of_tag(text: str, tag: re.Match[str], names: Names) -> Iterator[Place]:
         (match["name"].lower(), match, str(match.lastgroup))
         for match in _ATTRIBUTE.finditer(text, *tag.span("attributes"))
     ]
-    named = next((n for n in _names(attributes) if n == "password" or names.is_sensitive(n)), None)
+    tags = [tag["tag"].rpartition(":")[2]]
+    named = next(
+        (n for n in (*_names(attributes), *tags) if n == "password" or names.is_sensitive(n)), None
+    )
     if named is None:
         return
     for name, match, group in attributes:
@@ -86,5 +89,5 @@ def _names(attributes: list[tuple[str, re.Match[str], str]]) -> Iterator[str]:
 
 def _place(name: str, match: re.Match[str], group: str) -> Iterator[Place]:
     value = match[group]
-    if value and MASK not in value and not is_nothing(name, value) and not is_no_leaf(value):
+    if value and MASK not in value and not is_no_value(name, LEAF, value):
         yield Place(*match.span(group), f"name {name.lower()}")

@@ -16,9 +16,20 @@ from otel_allure.redaction.lazy import lazy
 _ANYWHERE = ("passwords?", "passwd", "passphrases?", "passcode")
 """Secret within whatever word: `dbpassword`."""
 
+FOREIGN = (
+    *("passwort", "kennwort", "contraseña", "contrasena", "mot de passe", "mot_de_passe", "senha"),
+    *("motdepasse", "wachtwoord", "hasło", "haslo", "heslo", "lösenord", "adgangskode", "passord"),
+    *("salasana", "şifre", "jelszó", "пароль", "密码", "密碼", "パスワード", "비밀번호"),
+)
+"""Passwords in other languages."""
+
 _KEYS = (
     *("api", "(?:aws)?access", "account", "encryption", "fernet", "master", "private", "secret"),
     *("client", "signing", "storage", "subscription", "functions", "license"),
+)
+_CODES = (
+    *("2_?fa", "access", "auth", "backup", "confirmation", "login", "mfa", "one[ _-]?time", "otp"),
+    *("pairing", "recovery", "security", "sms", "verification"),
 )
 _WORDS = (
     *("authorization", "auth", "bearer", r"(?:set[_-]?)?cookies?", "pass", "pwd", "pw", "pswd"),
@@ -29,14 +40,42 @@ _WORDS = (
     rf"(?:{'|'.join(_KEYS)})[_-]?keys?(?:[_-]?(?:id|data))?",
     *(r"session[._-]?(?:id|key)", "sid", "j?sess(?:ion)?id", "phpsessid"),
     *("[cx]srf(?:middleware)?(?:token)?", "jwt", "jwe", "otp", "totp", "pin", "signature", "sig"),
-    *("samlresponse", "cvv2?", "cvc2?"),
+    *("samlresponse", "cvv2?", "cvc2?", *FOREIGN),
+    rf"(?:{'|'.join(_CODES)})[ _-]?codes?",
+    *("security[ _-]answer", "remember[_-]?me", r"[a-z]+_session", "hmac", "clave", "parola"),
 )
 """Secret as a word of their own: `api_key`, `X-Api-Key`, `apiKey`, not `apikeyboard`."""
 
 _ABOUT = (
-    *("age", "agent", "algo", "algorithm", "backend", "bucket", "changed", "class", "consent"),
-    *("count", "created", "details", "dir", "domain", "enabled", "endpoint", r"error\w*"),
-    *(r"expir\w*", "failures?", "field", "file", "form", "format", "hashers", "header", "help"),
+    *("age", "agent", "algo", "algorithm", "backend", "bucket", "changed", "class", "colou?r"),
+    *("consent", "count", "created", "details", "encoding", "expression", "icon", "index", "map"),
+    *(
+        "namespace",
+        "pattern",
+        "regex",
+        "selection",
+        "store",
+        "text",
+        "title",
+        "user",
+        "dir",
+        "domain",
+        "enabled",
+        "endpoint",
+        r"error\w*",
+    ),
+    *(
+        r"expir\w*",
+        "failures?",
+        "field",
+        "file",
+        "form",
+        "format",
+        "generator",
+        "hashers",
+        "header",
+        "help",
+    ),
     *("hint", "host"),
     *("input", "invalid", "issuer", "jar", "label", "length", "limit", "lifetime", "link"),
     *("message", "method", "mode", "name", "param", "parameter", "path", "placeholder", "policy"),
@@ -57,13 +96,14 @@ SAYS_ABOUT = lazy(rf"[^a-z0-9](?:{'|'.join(_ABOUT)})\Z", re.IGNORECASE)
 CAMEL = lazy(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """Where the words of a name in camel case meet."""
 
-ENDS = ("password", "passwd", "passphrase", "passcode", "pwd", "secret", "token")
+ENDS = ("password", "passwd", "passphrase", "passcode", "pwd", "secret", "token", *FOREIGN)
 """Ends of names that are enough in a text, whatever is before them: `PGPASSWORD`, `mytoken`."""
 
 OTHER_ENDS = (
     *("passwords", "key", "keys", "key_id", "keyid", "tokens", "jwt", "jwe", "auth", "pass", "pw"),
     *("pin", "otp", "sig", "csrf", "xsrf", "credential", "cookie", "session", "signature", "sid"),
-    *("sessid", "pswd", "psk", "samlresponse", "cvv", "cvc", "bearer"),
+    *("sessid", "pswd", "psk", "samlresponse", "cvv", "cvc", "bearer", "code", "codes", "answer"),
+    *("remember_me", "remember-me", "rememberme", "hmac", "clave", "parola"),
 )
 """Ends that need the whole name to be a sensitive one: `SharedAccessKey` is, `keyboard` is not."""
 
@@ -71,10 +111,45 @@ _ALL_ENDS = tuple(
     end for end in (*ENDS, *OTHER_ENDS) if not any(x != end and x in end for x in OTHER_ENDS)
 )
 SPACED = lazy(
-    r"(?:api|access|account|encryption|master|private|secret|session|signing) (?:key|id)\Z",
+    r"(?:(?:api|access|account|encryption|master|private|secret|session|signing) (?:key|id)"
+    rf"|(?:{'|'.join(_CODES)}) (?:codes?|answer)"
+    r"|(?:access|api|auth|bearer|refresh|session) token)\Z",
     re.IGNORECASE,
 )
 """Names that people write as two words, of which the second alone says nothing."""
+SECOND_WORDS = frozenset({"key", "id", "code", "codes", "answer", "token"})
+"""Those second words."""
+
+
+PASSWORD, KEY, WORD, VAGUE, FAINT = "PKWVF"
+"""Names by what stands under them: any word; what machines make, seldom a word; what is no secret
+as often, as a `token` is a word of a language; words, if it is not a secret, as under `auth`; and
+what is a secret only if it looks like one."""
+_ENDED = (
+    r"(?:[_-]?(?:\d+|again|b64|base64|confirm(?:ation)?|current|dev|encrypted|hash|hex|md5|new|old"
+    r"|plain|prod|raw|repeat|sha\d+|staging|test|value|verify))*$"
+)
+_STRENGTHS = (
+    (FAINT, r"(?:codes?|answer|remember[_-]?me|hmac|clave|parola|[a-z]_session)$"),
+    (VAGUE, r"(?:auth|cookies?|credentials?|pin|sid|sig|signature|jwt|session)$"),
+    (PASSWORD, rf"(?:{'|'.join(_ANYWHERE)}|pwd|(?<![a-z])(?:pw|pswd)|(?<=[a-z_-])pass){_ENDED}"),
+    (
+        KEY,
+        r"(?:(?<=[a-z0-9])[ ._-]?(?:keys?(?:_?id)?|secret|key_?data)|(?<![a-z])psk"
+        r"|(?:access|api|auth|bearer|csrf|deploy|id|job|middleware|private|refresh|security|session"
+        r"|vault|web|xsrf)[ _.-]?tokens?|^x-.*token|(?-i:^[A-Z_]+_TOKEN)|sess(?:ion)?_?id)"
+        + _ENDED,
+    ),
+    (WORD, rf"(?:{'|'.join((*ENDS, *OTHER_ENDS, 'secrets', 'cvv2', 'cvc2'))}){_ENDED}"),
+)
+_STRENGTH = tuple((kind, lazy(form, re.IGNORECASE)) for kind, form in _STRENGTHS)
+
+
+@lru_cache(4096)
+def strength(name: str) -> str:
+    """Return how much a name of a secret says, `PASSWORD` for example."""
+    words = name if name.isupper() else CAMEL.sub("_", name)
+    return next((kind for kind, form in _STRENGTH if form.search(words)), FAINT)
 
 
 class Names:

@@ -38,10 +38,10 @@ _NOT_EMPTY = (
     r"(?!(?:[bfnu]|br|rb)?(?P<empty>\\*['\"])(?P=empty)(?!\\*['\"])|\[\]|\(\)|\{\}|\{\{[^{}]*\}\})"
 )
 _COLORS = r"(?:\x1b\[[\d;]*m)*"
-_YAML = r"(?:(?:!!\w+|&\w+)[ \t]+)?(?![|>][+-]?\d?[ \t]*[\r\n])"
+_YAML = r"(?:(?:!!?(?!getatt|import|ref|sub)\w+|&\w+)[ \t]+)?(?![|>][+-]?\d?[ \t]*[\r\n])"
 _BARE = (
-    r"(?!`)(?:(?![,|][ ]?[\w.-]+=|</|<br|&quot;|&#39;|\\[nr]\w+[=:])[^\s;&\x1b])*"
-    r"(?:(?!</|&quot;)[^\s;&,)}\]\x1b])"
+    r"(?!`)(?:(?![,|][ ]?[\w.-]+=|</|<br|&quot;|&#39;|\\[nr]\w+[=:]|\{[\s\"'])[^\s;&\x1b]){0,1000}"
+    r"(?:(?!</|&quot;|\{[\s\"'])[^\s;&,)}\]\x1b])"
 )
 _VALUE = (
     rf"{UNMASKED}[ \t]*{_COLORS}{_YAML}{_NOT_EMPTY}"
@@ -51,7 +51,7 @@ _VALUE = (
     rf"(?:[\[({{]|`[^`\r\n]+`|{_BARE}))"  # of what is in brackets, the bracket
 )
 _ANNOTATED = r":[ \t]*[\w.\[\], |]{1,60} = "
-_IS = rf"(?:[=-]>|[!=]=|<>|:?=|{_ANNOTATED}|(?!{_ANNOTATED}):)"
+_IS = rf"(?:[=-]>|[!=]=|<>|[:?]?=|{_ANNOTATED}|(?!{_ANNOTATED})[:\uff1a])"
 _ESCAPED_QUOTE = r"(?:%22|%27|&quot;|&#34;|&#39;|&#x27;)"
 _END = r"(?:&lt;|%3c)(?:/|%2f)"
 _BLANKS = r"(?: |%20|\+){0,5}"
@@ -76,7 +76,10 @@ FORMS: tuple[tuple[str | tuple[str, ...], re.Pattern[str]], ...] = (
     ("[", form(rf"\][ ]=>[ ]{UNMASKED}(?P<secret>(?!Array|['\"\[])[^\r\n]+)")),  # PHP
     ('"', form(rf"\"\]=>\s{{1,10}}string\(\d+\)[ ](?P<secret>{QUOTED})")),
     ("", form(rf"\\*['\"`]?\]?{_COLORS}[ \t]*{_IS}{_VALUE}")),  # password=abc, "password": "abc"
-    ("-", form(r"(?:[ \t]+|['\"],[ \t]*['\"])(?![-*])(?P<secret>[^\s'\"]+)")),  # --password abc
+    (
+        "-",
+        form(r"(?:[ \t]+|['\"],[ \t]*['\"]|,[ ])(?![-*])(?P<secret>[^\s'\"]+)"),
+    ),  # --password abc
     (  # <password>abc</password>, <password><![CDATA[abc]]></password>
         "<",
         form(
@@ -96,8 +99,25 @@ FORMS: tuple[tuple[str | tuple[str, ...], re.Pattern[str]], ...] = (
         ),
     ),
     (  # ("password", "abc"), [b"password", b"abc"], set("password", "abc")
-        ("('", '("', "['", '["', "(b'", '(b"', "[b'", ", '", ', "', "(f'", "#", "u'"),
-        form(rf"['\"],[ ]?(?P<secret>\[|[bu]?{STRING}(?=[ ]?[,)\]]))"),
+        (
+            "('",
+            '("',
+            "['",
+            '["',
+            '{ "',
+            '{"',
+            '{<<"',
+            "{'",
+            "(b'",
+            '(b"',
+            "[b'",
+            ", '",
+            ', "',
+            "(f'",
+            "#",
+            "u'",
+        ),
+        form(rf"['\"](?:>>)?,[ ]?(?:<<)?(?P<secret>\[|[bu]?{STRING}(?=(?:>>)?[ ]?[,)\]}}]))"),
     ),
     (  # page.fill('input[name="password"]', 'abc'), get_by_label("Password").fill("abc")
         ('"', "'", "=", "#", 'By.NAME, "', 'By.ID, "'),
@@ -108,6 +128,27 @@ FORMS: tuple[tuple[str | tuple[str, ...], re.Pattern[str]], ...] = (
         ),
     ),
     ("", form(rf"\([ ]?(?P<secret>{STRING})[ ]?\)")),  # setPassword("abc")
+    (  # Token(value='abc'), Secret(value=abc, expires=3600)
+        "",
+        form(
+            rf"\([ ]?(?:value|secret\w*|raw|plain\w*)=(?P<secret>{STRING}|[^\s'\",()]{{1,200}})"
+            r"(?=[ ]?[,)])"
+        ),
+    ),
+    (  # Header(name=X-Api-Key, value=abc)
+        ("key=", "name=", "key: ", "name: "),
+        form(r"['\"]?,[ ]?value(?:=|:[ ])(?P<secret>[^\s'\",()\[\]{}]{1,500})(?=[,)\]}])"),
+    ),
+    (  # ENV.fetch("PASSWORD") { "abc" }, env("PASSWORD").unwrap_or("abc")
+        ('"', "'"),
+        form(
+            r"['\"][)\]](?:\s{0,10}(?:\{|or\b|\|\||\?\?|\?:)\s{0,10}|\.(?:or|unwrap_or|value_or|get_or)\w*\()"
+            rf"(?P<secret>{STRING})"
+        ),
+    ),
+    ("", form(rf"[ ]?\|[ ]?default\([ ]?(?P<secret>{STRING})")),  # of Jinja
+    ("define(", form(rf",[ ]?(?P<secret>{STRING})[ ]?\)")),
+    ("", form(rf"\{{[ ]?(?P<secret>{STRING})[ ]?\}}")),  # std::string password{{"abc"}}
     ("(", form(r"\)=\((?P<secret>[^()\r\n,]{1,1000})\)")),  # Key (password)=(abc) exists
     (  # within HTML or a URL: &quot;password&quot;: &quot;abc&quot;, password%3Dabc%26
         "",
@@ -138,10 +179,39 @@ FORMS: tuple[tuple[str | tuple[str, ...], re.Pattern[str]], ...] = (
 )
 """By what is before the name, or what it begins with."""
 
-_BEHIND_NAME = "=:!\\'\"`[]%&> \t\r\n\x1b()-<"
+_BEHIND_NAME = "=:!\\'\"`[]%&> \t\r\n\x1b()-<{|│║*\uff1a,?"
 _BEGINNINGS = (
-    *("=", "=", "=:", " =", "'\"", "]", '"', "\\'\"`] \t\x1b=-!<:", " \t'\"", " \t\r\n>", "&%"),
-    *("\\'\"", "'\"", "\"'\\]", "(", ")", "%&: +=", "%", "'\" \t\r\n", '"', _BEHIND_NAME),
+    *(
+        "=",
+        "=",
+        "=:",
+        " =",
+        "'\"",
+        "]",
+        '"',
+        "\\'\"`] \t\x1b=-!<:\uff1a?",
+        " \t'\",",
+        " \t\r\n>",
+        "&%",
+    ),
+    *(
+        "\\'\"",
+        "'\"",
+        "\"'\\]",
+        "(",
+        "(",
+        "'\",",
+        "'\"",
+        " |",
+        ",",
+        "{",
+        ")",
+        "%&: +=",
+        "%",
+        "'\" \t\r\n",
+        '"',
+        _BEHIND_NAME,
+    ),
 )
 """What each form may begin with."""
 FORMS_BEHIND = {
@@ -160,13 +230,24 @@ VALUE_BEFORE = (
             r"\s{0,40}['\"](?:name|key|field|header)['\"]\s{0,10}:\s{0,10}['\"]$"
         ),
     ),
+    ("entry ", form(rf"entry (?P<secret>{STRING}) for key [\w.'\"`]{{0,200}}$")),  # of MySQL
+    (
+        "nter ",
+        form(rf"nter (?P<secret>{STRING}) (?:as|in|into) (?:the )?[\w ]{{0,20}}['\"]?$"),
+    ),
+    (
+        "ill ",
+        form(rf"ill (?:text |in )?(?P<secret>{STRING}) (?:in|into) [\w\[=#.'\" ]{{0,60}}$"),
+    ),
     ("where ", form(rf"where (?P<secret>{STRING}) = [^\r\n]{{0,500}}$")),  # of pytest
     ("assert ", form(rf"assert (?P<secret>{STRING}) [!=]= [\w.]{{0,200}}$")),
 )
 """What comes before a name, if its value does, and a word of it."""
 
-QUERY_NAME = lazy(r"(?:^|[?&;#])\s*(?P<name>[\w.%\[\]\-]+)=(?!\*{4})")
-QUERY_VALUE = lazy(r"(?P<secret>[\[({]|[^&;#\s'\"]*[^&;#\s'\"\])}>,])")
+QUERY_NAME = lazy(r"(?:^\s*|[&;]\s*|[?#])(?P<name>[\w.%\[\]\-]+)=(?!\*{4})")
+QUERY_VALUE = lazy(r"(?P<secret>[\[({]|[^&;#\s'\"]{0,1000}[^&;#\s'\"\])}>,])")
+LONG, REST = 1000, lazy(r"[^\s;&,)}\]'\"<\x1b]*")
+"""Characters of a value that are looked at, and what comes behind them."""
 ANY_NAME = lazy(rf"(?<![\w.-])(?P<name>[\w.-]{{1,100}})\\*['\"]?[ \t]*(?:=>|==?|:){UNMASKED}[ \t]*")
 ANY_VALUE = form(rf"(?P<secret>{QUOTED}|[^\s;&]*[^\s;&,)}}\]])")
 """Looked for only where the settings have names: those may be any."""

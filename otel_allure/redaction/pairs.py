@@ -10,31 +10,36 @@ import re
 from collections.abc import Iterator
 from string import ascii_letters, digits
 
+from otel_allure.redaction import expressions
 from otel_allure.redaction.brackets import Brackets
 from otel_allure.redaction.lazy import lazy
-from otel_allure.redaction.names import ENDS, OTHER_ENDS, SPACED, Names
-from otel_allure.redaction.no_secrets import is_none, is_nothing, is_placeholder
+from otel_allure.redaction.names import ENDS, OTHER_ENDS, SECOND_WORDS, SPACED, Names
+from otel_allure.redaction.no_secrets import closes, is_none, is_nothing, is_placeholder
 from otel_allure.redaction.pair_forms import (
     ANY_NAME,
     ANY_VALUE,
     FORMS_BEHIND,
+    LONG,
     QUERY_NAME,
     QUERY_VALUE,
+    REST,
     VALUE_BEFORE,
 )
 from otel_allure.redaction.phrases import below, said
 from otel_allure.redaction.places import Place
 
 _LONGEST_NAME = 100
-_LONGEST_START = 10
+_LONGEST_START = 20
 _LONGEST_VALUE = 2_100
 _SOME = 60
 """Characters behind a value that tell whether it is a part of a sentence."""
-_LONGEST_WORD = 12
+_LONGEST_WORD = 16
 _NAME_CHARACTERS = frozenset(f"{ascii_letters}{digits}_.:[]-")
 _REST_OF_NAME = lazy(r"\.(?:id|key)\b|[\w-]{0,40}", re.ASCII)
 _HEADERS = ("authorization", "cookie")
 _TO = lazy(r"\s*->\s*(?P<secret>'[^'\r\n]*'|\"[^\"\r\n]*\")")
+_DECLARED_BEHIND = frozenset("=: \t[]'\"<")
+_ENDS_OF_VALUES = frozenset("'\")> .=#`")
 _BRACED = lazy(r"\{[^{}'\",=]*\}")
 
 
@@ -75,16 +80,25 @@ def _after_name(
     if behind in (":", "=") and not is_bracket and bare.lower().endswith(_HEADERS):
         return  # those of `credentials`
     before = text[max(0, begin - _LONGEST_START) : begin].lower()
-    if before.endswith("${"):
-        return
     rule = f"name {bare.lower()}"
+    if before.endswith("${"):
+        for span in expressions.default_in_shell(text, stop, bare):
+            yield Place(*span, rule)
+        return
     match = _first_match(text, name, stop, before)
-    if match is not None:
-        yield from _value(text, name, stop, match, before, brackets)
-    elif behind:
+    found = match is not None and list(_value(text, name, stop, match, before, brackets))
+    if found:
+        yield from found
+        if text[found[-1].end - 1] in "'\"":
+            for span in expressions.more(text, found[-1].end, bare):
+                yield Place(*span, rule)
+    elif behind in _DECLARED_BEHIND and before[-1:] != "<":
+        for span in expressions.find(text, stop, bare):
+            yield Place(*span, rule)
+    if behind and (match is None or match["secret"][:1] in "*_`"):
         for span in (*said(text, begin, stop, bare), *below(text, begin, stop, bare)):
             yield Place(*span, rule)
-    if before[-1:] in ("'", '"', ")", ">", " "):
+    if before[-1:] in _ENDS_OF_VALUES:
         yield from _before_name(text, begin, rule)
 
 
@@ -99,8 +113,11 @@ def _first_match(text: str, name: str, stop: int, before: str) -> re.Match[str] 
 
 
 def _before_name(text: str, begin: int, rule: str) -> Iterator[Place]:
+    first = max(0, begin - _LONGEST_VALUE)
+    if text.find("'", first, begin) < 0 and text.find('"', first, begin) < 0:
+        return
     for word, form in VALUE_BEFORE:
-        at = text.rfind(word, max(0, begin - _LONGEST_VALUE), begin)
+        at = text.rfind(word, first, begin)
         match = form.match(text, at, begin) if at >= 0 else None
         if match is not None and match.end() == begin:
             yield Place(*match.span("secret"), rule)
@@ -110,13 +127,23 @@ def _name_before(text: str, end: int, stop: int) -> str:
     """Return the whole name, of which an end is before `end`, and which itself ends at `stop`."""
     begin = end
     first = max(0, end - _LONGEST_NAME)
-    while begin > first and text[begin - 1] in _NAME_CHARACTERS:
+    while begin > first and (
+        text[begin - 1] in _NAME_CHARACTERS
+        or (text[begin - 1] > "\x7f" and text[begin - 1].isalnum())
+    ):
         begin -= 1
-    if text[begin - 1 : begin] == " " and begin > 1:
+    begin = _without_bracket(text, begin, end)
+    if text[begin - 1 : begin] == " " and text[begin:stop].lower() in SECOND_WORDS:
         spaced = SPACED.search(text, max(0, begin - _LONGEST_WORD), stop)
         if spaced is not None:
             return spaced[0]
     return text[begin:stop]
+
+
+def _without_bracket(text: str, begin: int, end: int) -> int:
+    """Return where a name begins, if a bracket in it is not closed: `list[Token`."""
+    bracket = text.rfind("[", begin, end)
+    return bracket + 1 if bracket > begin and text.find("]", bracket, end) < 0 else begin
 
 
 def _is_name(name: str, ends_like_one: bool, names: Names) -> bool:
@@ -140,19 +167,29 @@ def _value(
     if match.groupdict().get("called") is not None:
         yield from _leaves(brackets, Place(text.rfind("(", stop, begin), end, rule))
     elif text[begin] in "[({":
+        if before[-1:] == "[" and text[stop : stop + 1] == "]":
+            return  # tokens: list[Token] = [...]
         if _BRACED.match(text, begin) is None and operator.strip():
             yield from _leaves(brackets, Place(begin, end, rule))
+    elif closes(text, begin):
+        return
     elif operator == ":" and ":" in name.strip(":"):
         return  # arn:aws:...:secret:name
-    elif not is_none(name, operator, text[begin:end], text[end : end + _SOME]):
-        yield Place(begin, end, rule)
+    elif not is_none(name, operator, text[begin:end], text[end : end + _SOME], before):
+        yield Place(begin, _whole(text, begin, end), rule)
         if (changed := _TO.match(text, end)) is not None:
             yield Place(*changed.span("secret"), rule)
 
 
+def _whole(text: str, begin: int, end: int) -> int:
+    """Return where a long value ends, of which only some was looked at."""
+    rest = REST.match(text, end) if end - begin >= LONG else None
+    return rest.end() if rest is not None and text[begin] not in "'\"" else end
+
+
 def _leaves(brackets: Brackets, place: Place) -> Iterator[Place]:
     """Yield the places of the values in what is in brackets."""
-    for start, end in brackets.leaves(place.start):
+    for start, end in brackets.leaves(place.start, place.rule.removeprefix("name ")):
         yield Place(start, end, place.rule)
 
 
@@ -173,7 +210,7 @@ def _in_query(text: str, names: Names, brackets: Brackets) -> Iterator[Place]:
             if is_query
             else is_none(name, "=", value["secret"], behind)
         )
-        place = Place(begin, end, f"name {name.lower()}")
+        place = Place(begin, _whole(text, begin, end), f"name {name.lower()}")
         if value["secret"] in ("[", "(", "{"):
             yield from _leaves(brackets, place)
         elif not nothing:

@@ -140,6 +140,8 @@ class Redaction:
         told: list[Place] = []
         self._find_told(text, told)
         told += self._known_in(text)
+        if " -" in text or "-" in text[:1] or "'-" in text or '"-' in text:
+            told += credentials.listed(text)
         self._find_likely(_blanked(flat, told), places)
         places += json_texts.fitted(text, found, told)
         if not places:

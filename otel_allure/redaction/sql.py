@@ -54,6 +54,7 @@ STATEMENTS = (
     ),
     ("password", _form(rf"(?<!\w)password(?:\s+|\s*\(\s*){_SECRET}")),
     ("password for", _form(rf"password\s+for\s+[\w'@%.\"`-]+\s*=\s*(?:\w+\s*\(\s*)?{_SECRET}")),
+    ("sp_addlogin", _form(rf"sp_addlogin\s+{_STRING}\s*,\s*{_SECRET}")),
     ("old_password", _form(rf"old_password\s*\(\s*{_SECRET}")),
     ("secret", _form(rf"(?:(?<=[,(] )secret|secret_access_key)\s+{_SECRET}")),
     (" key", _form(rf"(?<=pragma) (?:hex|re)?key\s*=\s*{_SECRET}")),
@@ -69,6 +70,7 @@ _WORDS = (
     *(
         "copy ",
         " into ",
+        "set (",
         "like",
         " in ",
         " in(",
@@ -83,12 +85,12 @@ _WORDS = (
 )
 """One of them is in every text with a statement, or with arguments of one."""
 _COMPARED = _form(
-    r"(?<![\w.])(?P<name>[\w.\"`\[\]]{1,200})\s+(?:not\s+)?(?:i?like|in|similar\s+to|between)\s*"
+    r"(?<![\w.])(?P<name>[\w.\"`\[\]]{1,200})\s+(?:not\s+)?(?P<sign>i?like|in|similar\s+to|between)\s*"
     r"(?=[('\"])"
 )
 _INSERT = _form(
-    r"(?:insert|replace|merge)\b[^()]{0,60}?\binto\s+[\w.\"`\[\]]{1,200}\s*"
-    r"\((?P<columns>[^()]{1,4000})\)(?:[^()]{0,100}?\)?)?\s*\bvalues?\s*"
+    r"(?:(?:insert|replace|merge)\b[^()]{0,60}?\binto\s+[\w.\"`\[\]]{1,200}\s*|\bthen\s+insert\s*|\bset\s*)"
+    r"\((?P<columns>[^()]{1,4000})\)(?:[^()]{0,100}?\)?)?\s*(?:\bvalues?\s*|\b(?P<select>select)\s+|(?<=\))\s?=\s*(?=\())"
 )
 _LINE = lazy(r"(?P<line>[^\r\n]*)(?:\r?\n|\Z)")
 _COPY = _form(
@@ -122,12 +124,20 @@ def find(text: str, lowered: str, names: Names) -> Iterator[Place]:
             yield from _of_statements(needle, form, text, lowered)
     if "copy " in lowered:
         yield from _copied(text, names)
-    if " into " in lowered:
+    if " into " in lowered or "set (" in lowered:
         for insert in _INSERT.finditer(text):
-            yield from _of_rows(text, insert.end(), _names(insert["columns"]), names)
+            columns, at = _names(insert["columns"]), insert.end()
+            if insert["select"]:
+                yield from _of_row(text, _row(text, at - 1, 1)[0], columns, names)
+            else:
+                yield from _of_rows(text, at, columns, names)
     if any(word in lowered for word in ("like", " in ", " in(", "similar to")):
         for compared in _COMPARED.finditer(text):
-            if names.is_sensitive(_bare(compared["name"])):
+            is_sql = (
+                compared["sign"].isupper()
+                or "where" in lowered[max(0, compared.start() - _SOME) : compared.start()]
+            )
+            if is_sql and names.is_sensitive(_bare(compared["name"])):
                 yield from _literals(text, _item(text, compared.end()), compared["name"])
     if any(word in lowered for word in ("args", "params", "parameters", "binds", "[")):
         for arguments in _ARGUMENTS.finditer(text):
@@ -136,13 +146,18 @@ def find(text: str, lowered: str, names: Names) -> Iterator[Place]:
             yield from _of_rows(text, arguments.end(), columns, names)
 
 
+_SOME = 200
+_OF_USER = _form(r"\b(?:user|role|to)\s+[\w@%.'\"`-]{1,100}\s+\Z")
+
+
 def _of_statements(needle: str, form: re.Pattern[str], text: str, lowered: str) -> Iterator[Place]:
     at = lowered.find(needle)
     while at >= 0:
         match = form.match(text, at)
         if match is not None:
             group = "secret" if match["secret"] is not None else "bare"
-            if match[group].strip("\\'\"") not in ("", "?", "%s"):
+            is_statement = group == "secret" or _OF_USER.search(text, max(0, at - _SOME), at)
+            if is_statement and match[group].strip("\\'\"") not in ("", "?", "%s"):
                 yield Place(*match.span(group), "sql")
         at = lowered.find(needle, at + len(needle) if match is None else match.end())
 
@@ -197,23 +212,33 @@ def _of_rows(text: str, at: int, columns: list[str], names: Names) -> Iterator[P
     wanted = [number for number, name in enumerate(columns) if names.is_sensitive(name)]
     for _ in range(_MOST_ROWS if wanted else 0):
         items, at = _row(text, at)
-        if len(items) == len(columns):
-            for number in wanted:
-                yield from _literals(text, items[number], columns[number])
+        yield from _of_row(text, items, columns, names)
         following = _NEXT_ROW.match(text, at)
         if following is None:
             return
         at = following.end()
 
 
-_NEXT_ROW = lazy(r"\s*,\s*(?=[(\[])")
+def _of_row(text: str, items: list[Item], columns: list[str], names: Names) -> Iterator[Place]:
+    if len(items) == len(columns):
+        for name, item in zip(columns, items, strict=True):
+            if names.is_sensitive(name):
+                yield from _literals(text, item, name)
 
 
-def _row(text: str, at: int) -> tuple[list[Item], int]:
-    """Return the items within the brackets at a place, and where these end."""
+_NEXT_ROW = lazy(r"\s{0,10}(?:,|;|--|;\s{0,10}--)?\s{0,10}(?=[(\[])")
+
+
+def _row(text: str, at: int, depth: int = 0) -> tuple[list[Item], int]:
+    """Return the items within the brackets at a place, and where these end.
+
+    With a depth of 1, those that begin behind it, up to where the statement goes on.
+    """
     items: list[Item] = []
-    depth, begin = 0, at + 1
-    for token in _ITEM.finditer(text, at, at + 1_000_000):
+    begin, stop = at + 1, at + 1_000_000
+    if depth and (end := _END_OF_SELECT.search(text, at, at + _LONGEST)):
+        stop = end.start()
+    for token in _ITEM.finditer(text, begin if depth else at, stop):
         if token["open"]:
             depth += 1
             if depth > _DEEPEST:
@@ -227,7 +252,12 @@ def _row(text: str, at: int) -> tuple[list[Item], int]:
             begin = token.end()
         elif not depth:
             break
+    if depth == 1 and stop != at + 1_000_000:
+        return [*items, (begin, stop)], stop
     return items, at
+
+
+_END_OF_SELECT = _form(r"\s(?:from|where|union|on|returning)\b|;|\r?\n\s*\r?\n|$")
 
 
 def _item(text: str, at: int) -> Item:

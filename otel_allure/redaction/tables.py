@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from otel_allure.redaction.lazy import lazy
 from otel_allure.redaction.names import Names
-from otel_allure.redaction.no_secrets import is_no_leaf
+from otel_allure.redaction.no_secrets import CELL, is_no_value
 from otel_allure.redaction.places import MASK, Place
 
 SEPARATORS = ("|", "│", "\t", ";", ",")
@@ -33,9 +33,9 @@ def find(text: str, names: Names) -> Iterator[Place]:
         end = start + len(line.rstrip("\r\n"))
         if columns and line.count(separator) == count:
             yield from _row(text, start, end, separator, columns)
-        elif not (columns and _RULER.fullmatch(line)):
+        elif not (separator and (line.count(separator) == count or _RULER.fullmatch(line))):
             separator, columns = _head(text, start, end, names)
-            count = line.count(separator) if columns else 0
+            count = line.count(separator) if separator else 0
         start += len(line)
 
 
@@ -73,6 +73,6 @@ def _row(
             return
         if number in columns:
             value = match["value"].strip()
-            if value and MASK not in value and not is_no_leaf(value):
+            if value and MASK not in value and not is_no_value(columns[number], CELL, value):
                 yield Place(*match.span("value"), f"name {columns[number].lower()}")
         at = match.end()
