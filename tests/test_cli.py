@@ -280,7 +280,7 @@ def test_shells_complete_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "argcomplete", module)
     cli.main([])
     assert asked == []
-    monkeypatch.setenv("_ARGCOMPLETE", "1")
+    monkeypatch.setenv("COMP_LINE", "otel-allure ")
     cli.main([])
     (parser,) = asked
     assert "tree" in parser.format_help()

@@ -11,15 +11,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from otel_allure import __version__
 from otel_allure.cli.result_files import NoResultsError
 from otel_allure.model.conventions import DEFAULT_RESULTS_DIR, RESULTS_DIR
 from otel_allure.output.tally import STATUSES
-
-if TYPE_CHECKING:
-    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _BROKEN_PIPE = 128 + 13
 _INTERRUPTED = 128 + 2
@@ -28,7 +25,7 @@ _INTERRUPTED = 128 + 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     parser = _parser()
-    if "_ARGCOMPLETE" in os.environ:  # the shell asks what could come next
+    if "COMP_LINE" in os.environ:  # the shell asks what could come next
         with contextlib.suppress(ImportError):
             importlib.import_module("argcomplete").autocomplete(parser)
     options = parser.parse_args(argv)
@@ -62,8 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_run(commands: _Commands) -> None:
-    run = commands.add_parser(
+def _add_run(commands: Any) -> None:
+    run: argparse.ArgumentParser = commands.add_parser(
         "run",
         help="run a program with all installed instrumentations; each trace becomes a result",
         description="Run a program under opentelemetry-instrument, with its traces exported to"
@@ -88,8 +85,8 @@ def _run(options: argparse.Namespace) -> int:
     return run_program(options)
 
 
-def _add_tree(commands: _Commands) -> None:
-    tree = commands.add_parser(
+def _add_tree(commands: Any) -> None:
+    tree: argparse.ArgumentParser = commands.add_parser(
         "tree",
         help="print results as trees of steps",
         description="Print results as trees of steps, failed ones first. Colours and the width are"
@@ -133,8 +130,8 @@ def _tree(options: argparse.Namespace) -> int:
     return print_tree(options)
 
 
-def _add_report(commands: _Commands) -> None:
-    report = commands.add_parser(
+def _add_report(commands: Any) -> None:
+    report: argparse.ArgumentParser = commands.add_parser(
         "report",
         help="make a report of results, one HTML file",
         description="Make a report of results, one HTML file, with the Allure that is here:"
