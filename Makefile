@@ -15,6 +15,8 @@ UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
 pip = $(if $(UV),$(UV) pip install --quiet --python $(1)/bin/python,$\
 	$(1)/bin/python -m pip install --quiet --disable-pip-version-check)
 
+# Which rows `make bench` measures; all if none is named.
+ROWS ?=
 # Which suites of other projects `make suites` runs; all if none is named.
 SUITES ?=
 
@@ -61,8 +63,8 @@ lint: $(VENV)/.lint
 	$(BIN)/python -m zipfile --list build/dist/*.whl | grep otel_allure/py.typed
 
 bench: ARGS =
-bench: $(VENV)/.bench  ## cost beside allure-pytest, as ratios
-	$(VENV)/bench/bin/python tools/bench.py $(ARGS)
+bench: $(VENV)/.bench  ## cost beside allure-pytest, as ratios, into docs/performance.md
+	$(VENV)/bench/bin/python -m benchmarks $(ROWS) --write $(ARGS)
 
 suites: ARGS =
 suites: | $(VENV)/bin/pip  ## other projects' test suites, plain and with a report
@@ -96,7 +98,7 @@ $(VENV)/lowest/.test: pyproject.toml | $(VENV)/lowest/bin/pip
 
 # A virtual environment of its own: allure-pytest must not be beside us in the others.
 $(VENV)/.bench: pyproject.toml | $(VENV)/bench/bin/pip
-	$(call pip,$(VENV)/bench) -e . allure-pytest
+	$(call pip,$(VENV)/bench) -e . --group bench
 	touch $@
 
 clean:

@@ -1,0 +1,187 @@
+"""The table: what is measured, against what, and what the aim is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from benchmarks.processes import IDLE, OURS, PEER, PLAIN, Cost, Run
+
+Measure = Callable[[Iterable[Run]], dict[Run, Cost]]
+"""Does runs and returns what each took."""
+
+
+class Figures(NamedTuple):
+    """What a row shows: the ratios that have an aim, and what they are made of."""
+
+    ratios: tuple[float, ...]
+    text: str
+
+
+class Row(NamedTuple):
+    """A row of the table.
+
+    Args:
+        name: for the command line.
+        what: is measured.
+        against: what.
+        aim: what no ratio is to be above.
+        figures: measures it.
+        why: the ratio is above its aim, if it is known to be.
+    """
+
+    name: str
+    what: str
+    against: str
+    aim: float
+    figures: Callable[[Measure], Figures]
+    why: str = ""
+
+
+def start(measure: Measure) -> Figures:
+    """What one empty test takes more, as a part of what plain pytest takes."""
+    plain, peer, ours = (
+        costed.cpu_s for costed in measure(Run("empty", way, 1) for way in WAYS).values()
+    )
+    text = f"{ms(ours - plain)} to {ms(plain)}; allure-pytest: {ms(peer - plain)}"
+    return Figures(((ours - plain) / plain,), text)
+
+
+def idle(measure: Measure) -> Figures:
+    """A whole run of many tests with the plugin, without a report."""
+    plain, ours = (
+        costed.cpu_s
+        for costed in measure(Run("empty", way, 1000) for way in (PLAIN, IDLE)).values()
+    )
+    return Figures((ours / plain,), f"{ms(ours)}, {ms(plain)}")
+
+
+def marginal(
+    work: str, size: int, on_disk: bool = False, per: int = 1
+) -> Callable[[Measure], Figures]:
+    """CPU of one more of what a work is about, beside the peer's.
+
+    Args:
+        work: a suite or a program.
+        size: how many are done; what one takes is the difference to a run of size 1.
+        on_disk: whether files are on a disk.
+        per: of how many the figures are shown.
+    """
+
+    def figures(measure: Measure) -> Figures:
+        peer, ours = more_cpu_s(measure, work, size, (PEER, OURS), on_disk)
+        each = per / (size - 1)
+        return Figures((ours / peer,), f"{us(ours * each)}, {us(peer * each)}")
+
+    return figures
+
+
+def large(work: str, size: int) -> Callable[[Measure], Figures]:
+    """CPU and peak memory of a single large thing, beside the peer's."""
+
+    def figures(measure: Measure) -> Figures:
+        done = measure(Run(work, way, n) for n in (1, size) for way in WAYS)
+        peer, ours = (over_plain_s(done, work, size, way) for way in (PEER, OURS))
+        peer_mb, ours_mb = (done[Run(work, way, size)].peak_mb for way in (PEER, OURS))
+        text = f"{ms(ours)}, {ms(peer)}; {ours_mb:.0f} MB, {peer_mb:.0f} MB"
+        return Figures((ours / peer, ours_mb / peer_mb), text)
+
+    return figures
+
+
+def linear(work: str, size: int) -> Callable[[Measure], Figures]:
+    """CPU of something, beside ten times that of a tenth of it."""
+
+    def figures(measure: Measure) -> Figures:
+        sizes = (1, size // 10, size)
+        done = measure(Run(work, way, n) for n in sizes for way in (PLAIN, OURS))
+        tenth, whole = (over_plain_s(done, work, n, OURS) for n in sizes[1:])
+        return Figures((whole / tenth / 10,), f"{ms(whole)}, {ms(tenth)}")
+
+    return figures
+
+
+def files(measure: Measure) -> Figures:
+    """Files of a suite."""
+    peer, ours = (
+        costed.files for costed in measure(Run("rich", way, 20) for way in (PEER, OURS)).values()
+    )
+    return Figures((ours / peer,), f"{ours}, {peer} of 20 tests")
+
+
+def memory(measure: Measure) -> Figures:
+    """Peak memory of one more test, over plain pytest's."""
+    tests = 10_000
+    done = measure(Run("empty", way, n) for n in (1, tests) for way in WAYS)
+
+    def grown_kb(way: str) -> float:
+        few, many = (done[Run("empty", way, n)].peak_mb for n in (1, tests))
+        return (many - few) * 1024 / (tests - 1)
+
+    plain, peer, ours = map(grown_kb, WAYS)
+    text = f"{ours - plain:.1f} KB, {peer - plain:.1f} KB"
+    return Figures(((ours - plain) / (peer - plain),), text)
+
+
+def more_cpu_s(
+    measure: Measure, work: str, size: int, ways: Iterable[str], on_disk: bool = False
+) -> list[float]:
+    """Return what each of `ways` takes over plain to do `work`, without its start."""
+    done = measure(Run(work, way, n, on_disk) for n in (1, size) for way in WAYS)
+    return [over_plain_s(done, work, size, way, on_disk) for way in ways]
+
+
+def over_plain_s(
+    done: dict[Run, Cost], work: str, size: int, way: str, on_disk: bool = False
+) -> float:
+    """Return what a way takes more than plain for all but the first of `size`."""
+
+    def grown_s(way: str) -> float:
+        few, many = (done[Run(work, way, n, on_disk)].cpu_s for n in (1, size))
+        return many - few
+
+    return grown_s(way) - grown_s(PLAIN)
+
+
+def ms(seconds: float) -> str:
+    """Return a duration as text."""
+    return f"{seconds * 1e3:,.0f} ms"
+
+
+def us(seconds: float) -> str:
+    """Return a duration as text."""
+    return f"{seconds * 1e6:,.0f} µs"
+
+
+WAYS = (PLAIN, PEER, OURS)
+ALLURE = "allure-pytest"
+ROWS = [
+    Row("start", "start: one empty test, over plain pytest", "plain pytest's start", 0.15, start),
+    Row("idle", "1,000 tests without `--alluredir`", "plain pytest", 1.02, idle),
+    Row("test", "a test without steps", ALLURE, 0.5, marginal("empty", 1000)),
+    Row("test-disk", "the same, on a disk", ALLURE, 0.5, marginal("empty", 1000, on_disk=True)),
+    Row("ten-steps", "a test with 10 steps", ALLURE, 0.5, marginal("ten_steps", 500)),
+    Row("concurrent", "an async test with 10 steps at the same time", ALLURE, 0.5,
+        marginal("concurrent", 300)),
+    Row("rich", "a test with labels, parameters, `tmp_path`, decorated steps, an attachment",
+        ALLURE, 0.5, marginal("rich", 500)),
+    Row("rich-disk", "the same, on a disk", ALLURE, 0.5, marginal("rich", 500, on_disk=True)),
+    Row("step", "a step", ALLURE, 0.7, marginal("steps", 20_000)),
+    Row("files", "files of that suite with `tmp_path`", ALLURE, 0.5, files),
+    Row("memory", "memory of a test, 10,000 tests", ALLURE, 1.0, memory),
+    Row("many-steps", "100,000 steps in a test: CPU, peak memory", ALLURE, 1.0,
+        large("steps_of_a_test", 100_000)),
+    Row("logs", "100,000 log records in a test: CPU, peak memory", ALLURE, 1.0,
+        large("log_records_of_a_test", 100_000)),
+    Row("attachment", "50 MB attached: CPU, peak memory", ALLURE, 1.0, large("attachment", 50)),
+    Row("span", "an instrumented call (asyncpg, aiohttp), from span to file",
+        "OTLP, encoded and serialised", 3.0, marginal("call", 5000)),
+    Row("trace", "a trace of 100,000 spans", "10 × a tenth of it", 1.2, linear("trace", 100_000)),
+    Row("late", "5,000 spans, each late", "10 × a tenth of it", 1.2, linear("late", 5_000)),
+    Row("many-concurrent", "10,000 steps at the same time", "10 × a tenth of it", 1.2,
+        linear("concurrent_steps_of_a_test", 10_000)),
+    Row("tree", "`otel-allure tree`, a result of 3,000", "`json.loads`", 3.0,
+        marginal("tree", 3_000)),
+    Row("otlp", "reading OTLP/JSON, a span of 100,000", "`json.loads`", 3.0,
+        marginal("otlp", 100_000)),
+]  # fmt: skip
