@@ -31,6 +31,11 @@ def _in_url(value: str, original: str) -> str:
     return write(value, safe="*")
 
 
+def _read_html(piece: str) -> str:
+    # `&note=` is no entity, whatever browsers make of its beginning.
+    return _ENTITY.sub(lambda match: html.unescape(match[0]), piece)
+
+
 def _in_html(value: str, original: str) -> str:
     return html.escape(value, quote="&quot;" in original or "&#" in original)
 
@@ -53,6 +58,7 @@ _LITERAL = lazy(
     r"(?:(?P=mark)|(?=[\r\n])|\Z)"
 )
 _ENTITIES = lazy(r"(?<![^<>&'\"])[^<>&'\"]*&(?:[^<>&'\"]|&(?=[#\w]{2,8};))*")
+_ENTITY = lazy(r"&#?\w{1,8};")
 _ESCAPES = (
     _Escape(
         "%",
@@ -60,7 +66,7 @@ _ESCAPES = (
         lambda piece: (unquote_plus if "+" in piece else unquote)(piece),
         _in_url,
     ),
-    _Escape("&", _ENTITIES, html.unescape, _in_html),
+    _Escape("&", _ENTITIES, _read_html, _in_html),
     _Escape(
         '""',
         lazy(r'(?<![^,;\t\n])"(?:[^"]|""){1,100000}"(?![^,;\t\r\n])'),

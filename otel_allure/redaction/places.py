@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
+
+from otel_allure.redaction.lazy import lazy
 
 MASK = "****"
 
@@ -25,6 +28,28 @@ def masked_text(text: str, places: Iterable[Place]) -> str:
         pieces += (text[done:start], shown)
         done = end
     return "".join([*pieces, text[done:]])
+
+
+_FIELDS = lazy(
+    r"(?:(?<=\?)|(?<![^\s'\"])(?=[^&\s'\"<>=]{1,100}=[^&\s'\"<>]*&))"
+    r"[\w.%\[\]+*~-]+=[^&#\s'\"<>]*(?:&[\w.%\[\]+*~-]*=[^&\s#'\"<>]*)*"
+)
+_SEPARATOR = lazy(r"[&#]")
+"""Fields of a form, or of a query: what separates them is written otherwise within them."""
+
+
+def within_fields(text: str, places: Iterable[Place]) -> Iterator[Place]:
+    """Yield places so that none of them takes in more than one field of a form."""
+    forms = [match.span() for match in _FIELDS.finditer(text)]
+    starts = [start for start, _ in forms]
+    for place in places:
+        end = place.end
+        number = bisect_right(starts, place.start) - 1
+        if number >= 0 and place.start <= forms[number][1]:
+            following = _SEPARATOR.search(text, place.start, end)
+            end = end if following is None else following.start()
+        if end > place.start:
+            yield place._replace(end=end)
 
 
 def _united(places: Iterable[Place]) -> Iterator[tuple[int, int, str]]:

@@ -26,7 +26,7 @@ from otel_allure.redaction.known_values import KnownValues
 from otel_allure.redaction.names import Names
 from otel_allure.redaction.no_secrets import looks_random
 from otel_allure.redaction.payment_numbers import payment_numbers
-from otel_allure.redaction.places import MASK, Place, masked_text
+from otel_allure.redaction.places import MASK, Place, masked_text, within_fields
 from otel_allure.redaction.private_keys import lines_of_keys
 
 _KNOWN = "known value"
@@ -146,6 +146,8 @@ class Redaction:
         places += json_texts.fitted(text, found, told)
         if not places:
             return text, ()
+        if "&" in text or "?" in text:
+            places = list(within_fields(text, places))
         places += _again(text, places)
         return masked_text(text, places), tuple(place.rule for place in places)
 
