@@ -174,6 +174,8 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
         ('{\\"access_token\\": \\"abc\\"}', '{\\"access_token\\": ****}'),
         ("ALTER USER x PASSWORD = 'abc'", "ALTER USER x PASSWORD = ****"),
         ("{'apiKey': 'abc'}", "{'apiKey': ****}"),
+        ("пароль=hunter2", "пароль=****"),
+        ("密码：hunter2", "密码：****"),  # noqa: RUF001
         ("assert token == 'abc123'", "assert token == ****"),
         ("password: Final[str] = 'abc'", "password: Final[str] = ****"),
         ("password='a b", "password=****"),

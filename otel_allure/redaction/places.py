@@ -45,7 +45,8 @@ def within_fields(text: str, places: Iterable[Place]) -> Iterator[Place]:
     for place in places:
         end = place.end
         number = bisect_right(starts, place.start) - 1
-        if number >= 0 and place.start <= forms[number][1]:
+        # What is shown otherwise is masked within, field by field.
+        if place.shown == MASK and number >= 0 and place.start <= forms[number][1]:
             following = _SEPARATOR.search(text, place.start, end)
             end = end if following is None else following.start()
         if end > place.start:

@@ -257,7 +257,7 @@ def _row(text: str, at: int, depth: int = 0) -> tuple[list[Item], int]:
     return items, at
 
 
-_END_OF_SELECT = _form(r"\s(?:from|where|union|on|returning)\b|;|\r?\n\s*\r?\n|$")
+_END_OF_SELECT = _form(r"\s(?:from|where|union|on|returning)\b|;|\r?\n(?![ \t'\",])|$")
 
 
 def _item(text: str, at: int) -> Item:
