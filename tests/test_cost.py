@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -149,3 +149,19 @@ def test_what_is_not_needed_is_not_imported(stepped: Counted, name: str) -> None
 
 def test_few_modules_are_imported(stepped: Counted) -> None:
     assert len(list(below("otel_allure", stepped.modules))) <= 130
+
+
+def test_what_has_ended_is_not_kept(run: Callable[..., Any], pytester: pytest.Pytester) -> None:
+    """pytest keeps all items until the session ends: what hangs on them is memory a test."""
+    pytester.makeconftest(
+        """
+        import gc
+        from otel_allure.pytest_plugin.test_attempt import TestAttempt
+
+        def pytest_sessionfinish():
+            gc.collect()
+            print("kept:", sum(type(each) is TestAttempt for each in gc.get_objects()))
+        """
+    )
+    done = run(PLAIN, "-s", passed=TESTS)
+    done.outcome.stdout.fnmatch_lines(["*kept: 0"])

@@ -495,6 +495,7 @@ class AllureListener(stand_in.AllureListener):
             if test.outcome.status in (FAILED, BROKEN) and self._shows_trees:
                 self.failed[attempt.nodeid] = attempt.files()
         attempt.release_fixtures()
+        self.running.forget(attempt)
         self._output.forget(test)
         if not self.running:
             self._logs.reset()

@@ -32,6 +32,11 @@ class RunningTests(dict[str, TestAttempt]):
         self.pop(attempt.nodeid, None)
         self.recorder.running.pop(attempt.trace_id, None)
 
+    def forget(self, attempt: TestAttempt) -> None:
+        """Let go of an attempt that has ended; pytest keeps its item until the session ends."""
+        if attempt.item.stash.get(_ATTEMPT, None) is attempt:
+            del attempt.item.stash[_ATTEMPT]
+
     def at(self, item: pytest.Item) -> TestAttempt | None:
         """Return the running attempt at `item`, if there is one."""
         attempt = item.stash.get(_ATTEMPT, None)
