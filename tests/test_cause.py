@@ -134,6 +134,34 @@ def test_nothing_is_said_where_that_is_nothing_new(spans):
     assert line_of(failed_test(), *spans) == ""
 
 
+def phase(name: str, span_id: int, start_ns: int) -> Span:
+    its = {c.KIND: c.PHASE, c.PHASE_NAME: name}
+    return build_span(name, span_id, 1, attributes=its, start_ns=start_ns, end_ns=start_ns + MS)
+
+
+@pytest.mark.parametrize(("failed_in", "is_said"), [("call", False), ("teardown", True)])
+def test_what_came_after_the_failure_is_no_cause(failed_in, is_said):
+    line = line_of(
+        failed_test(**{c.FAILED_IN: failed_in}),
+        phase("call", 2, MS),
+        phase("teardown", 3, 3 * MS),
+        build_span(
+            "finalizer",
+            4,
+            3,
+            attributes={c.KIND: c.FIXTURE, c.PHASE_NAME: "after", c.STATUS: "broken"},
+            start_ns=3 * MS,
+        ),
+        call(5, 4, start_ns=3 * MS, **error("RuntimeError: gone")),
+    )
+    assert ("RuntimeError: gone" in line) == is_said
+
+
+def test_nothing_broke_in_a_test_that_was_to_fail_and_has_not():
+    told = {c.MESSAGE: "[XPASS(strict)] not yet"}
+    assert line_of(failed_test(**told), call(2, 1, **error("RuntimeError: gone"))) == ""
+
+
 def test_passed_test_says_nothing():
     spans = three_services(OUT_OF_SYNC, error(answer=500))
     spans[0] = build_span("test", 1, attributes={c.KIND: c.TEST})

@@ -106,7 +106,7 @@ class Item:
     [
         (AssertionError("x"), "failed"),
         (KeyError("x"), "broken"),
-        (pytest.skip.Exception("x"), "broken"),
+        (pytest.skip.Exception("x"), "skipped"),
     ],
 )
 def test_errors_that_are_not_reported(error, status):

@@ -28,6 +28,9 @@ STEP: Final = "step"
 PHASE_NAME: Final = "allure.phase"
 """`setup`, `call` or `teardown` on a phase; `before` or `after` on a fixture."""
 
+FAILED_IN: Final = "allure.failed_in"
+"""Of a test that has failed: the name of the phase that says so."""
+
 CONTAINER_ID: Final = "allure.container_id"
 """On a fixture of a test: uuid of the container that has it to itself; empty: it is not shown."""
 

@@ -485,6 +485,8 @@ class AllureListener(stand_in.AllureListener):
             test.outcome = attempt.outcome or Outcome(SKIPPED)
             if test.outcome.status in _RESULT_STATUS:
                 its[c.TEST_CASE_RESULT_STATUS] = _RESULT_STATUS[test.outcome.status]
+            if (phase := attempt.verdict.failed_in) is not None:
+                its[c.FAILED_IN] = phase
             if type(item).__name__ in _NO_TESTS:
                 test.kind = c.PHASE
             test.span.update_name(test.title)

@@ -31,18 +31,27 @@ class Verdict:
     @property
     def outcome(self) -> Outcome | None:
         """What it comes to, None if nothing has been said."""
-        known = self._told
-        for when in _PHASES:
-            said = self._said.get(when)
-            if said is not None and _counts(when, said.status, known):
-                known = said
-        return known
+        return self._of_phase()[1]
 
     @outcome.setter
     def outcome(self, outcome: Outcome) -> None:
         """Replace what was said until now: others may, too."""
         self._told = outcome
         self._said.clear()
+
+    @property
+    def failed_in(self) -> str | None:
+        """The phase by which it has failed, None if that is not known or it has not."""
+        phase, outcome = self._of_phase()
+        return phase if outcome is not None and outcome.status in (FAILED, BROKEN) else None
+
+    def _of_phase(self) -> tuple[str | None, Outcome | None]:
+        phase, known = None, self._told
+        for when in _PHASES:
+            said = self._said.get(when)
+            if said is not None and _counts(when, said.status, known):
+                phase, known = when, said
+        return phase, known
 
     def is_news(self, report: pytest.TestReport) -> bool:
         """Whether the report says something else than when it was taken last."""

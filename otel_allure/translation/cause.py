@@ -91,6 +91,7 @@ class _Search:
         self.presentation = presentation
         self.with_exception = with_exception
         self.above: dict[int, Span] = {}
+        self.last_ns = self._last_ns()
         self.walked = list(self._walk())
         self.outermost = self._outermost_calls()
         self.own_service = tree.own_service(root)
@@ -106,7 +107,20 @@ class _Search:
                     todo.append(span)
                     yield span
 
+    def _last_ns(self) -> int:
+        """Return when the phase was over that the test has failed in: what came later is no cause.
+
+        Where no phase is known to have failed, that is the end of all.
+        """
+        failed_in = self.root.attributes.get(c.FAILED_IN)
+        for span in self.tree.children.get(self.root.span_id, ()) if failed_in else ():
+            if kind_of(span) == c.PHASE and span.attributes.get(c.PHASE_NAME) == failed_in:
+                return self.tree.end_ns(span)
+        return self.tree.last_ns
+
     def cause(self) -> Cause | None:
+        if self.message.startswith(_PASSED_STRICTLY):
+            return None
         broken = self._innermost_errors()
         for rank, span in broken:
             if not self._says_nothing_new(span):
@@ -122,7 +136,7 @@ class _Search:
         covered: set[int] = set()  # what has an error below it
         found = []
         for span in reversed(self.walked):
-            is_error = _is_call(span) and self._is_error(span)
+            is_error = _is_call(span) and span.start_ns <= self.last_ns and self._is_error(span)
             if is_error and span.span_id not in covered:
                 rank = _SEEN if self._is_error(self.outermost[span.span_id]) else _CAUGHT
                 rank = _RETRIED if span.span_id in made_up else rank
@@ -295,6 +309,8 @@ class _Search:
             yield _THE_TEST
 
 
+_PASSED_STRICTLY = "[XPASS(strict)]"
+"""What pytest says of a test that was to fail and has not: nothing broke."""
 _SEEN, _CAUGHT, _RETRIED = range(3)
 """Which errors are the likeliest causes: those that the test's own call got to see, those that were
 caught on the way, and those that a repetition has made up for."""
