@@ -81,9 +81,9 @@ class Presentation:
             above: what called it, if that is known. A server of another service is shown with the
                 service's name.
         """
-        text = self.call(span)
         if c.KIND in span.attributes:
-            return text
+            return self.redaction.text(span.name) or _UNNAMED
+        text = self.call(span)
         answer = next(filter(None, (domain.answer(span) for domain in _domains(span))), None)
         end = f" → {self._line(answer)}" if answer else ""
         service = _called_service(span, above)

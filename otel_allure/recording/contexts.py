@@ -11,7 +11,7 @@ A context that has the key `ISOLATED` is of the second kind, and so is all that 
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -26,6 +26,9 @@ ISOLATED = context_api.create_key("otel-allure-isolated")
 LEFT = context_api.create_key("otel-allure-left")
 """A span of users' that they have left current in an item that is over: see `leave`."""
 _OURS = (SPAN, ITEM, ISOLATED, LEFT)
+
+held: Callable[[Context, str], Any] = dict.get
+"""Return what a context has, also the span of an item that is over: see `ItemContext`."""
 
 # Kept from the start: tests look at how often the API is asked.
 _shared_current = context_api.get_current
@@ -191,11 +194,6 @@ def is_innermost(span: Any) -> bool:
 def root_context(*, isolated: bool) -> Context:
     """Return the context that a trace of ours begins in: no span is current there."""
     return Context({ISOLATED: True} if isolated else _beside_spans(_shared_current()))
-
-
-def held(context: Context, key: str) -> Any:
-    """Return what a context has, also the span of an item that is over: see `ItemContext`."""
-    return dict.get(context, key)
 
 
 def contexts_in(variables: contextvars.Context) -> Iterator[Context]:
