@@ -75,7 +75,12 @@ def test():
 """,
     "attachment": """
 def test():
-    allure.attach(b"x" * SIZE * 1_000_000, "dump", allure.attachment_type.TEXT)
+    allure.attach(bytes(1_000_000) * SIZE, "picture", allure.attachment_type.PNG)
+""",
+    "text_attachment": """
+def test():
+    line = "2026-01-01 12:00:00,123 INFO shop: order 7 of Alice: 3 cups, 2 plates, 41.50 EUR\\n"
+    allure.attach(line * (SIZE * 12_000), "server.log", allure.attachment_type.TEXT)
 """,
 }
 PLUGINS = dict.fromkeys(

@@ -15,17 +15,17 @@ HEAD = [
     "| | what | against | aim, at most | ratio | figures, theirs last |",
     "|---|---|---|---|---|---|",
 ]
+_BOLD = "**"
 PACKAGES = ("pytest", "allure-pytest", "opentelemetry-sdk")
 
 
 def line(row: Row, figures: Figures) -> str:
-    """Return the row of the table for `figures`, with the reason if its aim is not reached."""
+    """Return the row of the table for `figures`; ratios that are above the aim are bold."""
     reached = all(ratio <= row.aim for ratio in figures.ratios)
     ratios = ", ".join(f"{ratio:.2f} ×" for ratio in figures.ratios)
     cells = (
         f"`{row.name}`", row.what, row.against, f"{row.aim:g} ×",
-        ratios if reached else f"**{ratios}**",
-        figures.text if reached or not row.why else f"{figures.text}. {row.why}",
+        ratios if reached else f"{_BOLD}{ratios}{_BOLD}", figures.text,
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
@@ -36,8 +36,12 @@ def updated(page: str, row: Row, measured: str) -> str:
     old, after = rest.split(END)
     lines = {name: text for text in old.splitlines() if (name := _name(text))}
     lines[row.name] = measured
-    table = [lines[known.name] for known in ROWS if known.name in lines]
-    return "\n".join([before + BEGIN, machine(), "", *HEAD, *table, END + after])
+    known = [row for row in ROWS if row.name in lines]
+    whys = [f"- `{row.name}`: {row.why}" for row in known if row.why and _BOLD in lines[row.name]]
+    parts = [machine(), "\n".join([*HEAD, *(lines[row.name] for row in known)])]
+    if whys:
+        parts += ["Why an aim is not reached:", "\n".join(whys)]
+    return f"{before}{BEGIN}\n" + "\n\n".join(parts) + f"\n{END}{after}"
 
 
 def _name(line: str) -> str:

@@ -10,7 +10,7 @@ from benchmarks.processes import OURS, PEER, PLAIN, Cost, Run, cost, costs
 from benchmarks.programs import PROGRAMS
 from benchmarks.rows import ROWS
 from benchmarks.suites import SUITES, suite
-from benchmarks.table import BEGIN, END, HEAD, line, updated
+from benchmarks.table import BEGIN, END, HEAD, PAGE, line, updated
 
 
 def test_each_suite_runs(run, pytester):
@@ -65,6 +65,11 @@ def test_a_line_takes_the_place_of_its_last_one():
     table = page.partition(HEAD[-1])[2].partition(END)[0]
     assert table.splitlines()[1:] == ["| `start` | 2 |", "| `idle` | 3 |"]
     assert page.endswith(f"{END}\nAfter.")
+
+
+def test_the_page_has_a_line_for_each_row():
+    page = PAGE.read_text("utf-8")
+    assert [row.name for row in ROWS if f"| `{row.name}` |" not in page] == []
 
 
 def test_processes_take_turns_and_the_least_counts(monkeypatch):
