@@ -473,7 +473,7 @@ def _is_type(name: str, sign: str, inner: str, after: str) -> bool:
     """Whether it is what is declared: `token: Token`, `password: PasswordInput, user: ...`."""
     if sign != ":" or not _IDENTIFIER_FORM.fullmatch(inner):
         return False
-    is_declared = inner[:1].isupper() or inner[:2] in ("_T", "_S")
+    is_declared = inner[:1].isupper() or (inner[:1] == "_" and inner[1:2] in ("T", "S"))
     return is_declared and after.lstrip(" ")[:1] in (",", ")", "=", "{", ";", "|", "[", "-")
 
 
