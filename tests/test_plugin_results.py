@@ -787,16 +787,26 @@ COMPARISONS = """
 
     async def test_async():
         assert 5 == 6
+
+    class Odd:
+        def __repr__(self):
+            raise ValueError("no repr")
+
+    def test_odd():
+        assert Odd() == 1
 """
 
 
 def test_actual_and_expected(run):
     """Of the comparison that failed the test, and of no other."""
-    report = run(COMPARISONS).report
+    done = run(COMPARISONS)
+    done.outcome.stdout.no_fnmatch_line("*not complete*")
+    report = done.report
     details = {r["name"]: r.get("statusDetails", {}) for r in report.results}
     long = details.pop("test_long")
     assert {name: (d.get("actual"), d.get("expected")) for name, d in details.items()} == {
         "test_values": ("{'a': [1, 2]}", "{'a': [1, 3]}"),
+        "test_odd": ("<Odd: its repr raised ValueError('no repr')>", "1"),
         "test_texts": ("one\ntwo", "one\nthree"),
         "test_message": ("1", "2"),
         "test_later_failure": (None, None),

@@ -12,6 +12,8 @@ import sys
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from otel_allure.model.texts import attempt
+
 MAX_CHARACTERS = 20_000
 """Of a side that are shown; a note tells how many are left out."""
 
@@ -52,10 +54,14 @@ def comparison(left: object, right: object) -> Comparison:
     return Comparison(frozenset(frames), _shown(left), _shown(right))
 
 
+def _pretty(value: Any) -> str:
+    return pprint.pformat(value, width=100, sort_dicts=False)
+
+
 def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else repr(value)
+    text = value if isinstance(value, str) else attempt(repr, value, "repr")
     if not isinstance(value, str) and len(text) <= _PRETTY:
-        text = pprint.pformat(value, width=100, sort_dicts=False)
+        text = attempt(_pretty, value, "repr")
     if len(text) > MAX_CHARACTERS:
         left_out = len(text) - MAX_CHARACTERS
         return f"{text[:MAX_CHARACTERS]}\n... ({left_out:,} characters are not shown)"
