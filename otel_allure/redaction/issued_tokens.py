@@ -163,7 +163,7 @@ TOKENS = (
         "npm", ("npm_",), r"[A-Za-z0-9]{36}(?!\w)",
         "https://github.blog/2021-09-23-announcing-npms-new-access-token-format/",
     ),
-    Token("pypi", ("pypi-",), r"Ag[\w-]{20,}", "https://pypi.org/help/#apitoken"),
+    Token("pypi", ("pypi-",), r"Ag[\w-]{20,}", "https://docs.github.com/en/code-security/secret-scanning/introduction/supported-secret-scanning-patterns"),
     Token("rubygems", ("rubygems_",), r"[0-9a-f]{48}", f"{_GITLEAKS}rubygems.go"),
     Token("nuget", ("oy2",), r"[a-z0-9]{43}(?!\w)", f"{_TRUFFLEHOG}nugetapikey"),
     Token("clojars", ("CLOJARS_",), r"[0-9A-Za-z]{60}", f"{_GITLEAKS}clojars.go"),
