@@ -129,6 +129,38 @@ def test_pytest_aiohttp(run):
     ]
 
 
+def test_asyncio_concurrent_output(run):
+    """pytest captures what a group prints for the group: each test has its own lines all the same."""
+    done = run(
+        """
+        import asyncio
+        import pytest
+
+        events = {}
+
+        @pytest.mark.asyncio_concurrent(group="group")
+        async def test_one():
+            event = events["one"] = asyncio.Event()
+            await event.wait()
+            print("printed by one")
+
+        @pytest.mark.asyncio_concurrent(group="group")
+        async def test_two():
+            while "one" not in events:
+                await asyncio.sleep(0)
+            print("printed by two")
+            events["one"].set()
+        """,
+        plugins=("asyncio-concurrent",),
+        passed=2,
+    )
+    printed = {
+        result["name"]: [done.report.body(a).strip() for a in result.get("attachments", ())]
+        for result in done.report.results
+    }
+    assert printed == {"test_one": ["printed by one"], "test_two": ["printed by two"]}
+
+
 def test_asyncio_concurrent(run):
     """Tests of a group run at the same time: each has its own title, step and attachment."""
     done = run(

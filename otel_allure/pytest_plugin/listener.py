@@ -646,19 +646,19 @@ class AllureListener(stand_in.AllureListener):
     def _captured(self, report: pytest.TestReport, item: RunningItem) -> Iterator[tuple[str, str]]:
         """Yield name and text of what was captured and is shown nowhere else."""
         attempt = self.running.of(item)
+        apart = attempt is not None and attempt.overlaps
         if self._logs.on:
             self._take_from_children()
             if waiting := self._logs.take():
                 self.report.add(waiting)
             trace_id = item.span.get_span_context().trace_id
             own = [] if attempt is None else self.report.take_logs(trace_id, attempt.span_ids)
-            if not (report.sections or own):
+            if not (report.sections or own or apart):
                 return
             yield "log", self._logs.text(report.caplog, own)
         else:
             yield "log", report.caplog
         for name, text in (("stdout", report.capstdout), ("stderr", report.capstderr)):
-            apart = attempt is not None and attempt.overlaps
             yield name, self._output.text(name, text, item) if apart else text
 
     # -- fixtures
