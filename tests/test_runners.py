@@ -130,7 +130,7 @@ def test_pytest_aiohttp(run):
 
 
 def test_asyncio_concurrent_output(run):
-    """pytest captures what a group prints for the group: each test has its own lines all the same."""
+    """pytest captures what a group prints for the group: each test has its own lines."""
     done = run(
         """
         import asyncio
