@@ -84,6 +84,10 @@ class Verdict:
 def _status_of_raised(error: BaseException) -> str:
     if isinstance(error, (pytest.skip.Exception, SkipTest)):
         return SKIPPED
+    return _failure(error)
+
+
+def _failure(error: BaseException) -> str:
     return FAILED if status_of(error) == FAILED else BROKEN
 
 
@@ -147,7 +151,7 @@ def _status(
     if report.outcome in (PASSED, SKIPPED):
         return str(report.outcome)
     if excinfo is not None:
-        return FAILED if status_of(excinfo.value) == FAILED else BROKEN
+        return _failure(excinfo.value)
     if crash is not None:  # in another process
         return FAILED if crash.startswith(("AssertionError", "assert ", "Failed")) else BROKEN
     return BROKEN if report.when not in ("setup", "call", "teardown") else FAILED

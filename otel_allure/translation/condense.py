@@ -38,9 +38,7 @@ _INSTEAD = {
 
 
 def condense(root: Span, tree: SpanTree, presentation: Presentation) -> CondensedTree:
-    """Return what is to be shown of what is below `root`."""
-    if not tree.has_calls:
-        return CondensedTree(tree.children, {}, {})
+    """Return what is to be shown of what is below `root`, in a tree that has calls."""
     condensing = _Condensing(root, tree, presentation)
     condensing.filter()
     condensing.fold()
