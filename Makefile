@@ -23,7 +23,7 @@ SUITES ?=
 # Most tests run pytest in a process of its own, which would compile the package anew each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test matrix lint bench suites clean
+.PHONY: demo test matrix lint docs bench suites clean
 .SECONDARY:  # keep what pattern rules make on the way
 
 demo: $(VENV)/.demo  ## run the example and look at what it reports
@@ -62,6 +62,9 @@ lint: $(VENV)/.lint
 	$(BIN)/twine check --strict build/dist/*
 	$(BIN)/python -m zipfile --list build/dist/*.whl | grep otel_allure/py.typed
 
+docs: $(VENV)/.docs  ## the documentation as a site, in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 bench: ARGS =
 bench: $(VENV)/.bench  ## cost beside allure-pytest, as ratios, into docs/performance.md
 	$(VENV)/bench/bin/python -m benchmarks $(ROWS) --write $(ARGS)
@@ -86,7 +89,11 @@ $(VENV)/.test: pyproject.toml | $(VENV)/bin/pip
 
 $(VENV)/.lint: pyproject.toml | $(VENV)/bin/pip
 	$(call pip,$(VENV)) -e ".[examples]" --group dev
-	touch $@ $(VENV)/.test $(VENV)/.demo
+	touch $@ $(VENV)/.test $(VENV)/.demo $(VENV)/.docs
+
+$(VENV)/.docs: pyproject.toml | $(VENV)/bin/pip
+	$(call pip,$(VENV)) --group docs
+	touch $@
 
 $(VENV)/pytest-%/.test: pyproject.toml | $(VENV)/pytest-%/bin/pip
 	$(call pip,$(VENV)/pytest-$*) -e ".[examples]" --group test "pytest==$*.*"

@@ -6,11 +6,13 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from otel_allure.cli import main as cli
 from otel_allure.testing.results import Results, tree
+from tools.docs_links import on_page_markdown
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -123,3 +125,22 @@ def test_compose_file_names_what_exists():
         service = compose["services"][name]
         assert (ROOT / service["build"]["context"] / service["build"]["dockerfile"]).exists()
         assert set(service["depends_on"]) <= set(compose["services"])
+
+
+@pytest.mark.parametrize(
+    ("page", "link", "shown"),
+    [
+        ("report.md", "../examples/shop", "https://host/us/blob/main/examples/shop"),
+        ("how-to/xdist.md", "../../README.md#use-it", "https://host/us/blob/main/README.md#use-it"),
+        ("how-to/xdist.md", "../report.md", "../report.md"),
+        ("report.md", "https://else.where/../x", "https://else.where/../x"),
+        ("report.md", "#findings", "#findings"),
+    ],
+)
+def test_links_out_of_the_site_lead_to_the_repository(page, link, shown):
+    changed = on_page_markdown(
+        f"See [it]({link}).",
+        page=SimpleNamespace(file=SimpleNamespace(src_uri=page)),
+        config=SimpleNamespace(extra={"repository": "https://host/us"}),
+    )
+    assert changed == f"See [it]({shown})."
