@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import pairwise
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
 from otel_allure.cli import main as cli
-from otel_allure.testing.results import Results, tree
+from otel_allure.testing.results import Results, steps, tree
 from tools.docs_links import on_page_markdown
+
+from .pages import DOCS, PAGES, check, fences, follow, run_here
+from .test_report_tools import ALLURE_3, tool
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -84,7 +95,7 @@ def test_every_snippet_of_the_readme_is_run():
     assert len(SNIPPETS) == 3
 
 
-@pytest.mark.parametrize("page", ["README.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))])
+@pytest.mark.parametrize("page", ["README.md", *(str(p.relative_to(ROOT)) for p in PAGES)])
 def test_links_lead_somewhere(page):
     path = ROOT / page
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text()):
@@ -118,7 +129,6 @@ def test_architecture_lists_every_module():
 
 def test_compose_file_names_what_exists():
     """There may be no Docker where this runs: at least its files and services are there."""
-    yaml = pytest.importorskip("yaml")
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     assert set(compose["services"]) == {"db", "shop", "tests"}
     for name in ("shop", "tests"):
@@ -144,3 +154,159 @@ def test_links_out_of_the_site_lead_to_the_repository(page, link, shown):
         config=SimpleNamespace(extra={"repository": "https://host/us"}),
     )
     assert changed == f"See [it]({shown})."
+
+
+# -- pages, as what their readers do with them
+
+PROJECTS: dict[str, tuple[str, ...]] = {
+    "start.md": (),
+    "tutorial.md": (),
+    "how-to/aiohttp-asyncpg.md": (),
+    "how-to/backend.md": (),
+    "how-to/fastapi-sqlalchemy.md": (),
+    "how-to/headers-and-bodies.md": (),
+    "how-to/httpx-in-process.md": (),
+    "how-to/less-noise.md": (),
+    "how-to/several-services.md": (),
+    "how-to/tests-of-telemetry.md": (),
+    "how-to/xdist.md": ("xdist",),
+}
+"""Pages that are projects, with the pytest plugins beside ours and pytest-asyncio."""
+
+CHECKED_ELSEWHERE = {"isolation.md", "processes.md", "spans.md"}
+"""Pages with sources that are no project."""
+
+KINDS = {"console", "ini", "python", "sh", "text", "toml", "yaml"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="commands of a POSIX shell")
+@pytest.mark.parametrize("page", PROJECTS)
+def test_what_a_page_says_works(page, tmp_path):
+    with collector() as received:
+        follow(DOCS / page, tmp_path, *PROJECTS[page], environment=received.environment)
+    RESULTS_SAY.get(page, lambda results: None)(Results(tmp_path / "allure-results"))
+    assert bool(received.paths) == (page == "how-to/backend.md")
+
+
+def tutorial_tags_and_tells_the_repeated_call(results):
+    (result,) = results.results
+    assert {"name": "tag", "value": "n+1"} in result["labels"]
+    assert "GET /stock/101 ×5, one after the other" in result["descriptionHtml"]
+
+
+def exchange_is_shown_and_masked(results):
+    (attachment,) = [
+        attachment
+        for step in steps(results["test_order"])
+        for attachment in step.get("attachments", ())
+    ]
+    exchange = json.loads(results.body(attachment))
+    sent, answered = exchange["request"], exchange["response"]
+    assert json.loads(sent["body"]["value"]) == {"item": "cup", "card": {"token": "****"}}
+    assert json.loads(answered["body"]["value"]) == {"id": 1}
+    assert "content-type" in [header["name"] for header in answered["headers"]]
+
+
+def test_is_linked_to_its_trace(results):
+    (link,) = results["test_visit"]["links"]
+    assert re.fullmatch(r"http://localhost:16686/trace/[0-9a-f]{32}", link["url"])
+
+
+RESULTS_SAY: dict[str, Callable[[Results], None]] = {
+    "tutorial.md": tutorial_tags_and_tells_the_repeated_call,
+    "how-to/backend.md": test_is_linked_to_its_trace,
+    "how-to/headers-and-bodies.md": exchange_is_shown_and_masked,
+}
+"""What a page says of its report beside what it prints."""
+
+
+class Collector(HTTPServer):
+    """Takes OTLP in, as a backend would."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), CollectorRequest)
+        self.paths: list[str] = []
+        address = f"http://127.0.0.1:{self.server_port}"
+        self.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": address}
+
+
+class CollectorRequest(BaseHTTPRequestHandler):
+    server: Collector
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.paths.append(self.path)
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def collector():
+    with Collector() as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="commands of a POSIX shell")
+def test_commands_of_pipelines_work(tmp_path):
+    """What runs in the CI of others, with the Allure that is tested here in the place of npx's."""
+    files = {f.title: f.text for f in fences(DOCS / "how-to" / "ci.md") if f.title}
+    github = yaml.safe_load(files[".github/workflows/tests.yml"])["jobs"]["tests"]["steps"]
+    gitlab = yaml.safe_load(files[".gitlab-ci.yml"])
+    commands = [step["run"] for step in github if "run" in step]
+    assert commands == gitlab["tests"]["script"] + gitlab["report"]["script"]
+    install, tests, report = commands
+    assert install == "pip install -r requirements.txt"
+    assert report.startswith("npx --yes allure@3 ")
+    allure = " ".join(tool(ALLURE_3))
+    (tmp_path / "allurerc.yml").write_text(files["allurerc.yml"])
+    (tmp_path / "test_it.py").write_text("def test_it(): pass")
+    for command in (tests, report.replace("npx --yes allure@3", allure)):
+        run_here(command, tmp_path)
+    kept = [step["with"]["path"] for step in github if "path" in step.get("with", {})]
+    assert set(kept) == {"allure-history", "allure-report"}
+    assert gitlab["report"]["cache"]["paths"] + gitlab["report"]["artifacts"]["paths"] == [
+        *("allure-history", "allure-report")
+    ]
+    assert (tmp_path / "allure-report" / "index.html").exists()
+    assert len((tmp_path / "allure-history" / "history.jsonl").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_every_snippet_is_of_a_kind_that_is_checked(page):
+    name = page.relative_to(DOCS).as_posix()
+    for fence in fences(page):
+        assert fence.kind in KINDS, fence
+        check(fence)
+        if fence.title or fence.kind == "console":
+            assert name in {*PROJECTS, "how-to/ci.md"}, fence
+        elif fence.kind == "python":
+            assert name in CHECKED_ELSEWHERE, fence
+
+
+def test_options_that_pages_name_exist():
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "otel_allure", "--help"],
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    known = set(re.findall(r"--(?:clean-)?allure[\w-]*", done.stdout))
+    known |= {"--allure-link-pattern", "--alluredir"}
+    for page in (ROOT / "README.md", *PAGES):
+        named = set(re.findall(r"--(?:clean-)?allure[\w-]*\w", page.read_text("utf-8")))
+        assert named <= known, page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_lists_have_a_blank_line_above(page):
+    """Without one the site shows them as a part of the paragraph."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for above, line in pairwise(text.splitlines()):
+        if re.match(r"(?:[-*]|\d+\.) ", line):
+            assert not above or re.match(r"(?:[-*]|\d+\.) |\s", above), line

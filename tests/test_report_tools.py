@@ -26,13 +26,16 @@ def tool(package: str) -> list[str]:
     """Return the command of a report tool, installed where it can stay for the next run."""
     if shutil.which("npm") is None:
         pytest.skip("needs npm")
+    fcntl = pytest.importorskip("fcntl")
     directory = TOOLS / package.replace("@", "-")
+    directory.mkdir(parents=True, exist_ok=True)
     command = directory / "node_modules" / ".bin" / "allure"
-    if not command.exists():
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "package.json").write_text("{}")
-        npm = ["npm", "install", package, "--no-audit", "--no-fund", "--silent"]
-        subprocess.run(npm, cwd=directory, check=True)
+    with (directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # workers of pytest-xdist ask at the same time
+        if not command.exists():
+            (directory / "package.json").write_text("{}")
+            npm = ["npm", "install", package, "--no-audit", "--no-fund", "--silent"]
+            subprocess.run(npm, cwd=directory, check=True)
     return [str(command)]
 
 
