@@ -13,6 +13,7 @@ from otel_allure.model.settings import Settings
 from otel_allure.model.spans import Link, Span
 from otel_allure.presentation.presentation import Presentation
 from otel_allure.testing.spans import TRACE_ID, build_span
+from otel_allure.translation import trace_view
 from otel_allure.translation.to_results import Translation, to_results
 
 TEST = {c.KIND: c.TEST}
@@ -97,16 +98,134 @@ def test_steps_of_a_fixture_are_below_it():
 
 
 def test_services_are_named_where_there_are_others():
-    own = {"service.name": "tests"}
-    spans = [call(2, resource=own), call(3, 2, resource={"service.name": "catalog"})]
-    result = to_results([the_test(resource=own), *spans])
-    (svg,) = pictures(result).values()
-    assert "catalog" in texts(svg)
+    spans = [call(2, resource=NAMED), call(3, 2, resource={"service.name": "catalog"})]
+    (svg,) = pictures(translated(*spans)).values()
+    assert {"shop", "catalog"} <= set(texts(svg).splitlines())
 
 
-def test_long_traces_have_pages():
+NAMED = {"service.name": "shop"}
+
+
+def test_a_program_is_no_test_process():
+    """It goes by its name, if it has one."""
+    for resource, name in ((NAMED, "shop"), ({}, "unnamed service")):
+        spans = [build_span(f"span {i}", i, i - 1 or None, resource=resource) for i in (1, 2, 3)]
+        (svg,) = pictures(to_results(spans)).values()
+        assert name in texts(svg).splitlines()
+        assert "test process" not in texts(svg)
+
+
+def test_fixtures_that_ask_for_others_are_not_concurrent():
+    """They are below those, and no reason for a picture."""
+    setup = build_span("setup", 2, 1, attributes={c.KIND: c.PHASE, c.PHASE_NAME: "setup"})
+    fixture = {c.KIND: c.FIXTURE, c.PHASE_NAME: "before"}
+
+    def one(name: str, span_id: int, start: int, end: int) -> Span:
+        times = {"start_ns": start * MS, "end_ns": end * MS}
+        return build_span(name, span_id, 2, attributes=fixture, **times)
+
+    fixtures = [one("db", 3, 1, 40), one("pool", 4, 10, 30), one("url", 5, 15, 20)]
+    assert not pictures(translated(setup, *fixtures))
+    (svg,) = pictures(translated(setup, *fixtures, call(60), one("after", 6, 50, 55))).values()
+    left = {e.text: float(e.get("x", 0)) for e in ET.fromstring(svg).iter() if e.text}
+    assert left["db"] == left["after"] == left["call 60"] < left["pool"] < left["url"]
+    assert "at the same time" not in left
+
+
+def test_the_picture_is_about_the_call_or_the_phase_that_failed():
+    def phase(name: str, span_id: int, start: int, end: int) -> Span:
+        attributes = {c.KIND: c.PHASE, c.PHASE_NAME: name}
+        times = {"start_ns": start * MS, "end_ns": end * MS}
+        return build_span(name, span_id, 1, attributes=attributes, **times)
+
+    phases = [phase("setup", 2, 0, 4000), phase("call", 3, 4000, 4020)]
+    spans = [*phases, call(4, 2, start_ns=0, end_ns=4000 * MS), *(step(5, 4001, 4019, 3),)]
+
+    def ticks(**attributes: str) -> list[str]:
+        test = the_test()._replace(end_ns=4020 * MS, attributes={**TEST, **attributes})
+        (svg,) = pictures(to_results([test, *spans])).values()
+        shown = [text for text in texts(svg).splitlines() if text.endswith("s")]
+        assert {"set-up", "test"} & set(texts(svg).splitlines())
+        return shown
+
+    assert "15 ms" in ticks()
+    assert {"1 s", "3 s"} <= set(ticks(**{c.FAILED_IN: "setup"}))
+
+
+def test_long_traces_have_one_picture_and_all_in_a_page():
     spans = [step(i, i, i + 2) for i in range(2, 102)]
-    assert list(pictures(translated(*spans))) == [f"Waterfall {i} of 3" for i in (1, 2, 3)]
+    found = translated(*spans)
+    assert list(pictures(found)) == ["Waterfall"]
+    (result,) = found.results
+    assert [a.name for a in result.attachments] == ["Waterfall", "Whole trace"]
+
+
+def test_all_pages_if_asked_for():
+    spans = [step(i, i, i + 2) for i in range(2, 102)]
+    found = translated(*spans, waterfall="all")
+    assert list(pictures(found)) == [f"Waterfall {i} of 3" for i in (1, 2, 3)]
+    (result,) = found.results
+    assert {a.type for a in result.attachments} == {"image/svg+xml"}
+    assert list(pictures(translated(call(2), call(3), waterfall="all"))) == ["Waterfall"]
+
+
+# -- the whole trace as a page
+
+
+def whole_trace(*spans: Span, **settings: object) -> str:
+    found = translated(*spans, *(step(i, i, i + 2) for i in range(1000, 1050)), **settings)
+    (result,) = found.results
+    (view,) = [a for a in result.attachments if a.name == "Whole trace"]
+    assert view.type == "text/html"
+    return found.files[view.source]
+
+
+def branches(page: str) -> list[tuple[int, bool, str]]:
+    """Return depth, whether it is open, and the text of each row."""
+    depth, found = 0, []
+    for kind, is_open, text in re.findall(
+        r"<(/?details|p)( open)?>(?:<summary>)?(.*?)(?:</summary>|</p>)?\n", page
+    ):
+        depth -= kind == "/details"
+        if kind != "/details":
+            plain = re.sub(r"<[^>]*>", "", text)
+            found.append((depth, bool(is_open), plain.partition(" ")[0] + plain.partition(" ")[2]))
+        depth += kind == "details"
+    return found
+
+
+def test_branches_that_failed_are_open():
+    failed = call(5, 4, status="error", status_message="no")
+    page = whole_trace(step(2, 2, 9), call(3, 2), call(4, 2), failed, step(10, 2, 9), call(11, 10))
+    rows = {text.split(" ")[0]: (depth, is_open) for depth, is_open, text in branches(page)}
+    assert rows["test100"] == (0, True)
+    assert rows["step2"] == (1, True)
+    assert rows["call3"] == (2, False)
+    assert rows["call4"] == (2, True)
+    assert rows["✕call"] == (3, False)
+    assert rows["step10"] == (1, False)
+    assert "<script" not in page
+
+
+def test_it_has_what_is_folded_and_phases_not():
+    setup = build_span("setup", 2, 1, attributes={c.KIND: c.PHASE, c.PHASE_NAME: "setup"})
+    page = whole_trace(setup, *(call(i, 2) for i in range(10, 40)))
+    assert all(f"call {i} " in page for i in range(10, 40))
+    assert "setup" not in page
+
+
+def test_it_is_masked_and_escaped():
+    page = whole_trace(call(2)._replace(name="<b>?password=hunter2"))
+    assert "hunter2" not in page
+    assert "&lt;b&gt;?password=****" in page
+
+
+def test_it_is_bounded_from_above():
+    """The deepest are counts."""
+    deep = [call(i, 2) for i in range(5000, 5000 + trace_view.MOST_ROWS)]
+    page = whole_trace(call(2), *deep, max_steps=0, fold=0)
+    assert page.count("</p>\n") + page.count("<details") == trace_view.MOST_ROWS + 1
+    assert "… 52 more" in page  # fifty steps, the call and the test
 
 
 # -- the picture in the description
@@ -135,8 +254,9 @@ def test_the_picture_is_in_the_description(attributes, begins):
     text, html = described(attributes)
     assert text == attributes.get(c.DESCRIPTION)
     assert html.startswith(begins)
-    (encoded,) = re.findall(r"data:image/svg\+xml;base64,([^\"]+)", html)
-    assert base64.b64decode(encoded).decode().startswith("<svg")
+    found = re.findall(r"data:image/svg\+xml;base64,([^\"]+)", html)
+    widths = [int(ET.fromstring(base64.b64decode(svg)).attrib["width"]) for svg in found]
+    assert widths == [860, 280]
 
 
 @pytest.mark.parametrize("markdown", MARKDOWN)

@@ -6,16 +6,20 @@ import re
 import time
 import unicodedata
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_allure.translation.waterfall.layout import ROWS, WIDTH, Bar
-from otel_allure.translation.waterfall.picture import pages, worth_drawing
+from otel_allure.translation.waterfall.axis import Axis
+from otel_allure.translation.waterfall.critical_path import critical_path
+from otel_allure.translation.waterfall.layout import NARROW, ROWS, WIDE, Area, Bar, Form, rows_of
+from otel_allure.translation.waterfall.picture import Waterfall, worth_drawing
 
 SVG = "{http://www.w3.org/2000/svg}"
-LEFT, RIGHT = 302, 796  # the time axis
+LEFT, RIGHT = WIDE.bars, WIDE.end
 MS, S, MINUTE = 10**6, 10**9, 60 * 10**9
 
 
@@ -30,18 +34,35 @@ def span(title: str, start: float, end: float | None, depth: int = 0, **fields: 
     return bar(title, start, end, depth, is_step=False, **fields)
 
 
-def draw(*bars: Bar, end: float = 100, title: str = "") -> list[ET.Element]:
-    """Draw the bars of a test from 0 to `end` ms."""
-    return [ET.fromstring(page) for page in pages(bars, 0, int(end * MS), title)]
+def below_test(bars: Sequence[Bar], end: float | None) -> list[Bar]:
+    """Return the bars, below one of a test that takes as long as they do, or until `end` ms."""
+    if end is None:
+        end = max(each.start_ns if each.end_ns is None else each.end_ns for each in bars) / MS
+    return [bar("the test", 0, end), *(each._replace(depth=each.depth + 1) for each in bars)]
 
 
-def draw_one(*bars: Bar, end: float = 100) -> ET.Element:
+def draw(*bars: Bar, end: float | None = None) -> list[ET.Element]:
+    """Draw all bars of a test from 0 to `end` ms, whose own bar is the first."""
+    return [ET.fromstring(page) for page in Waterfall(below_test(bars, end)).pages()]
+
+
+def draw_one(*bars: Bar, end: float | None = None) -> ET.Element:
     (page,) = draw(*bars, end=end)
     return page
 
 
-def rows(page: ET.Element) -> list[ET.Element]:
+def chosen(*bars: Bar, end: float | None = None, areas: Sequence[Area] = ()) -> ET.Element:
+    """Draw what the picture in the description has."""
+    return ET.fromstring(Waterfall(below_test(bars, end), areas).picture())
+
+
+def all_rows(page: ET.Element) -> list[ET.Element]:
     return [g for g in page.iter(f"{SVG}g") if "r" in classes(g)]
+
+
+def rows(page: ET.Element) -> list[ET.Element]:
+    """Return the rows below that of the test."""
+    return [row for row in all_rows(page) if not title_of(row).endswith("the test")]
 
 
 def classes(element: ET.Element) -> list[str]:
@@ -91,36 +112,47 @@ BARS = st.builds(
     service=st.sampled_from(["", "a", "b", "c"]) | ANY_TEXT,
     is_step=st.booleans(),
     note=st.just("") | ANY_TEXT,
+    pieces=st.just(()),
+    is_group=st.booleans(),
 )
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(BARS, max_size=ROWS + 9), TIMES, TIMES, ANY_TEXT)
-def test_anything_can_be_drawn(bars, start_ns, end_ns, title):
+@given(st.lists(BARS, min_size=1, max_size=ROWS + 9), TIMES, TIMES)
+def test_anything_can_be_drawn(bars, start_ns, end_ns):
     """Well-formed, the same every time, each bar once, and nothing beyond the edges."""
-    written = pages(bars, start_ns, end_ns, title)
-    assert written == pages(list(bars), start_ns, end_ns, title)
+    areas = [Area("test", min(start_ns, end_ns), max(start_ns, end_ns), True)]
+    waterfall = Waterfall(bars, areas)
+    written = waterfall.pages()
+    assert written == Waterfall(list(bars), areas).pages()
     drawn = [ET.fromstring(page.encode()) for page in written]
-    assert [len(rows(page)) for page in drawn[:-1]] == [ROWS] * (len(drawn) - 1)
-    assert sum(len(rows(page)) for page in drawn) == len(bars)
-    for page in drawn:
-        assert_inside(page)
+    assert [len(all_rows(page)) for page in drawn[:-1]] == [ROWS] * (len(drawn) - 1)
+    assert sum(len(all_rows(page)) for page in drawn) == len(bars)
+    picture = ET.fromstring(waterfall.picture().encode())
+    for page in (*drawn, picture):
+        assert_inside(page, WIDE)
+    assert len(all_rows(picture)) <= ROWS
+    narrow = ET.fromstring(waterfall.narrow_picture().encode())
+    assert_inside(narrow, NARROW)
+    assert len(all_rows(narrow)) <= NARROW.rows
     worth_drawing(bars)
 
 
-def assert_inside(page: ET.Element) -> None:
+def assert_inside(page: ET.Element, form: Form) -> None:
     height = float(page.attrib["height"])
-    assert page.get("viewBox") == f"0 0 {WIDTH} {page.get('height')}"
-    assert height <= 800  # the most that Allure 3 shows
-    for row in rows(page):
-        left, right = rect(row)
-        assert LEFT <= left <= right - 2 <= RIGHT - 2 + 0.1
+    assert page.get("viewBox") == f"0 0 {form.width} {page.get('height')}"
+    assert height <= 850  # Allure 3 shrinks what is higher than 800
+    for row in all_rows(page):
+        for each in row.iter(f"{SVG}rect"):
+            left = float(each.attrib["x"])
+            right = left + float(each.attrib["width"])
+            assert form.bars - 0.1 <= left <= right - 2 + 0.1 <= form.end - 2 + 0.2
         label, length = row.findall(f"{SVG}text")
-        assert right_edge(label) <= LEFT
-        assert right < float(length.attrib["x"]) or right_edge(length) > WIDTH - 8
+        assert right_edge(label) <= form.label_end + 4
+        assert right < float(length.attrib["x"]) or right_edge(length) > form.width - 12
     for text in page.iter(f"{SVG}text"):
         assert float(text.get("y", 0)) <= height
-        assert right_edge(text) <= WIDTH
+        assert right_edge(text) <= form.width
 
 
 def right_edge(text: ET.Element) -> float:
@@ -133,30 +165,19 @@ def right_edge(text: ET.Element) -> float:
     return x + (width / 2 if "k" in classes(text) else width)
 
 
-NARROW = "ijlftrI.,:;|!'`/\\()[]{} "
+THIN = "ijlftrI.,:;|!'`/\\()[]{} "
 
 
 def advance(char: str) -> float:
     if unicodedata.east_asian_width(char) in "WF":
         return 1
-    return 0 if unicodedata.combining(char) else 0.28 if char in NARROW else 0.55
-
-
-def test_nothing_to_draw():
-    assert pages([], 0, 100) == []
+    return 0 if unicodedata.combining(char) else 0.28 if char in THIN else 0.55
 
 
 def test_text_is_one_line_of_what_xml_may_have():
     page = draw_one(span("a\x00<b>\n\t&amp; \ud800 \ufffe c\u202e", 0, 1, service="\x1b[31m"))
     assert title_of(rows(page)[0]) == "a\ufffd<b> &amp; \ufffd \ufffd c"
-    assert list(legend(page)) == ["\ufffd[31m"]
-
-
-@pytest.mark.parametrize(("start_ns", "end_ns"), [(7, 7), (9, 5), (0, 0)])
-def test_without_a_range_that_of_the_bars_is_drawn(start_ns, end_ns):
-    bars = [Bar("a", 0, 100, 200, "passed", "", False), Bar("b", 0, 200, 300, "passed", "", False)]
-    (page,) = (ET.fromstring(page) for page in pages(bars, start_ns, end_ns))
-    assert [rect(row) for row in rows(page)] == [(302, 549), (549, 796)]
+    assert list(legend(page)) == ["step", "\ufffd[31m"]
 
 
 # -- bars
@@ -193,7 +214,7 @@ def test_errors_have_a_mark_and_an_outline():
 
 
 def test_unfinished_bars_fade_out_at_the_end():
-    (row,) = rows(draw_one(span("a", 50, None, status="unknown")))
+    (row,) = rows(draw_one(span("a", 50, None, status="unknown"), end=100))
     assert rect(row) == (549, 796)
     assert length_of(row) == "unfinished"
     assert row.find(f"{SVG}rect").get("mask") == "url(#m)"
@@ -209,7 +230,7 @@ def test_notes_are_shown_after_titles_however_long():
     note = "×1,200, 3 s"
     page = draw_one(span("a", 0, 1, note=note), span("b" * 200, 0, 1, note=note))
     assert [title_of(row).endswith(note) for row in rows(page)] == [True, True]
-    assert_inside(page)
+    assert_inside(page, WIDE)
 
 
 def test_long_titles_lose_their_middle():
@@ -220,32 +241,8 @@ def test_long_titles_lose_their_middle():
 
 
 def test_the_longest_duration_is_not_cut_off():
-    page = ET.fromstring(pages([Bar("a", 0, 0, 10**30, "passed", "", False)], 0, 10**30)[0])
-    assert right_edge(rows(page)[0].findall(f"{SVG}text")[1]) <= WIDTH
-
-
-# -- beyond the test
-
-
-def test_the_axis_reaches_out_to_late_spans():
-    page = draw_one(span("a", 0, 100), span("b", 50, 150))
-    assert [rect(row)[1] for row in rows(page)] == [631.3, 796]
-    assert legend(page)["outside of the test"] == ["o"]
-    assert ticks(page)[-1] == "140 ms"
-
-
-def test_the_axis_counts_from_the_start_of_the_test():
-    page = draw_one(span("a", -50, 100))
-    assert ticks(page)[:3] == ["-40 ms", "-20 ms", "0 ms"]
-
-
-def test_far_ends_are_cut_off_with_an_arrow():
-    """The test itself keeps its share of the picture."""
-    page = draw_one(span("a", 0, 100), span("b", 90, 60_000), span("c", -60_000, 10))
-    assert [length_of(row) for row in rows(page)] == ["100 ms", "→ 59.9 s", "← 1m"]
-    left, right = rect(rows(page)[0])
-    assert right - left >= (RIGHT - LEFT) / 3 - 0.1
-    assert [rect(rows(page)[1])[1], rect(rows(page)[2])[0]] == [RIGHT, LEFT]
+    page = draw_one(span("a", 0, 10**24), end=10**24)
+    assert right_edge(rows(page)[0].findall(f"{SVG}text")[1]) <= WIDE.width
 
 
 # -- the axis
@@ -256,7 +253,7 @@ def test_far_ends_are_cut_off_with_an_arrow():
     [
         (1, "0 ns, 1 ns"),
         (7, "0 ns, 1 ns, 2 ns, 3 ns, 4 ns, 5 ns, 6 ns, 7 ns"),
-        (8, "0 ns, 2 ns, 4 ns, 6 ns, 8 ns"),
+        (9, "0 ns, 2 ns, 4 ns, 6 ns, 8 ns"),
         (950, "0 ns, 200 ns, 400 ns, 600 ns, 800 ns"),
         (1_500, "0 µs, 0.2 µs, 0.4 µs, 0.6 µs, 0.8 µs, 1 µs, 1.2 µs, 1.4 µs"),
         (5 * MS, "0 ms, 1 ms, 2 ms, 3 ms, 4 ms, 5 ms"),
@@ -269,13 +266,13 @@ def test_far_ends_are_cut_off_with_an_arrow():
     ],
 )
 def test_ticks(length, labels):
-    (page,) = pages([Bar("a", 0, 0, length, "passed", "", False)], 0, length)
+    (page,) = Waterfall([Bar("a", 0, 0, length, "passed", "", False)]).pages()
     assert ", ".join(ticks(ET.fromstring(page))) == labels
 
 
 @given(st.integers(1, 10**20), st.integers(0, 10**19))
 def test_ticks_are_few(length, before):
-    (page,) = pages([Bar("a", 0, -before, length, "passed", "", False)], 0, length)
+    (page,) = Waterfall([Bar("a", 0, -before, length, "passed", "", False)]).pages()
     assert 1 <= len(ticks(ET.fromstring(page))) <= 9
 
 
@@ -297,7 +294,7 @@ def test_ticks_are_few(length, before):
     ],
 )
 def test_durations(ns, text):
-    (page,) = pages([Bar("a", 0, 0, ns, "passed", "", False)], 0, ns)
+    (page,) = Waterfall([Bar("a", 0, 0, ns, "passed", "", False)]).pages()
     assert length_of(rows(ET.fromstring(page))[0]) == text
 
 
@@ -347,8 +344,8 @@ def test_work_that_outlives_its_parent_is_counted():
 
 
 def test_brackets_go_on_over_pages():
-    first, second = draw(*(span(str(i), i, i + 30) for i in range(ROWS + 5)))
-    assert brackets(first) == ROWS  # one of them leads to the next page
+    first, second = draw(*(span(str(i), i, i + 30) for i in range(ROWS + 4)))
+    assert brackets(first) == ROWS - 1  # one of them leads to the next page
     assert brackets(second) == 5
 
 
@@ -356,37 +353,33 @@ def test_brackets_go_on_over_pages():
 
 
 def test_pages_say_where_they_are():
-    bars = [bar("the test", 0, 99), *(span(f"call {i}", i, i, 1 + (i > 30)) for i in range(131))]
-    drawn = draw(*bars, title="buys a cup")
+    bars = [bar("step", 0, 99), *(span(f"call {i}", i, i, 1 + (i > 30)) for i in range(130))]
+    drawn = draw(*bars)
     expected = [
         "1-40 of 132 rows",
         "41-80 of 132 rows",
         "81-120 of 132 rows",
         "121-132 of 132 rows",
     ]
-    assert [len(rows(page)) for page in drawn] == [40, 40, 40, 12]
+    assert [len(all_rows(page)) for page in drawn] == [40, 40, 40, 12]
     for page, range_ in zip(drawn, expected, strict=True):
-        assert texts(page)[:2] == ["buys a cup", range_]
+        assert texts(page)[0] == range_
         assert ticks(page) == ticks(drawn[0])
     above = [[text for text in texts(page) if text.startswith("in ")] for page in drawn]
-    assert above == [[], *[["in the test / call 30"]] * 3]
+    assert above == [[], *[["in the test / step / call 30"]] * 3]
 
 
 def test_a_single_page_has_no_number():
-    assert not any("of" in text for text in texts(draw_one(*[span("a", 0, 1)] * ROWS)))
-
-
-def test_pages_have_numbers_without_a_title():
-    assert texts(draw(*[span("a", 0, 1)] * (ROWS + 1))[1])[1] == "41-41 of 41 rows"
+    assert not any("of" in text for text in texts(draw_one(*[span("a", 0, 1)] * (ROWS - 1))))
 
 
 # -- services
 
 
 def test_services_have_colours_by_their_first_appearance():
-    drawn = draw(*(span("a", 0, 1, service=name) for name in [*"xyx", *["y"] * ROWS, "z"]))
-    colours = {"x": ["c0"], "y": ["c1"], "z": ["c2"]}
-    assert [legend(page) | colours for page in drawn] == [legend(page) for page in drawn]
+    drawn = draw(*(span("a", 0, 1, service=name) for name in [*"xyx", *["y"] * (ROWS - 1), "z"]))
+    colours = {"step": ["s"], "x": ["c0"], "y": ["c1"], "z": ["c2"]}
+    assert [{**legend(page), **colours} for page in drawn] == [legend(page) for page in drawn]
     assert [classes(row)[1] for row in rows(drawn[0])[:3]] == ["c0", "c1", "c0"]
     assert [classes(row)[1] for row in rows(drawn[1])] == ["c1"] * 3 + ["c2"]
 
@@ -400,10 +393,10 @@ def test_steps_of_the_test_have_no_colour_of_a_service():
 def test_more_services_than_colours_share_one():
     names = [f"a-service-with-a-long-name-{i}" for i in range(9)]
     page = draw_one(*(span("a", i, i + 1, service=name) for i, name in enumerate(names)))
-    assert [*legend(page).values()] == [[f"c{i}"] for i in range(7)]
+    assert [*legend(page).values()] == [["s"], *([f"c{i}"] for i in range(7))]
     assert [*legend(page)][-1] == "+3 more"
     places = [g.get("transform", "") for g in page.iter(f"{SVG}g")]
-    assert all(float(place.split("(")[1].split()[0]) < WIDTH - 60 for place in places if place)
+    assert all(float(place.split("(")[1].split()[0]) < WIDE.width - 60 for place in places if place)
     assert [classes(row)[1] for row in rows(page)][-3:] == ["c6"] * 3
 
 
@@ -423,33 +416,268 @@ def test_every_look_has_a_light_and_a_dark_variant():
 
 def test_it_can_be_read_aloud():
     failed = span("GET /", 0, 60, service="api", status="broken")
-    (page,) = draw(failed, span("GET /", 1, 60), title="buys a cup")
+    page = draw_one(failed, span("GET /", 1, 60))
     assert page.get("role") == "img"
     title, description = page[:2]
     assert page.get("aria-labelledby") == f"{title.get('id')} {description.get('id')}"
-    assert title.text == "buys a cup"
-    assert description.text == ("100 ms, 2 rows, up to 2 at once, services: api, 1 with errors")
+    assert title.text == "the test"
+    assert description.text == "60.0 ms, 3 rows, up to 2 at once, services: api, 1 with errors"
 
 
 def test_it_asks_for_nothing():
-    (page,) = pages([span("http://a <script>", 0, 1)], 0, MS)
+    (page,) = Waterfall([span("http://a <script>", 0, 1)]).pages()
     assert re.findall(r"(?:href|src|url)\W+[\w:/]+", page) == ["url(#l", "url(#f"]
     assert "<script" not in page
 
 
 def test_rows_are_light():
     bars = [span(f"GET /items/{i} → 200", i, i + 40, 1, service="shop") for i in range(400)]
-    assert sum(len(page.encode()) for page in pages(bars, 0, 440 * MS)) / 400 <= 250 + 3000 / ROWS
+    written = Waterfall(below_test(bars, None)).pages()
+    assert sum(len(page.encode()) for page in written) / 400 <= 350 + 3500 / ROWS
 
 
-def test_ten_thousand_bars_cost_ten_times_a_thousand():
+def test_ten_times_the_bars_cost_ten_times_as_much():
     def cost(count: int) -> float:
-        bars = [span(f"call {i}", i, i + 2.5, 1 + i % 3) for i in range(count)]
+        bars = [span(f"call {'ab'[i % 2]}", i, i + 2.5, 1 + i % 3) for i in range(count)]
         start = time.process_time()
-        pages(bars, 0, count * MS)
+        waterfall = Waterfall(below_test(bars, None))
+        waterfall.pages()
+        waterfall.picture()
+        waterfall.narrow_picture()
         return time.process_time() - start
 
-    assert cost(10_000) < 25 * min(cost(1_000) for _ in range(3))
+    assert cost(4_000) < 25 * min(cost(400) for _ in range(3))
+
+
+# -- what is left out: time
+
+
+def broken(page: ET.Element) -> list[str]:
+    """Return the lengths that stand at breaks."""
+    return [t.text or "" for t in page.iter(f"{SVG}text") if {"k", "u"} <= set(classes(t))]
+
+
+def share(row: ET.Element) -> float:
+    left, right = rect(row)
+    return (right - left) / (RIGHT - LEFT)
+
+
+def three_areas(call: tuple[float, float], before: float, after: float) -> list[Area]:
+    start, end = (int(each * MS) for each in call)
+    return [
+        Area("set-up", int(before * MS), start, False),
+        Area("test", start, end, True),
+        Area("tear-down", end, int(after * MS), False),
+    ]
+
+
+def test_a_gap_is_broken_and_says_how_long_it_is():
+    page = chosen(span("a", 0, 20), bar("b", 15, 4030), span("c", 4020, 4030, 1))
+    assert broken(page) == ["4.00 s"]
+    assert "time left out" in legend(page)
+    first, _, last = rows(page)
+    assert share(first) > 0.5
+    assert share(last) > 0.25
+
+
+@pytest.mark.parametrize(
+    "bars",
+    [
+        pytest.param([span("a", 0, 20), span("b", 20, 4000), span("c", 4000, 4010)], id="a call"),
+        pytest.param([span("a", 0, 20), bar("b", 20, 4000), bar("c", 4000, 4010)], id="a step"),
+        pytest.param([span("a", 0, 4000), span("b", 3990, 3999, 1)], id="a caller that waits"),
+        pytest.param([span("a", 0, 20), span("hangs", 20, None)], id="what never ended"),
+        pytest.param([span("a", 0, 20), span("b", 35, 50)], id="a short gap"),
+    ],
+)
+def test_what_took_the_time_is_not_left_out(bars):
+    assert broken(chosen(*bars, end=50 if bars[1].start_ns == 35 * MS else 4001)) == []
+
+
+def test_a_test_of_20_ms_inside_of_seconds_is_legible():
+    """Whatever takes long before and after it: fixtures with bars, others without, finalizers."""
+    page = chosen(
+        bar("early", -4000, -3990),
+        bar("slow set-up", -2000, -1),
+        span("GET /", 1, 19),
+        bar("finalizer", 30, 900),
+        bar("late", 5000, 5001),
+        end=20,
+        areas=three_areas((0, 20), -4000, 5001),
+    )
+    assert share(all_rows(page)[0]) > 0.4
+    assert {"set-up", "test", "tear-down"} <= set(texts(page))
+    assert {"10 ms", "15 ms"} <= set(ticks(page))
+    first, *others = [rect(row)[0] for row in all_rows(page)]
+    assert others == sorted(others)
+    assert others[1] < first < others[2]
+
+
+def test_many_set_ups_are_one_break():
+    fixtures = [bar(f"fixture {i}", 10 * i - 1000, 10 * i - 990) for i in range(30)]
+    page = chosen(*fixtures, span("GET /", 0, 20), end=20, areas=three_areas((0, 20), -1000, 20))
+    assert len(broken(page)) == 1
+    assert share(all_rows(page)[0]) > 0.8
+
+
+def test_a_short_set_up_is_true_to_scale():
+    page = chosen(bar("db", -9, 0), span("a", 0, 20), areas=three_areas((0, 20), -9, 20))
+    assert broken(page) == []
+    assert share(rows(page)[0]) / share(rows(page)[1]) == pytest.approx(9 / 20, rel=0.02)
+
+
+def test_wider_set_up_without_a_bar_takes_no_room():
+    page = chosen(span("a", 0, 20), areas=three_areas((0, 20), -60_000, 90_000))
+    assert rect(rows(page)[0]) == (LEFT, RIGHT)
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**7), st.integers(0, 10**7)), min_size=1, max_size=30))
+def test_times_keep_their_order_on_the_axis(times):
+    bars = [span("a", min(each), max(each)) for each in times]
+    waterfall = Waterfall(below_test(bars, None))
+    axis = Axis(waterfall.stretches, 0, WIDE)
+    moments = sorted(moment * MS for each in times for moment in each)
+    places = [axis.x(moment) for moment in moments]
+    assert all(one <= other + 1e-6 for one, other in pairwise(places))
+    assert LEFT - 1e-6 <= places[0] <= places[-1] <= RIGHT + 1e-6
+    assert [s.begin for s in waterfall.stretches[1:]] == [s.end for s in waterfall.stretches[:-1]]
+
+
+# -- what is left out: rows
+
+
+def shown(page: ET.Element) -> list[str]:
+    return [title_of(row) for row in all_rows(page)]
+
+
+def pieces(row: ET.Element) -> int:
+    return len(list(row.iter(f"{SVG}rect")))
+
+
+def test_equal_calls_in_a_row_are_one_row_with_a_piece_each():
+    calls = [span(f"GET /items/{i}", 20 * i, 20 * i + 10, service="shop") for i in range(5)]
+    page = chosen(*calls)
+    assert shown(page) == ["the test", "GET /items/*×5"]
+    assert pieces(rows(page)[0]) == 5
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        pytest.param([span("a", i, i + 50) for i in range(5)], id="at the same time"),
+        pytest.param([span(f"call {'abcde'[i]}", i, i + 1) for i in range(5)], id="others"),
+        pytest.param([bar("a", i, i + 1) for i in range(5)], id="steps"),
+        pytest.param([span("a", i, i + 1, status="broken") for i in range(5)], id="failed"),
+        pytest.param([span("a", i, i + 1) for i in range(2)], id="two"),
+        pytest.param(
+            [make("a", i, i + 1) for i, make in enumerate([span, bar] * 4)], id="between steps"
+        ),
+    ],
+)
+def test_what_is_not_folded(calls):
+    assert len(rows(chosen(*calls))) == len(calls)
+
+
+def test_examples_of_a_group_are_left_out_but_for_failed_ones():
+    group = span("SELECT ×12", 0, 40, is_group=True)
+    page = chosen(group, span("SELECT", 0, 9, 1), span("SELECT", 9, 19, 1, status="broken"))
+    assert shown(page) == ["the test", "SELECT ×12", "✕ SELECT"]
+
+
+def test_a_picture_has_at_most_forty_rows():
+    """What failed, what was slow and the author's steps; others are counts."""
+    names = [f"call {one}{other}" for one in "abcdefghijklmnopqrst" for other in "abcdefghij" * 2]
+    many = [span(name, 10 * i, 10 * i + 5, 1) for i, name in enumerate(names)]
+    page = chosen(
+        bar("arrange", 0, 1),
+        bar("act", 1, 4000),
+        *many[:200],
+        span("deep", 2001, 2002, 1),
+        span("deeper", 2001, 2002, 2, status="broken"),
+        *many[200:],
+        span("slow", 3000, 3900, 1),
+        bar("assert", 4000, 4001),
+    )
+    assert len(all_rows(page)) == ROWS
+    told = shown(page)
+    assert {"arrange", "assert", "deep", "✕ deeper", "slow"} <= set(told)
+    (act,) = [title for title in told if title.startswith("act")]
+    left_out = 400 - sum(title.startswith("call") for title in told)
+    assert act == f"act+{left_out} more"
+
+
+def test_where_there_is_no_room_branches_are_folded_with_all_below_them():
+    branches = [
+        each
+        for i in range(60)
+        for each in (span(f"PUT /{i}", i, i + 30), span("SELECT", i + 1, i + 2, 1))
+    ]
+    assert shown(chosen(*branches)) == ["the test", "PUT /*×60"]
+
+
+def test_all_rows_are_on_pages_if_asked_for():
+    assert sum(len(rows(page)) for page in draw(*(span("a", i, i + 1) for i in range(99)))) == 99
+
+
+# -- the critical path
+
+
+def test_the_critical_path_is_what_was_waited_for():
+    """Going back from the end: the longer branch, and before it what it waited for."""
+    bars = below_test(
+        [
+            span("first", 0, 10),
+            bar("gather", 10, 60),
+            span("quick", 10, 20, 1),
+            span("slow", 12, 55, 1),
+            span("query", 20, 50, 2),
+            span("last", 65, 90),
+        ],
+        100,
+    )
+    path = critical_path(rows_of(bars))
+    named = {bars[i].title: [(a // MS, b // MS) for a, b in sorted(s)] for i, s in path.items()}
+    assert named == {
+        "the test": [(60, 65), (90, 100)],
+        "first": [(0, 10)],
+        "gather": [(10, 12), (55, 60)],
+        "slow": [(12, 20), (50, 55)],
+        "query": [(20, 50)],
+        "last": [(65, 90)],
+    }
+
+
+def test_it_covers_the_test_once():
+    bars = below_test([span("a", i * 7 % 50, i * 7 % 50 + 20, i % 4) for i in range(40)], 70)
+    stretches = sorted(s for each in critical_path(rows_of(bars)).values() for s in each)
+    assert (stretches[0][0], stretches[-1][1]) == (0, 70 * MS)
+    assert all(one[1] == other[0] for one, other in pairwise(stretches))
+
+
+def test_it_is_marked_where_something_ran_beside_it():
+    def marked(page: ET.Element) -> list[bool]:
+        return [any("y" in classes(p) for p in row.iter(f"{SVG}path")) for row in rows(page)]
+
+    beside = chosen(span("a", 0, 50), span("b", 0, 90))
+    assert marked(beside) == [False, True]
+    assert "critical path" in legend(beside)
+    in_turn = chosen(span("a", 0, 50), span("b", 50, 90))
+    assert marked(in_turn) == [False, False]
+    assert "critical path" not in legend(in_turn)
+
+
+# -- narrow screens
+
+
+def test_a_narrow_picture_is_drawn_anew():
+    bars = below_test([span(f"call {chr(97 + i)}", i, i + 9, 1) for i in range(26)], None)
+    page = ET.fromstring(Waterfall(bars).narrow_picture())
+    assert int(page.attrib["width"]) == NARROW.width < 300
+    assert len(all_rows(page)) == NARROW.rows
+    assert_inside(page, NARROW)
+    for row in all_rows(page):
+        label = row.find(f"{SVG}text")
+        assert float(label.attrib["y"]) < float(row.find(f"{SVG}rect").attrib["y"])
 
 
 # -- what is worth a picture
@@ -471,4 +699,5 @@ def test_ten_thousand_bars_cost_ten_times_a_thousand():
     ],
 )
 def test_what_is_worth_drawing(bars, worth):
-    assert worth_drawing(bars) is worth
+    below = [each._replace(depth=each.depth + 1) for each in bars]
+    assert worth_drawing([bar("the test", 0, 9), *below]) is worth

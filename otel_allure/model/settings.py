@@ -136,9 +136,9 @@ class Settings:
     )
     waterfall: str = _set(
         "on",
-        _choice("on", "attachment", "off"),
-        "Draw a timeline of tests with calls or concurrent steps:"
-        " in the description and as an attachment, as an attachment only, or never",
+        _choice("on", "all", "attachment", "off"),
+        "Draw a timeline of tests with calls or concurrent steps: in the description and as an"
+        " attachment, the same with pages of all rows, as an attachment only, or never",
     )
     span_parameters: str = _set(
         "curated", _choice("curated", "all"), "Which span attributes are shown as parameters"

@@ -17,8 +17,12 @@ from collections.abc import Sequence
 
 # The picture follows the report's theme, which may differ from that of the operating system.
 _PICTURE = """
-<p class="waterfall"><img src="data:image/svg+xml;base64,{}" alt="" style="max-width:100%"></p>
+<p class="waterfall"><img class="wide" src="data:image/svg+xml;base64,{}" alt="">\
+<img class="narrow" src="data:image/svg+xml;base64,{}" alt=""></p>
 <style>
+.waterfall img {{ max-width: 100% }}
+@media (min-width: 561px) {{ .waterfall .narrow {{ display: none !important }} }}
+@media (max-width: 560px) {{ .waterfall .wide {{ display: none !important }} }}
 [data-theme=light] .waterfall img {{ color-scheme: light }}
 [data-theme=dark] .waterfall img {{ color-scheme: dark }}
 </style>
@@ -31,15 +35,18 @@ _ESCAPED = r"\\\g<0>"
 _MARKDOWN = re.compile(r"[*_`#\[\]<>|~\\&!]|^(?:[-+=]|\d+[.)]| {4}|\t)|  $", re.MULTILINE)
 
 
-def with_picture(text: str | None, html_text: str | None, svg: str) -> str | None:
+def with_picture(text: str | None, html_text: str | None, svg: str, narrow_svg: str) -> str | None:
     """Return the HTML description with a picture; None where it can not be added.
 
     Args:
         text: the description in Markdown.
         html_text: the description in HTML.
         svg: the picture.
+        narrow_svg: the same for a narrow screen.
     """
-    picture = _PICTURE.format(base64.b64encode(svg.encode()).decode())
+    picture = _PICTURE.format(
+        *(base64.b64encode(each.encode()).decode() for each in (svg, narrow_svg))
+    )
     its_html = html_text or as_html(text)
     if its_html is None:
         return None

@@ -531,12 +531,15 @@ class _Translator:
         wanted = self.presentation.settings.waterfall
         if wanted == "off" or not self._may_be_drawn:
             return
-        drawn = list(pictures(root, self._shown, self.tree))
+        drawn = pictures(root, result, self._shown, self.tree, self.presentation)
+        if drawn is None:
+            return
         if self.attaches:
-            result.attachments += [self._attachment(root, document) for document in drawn]
-        if drawn and wanted == "on":
+            result.attachments += [self._attachment(root, each) for each in drawn.documents]
+        if wanted != "attachment":
             told = result.description, result.descriptionHtml
-            result.descriptionHtml = with_picture(*told, drawn[0].body) or result.descriptionHtml
+            its_html = with_picture(*told, drawn.wide, drawn.narrow)
+            result.descriptionHtml = its_html or result.descriptionHtml
 
     def add_what_is_left_out(self, item: ExecutableItem, root: Span) -> None:
         """Say that there are more steps, and attach what is not shown."""

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from allure_commons.model2 import ExecutableItem, Link
+from allure_commons.model2 import ExecutableItem, Link, TestResult
 
 from otel_allure.model import conventions as c
-from otel_allure.model.spans import Span, service_of
+from otel_allure.model.spans import Span, is_test, kind_of, service_of
 from otel_allure.presentation.presentation import Document, Presentation
 from otel_allure.translation.span_tree import SpanTree
 
 if TYPE_CHECKING:
-    from otel_allure.translation.waterfall.layout import Bar
+    from otel_allure.translation.waterfall.layout import Area, Bar
 
 # What draws, and what writes a trace, is imported when there is something: most tests have neither.
 
@@ -42,34 +42,102 @@ def is_worth_a_picture(tree: SpanTree) -> bool:
     )
 
 
-def pictures(root: Span, shown: Sequence[Shown], tree: SpanTree) -> Iterator[Document]:
-    """Draw what is shown, some forty rows a page, if it is worth it."""
-    from otel_allure.translation.waterfall.picture import pages, worth_drawing
+class Pictures(NamedTuple):
+    """What is drawn of a trace.
 
-    own = service_of(root)
-    bars = [_bar(each, own) for each in shown]
+    Attributes:
+        wide: a picture.
+        narrow: the same for a narrow screen.
+        documents: the picture, and a view of the whole trace where that has no room in it. Or all
+            pages, as the setting `waterfall` says.
+    """
+
+    wide: str
+    narrow: str
+    documents: list[Document]
+
+
+def pictures(
+    root: Span,
+    result: TestResult,
+    shown: Sequence[Shown],
+    tree: SpanTree,
+    presentation: Presentation,
+) -> Pictures | None:
+    """Draw what is shown, if it is worth it."""
+    from otel_allure.translation.waterfall.layout import ROWS
+    from otel_allure.translation.waterfall.picture import Waterfall, worth_drawing
+
+    areas = list(_areas(root, tree))
+    bars = list(_bars(root, result, shown, areas))
     if not worth_drawing(bars):
-        return
-    drawn = pages(bars, root.start_ns, tree.end_ns(root))
-    for number, svg in enumerate(drawn, 1):
-        name = "Waterfall" if len(drawn) == 1 else f"Waterfall {number} of {len(drawn)}"
-        yield Document(name, "image/svg+xml", "svg", svg)
+        return None
+    waterfall = Waterfall(bars, areas)
+    wide = waterfall.picture()
+    if presentation.settings.waterfall == "all" and len(bars) > ROWS:
+        pages = waterfall.pages()
+        named = [(f"Waterfall {i} of {len(pages)}", svg) for i, svg in enumerate(pages, 1)]
+    else:
+        named = [("Waterfall", wide)]
+    documents = [Document(name, "image/svg+xml", "svg", svg) for name, svg in named]
+    if len(named) == 1 and len(tree.by_id) > ROWS:
+        from otel_allure.translation.trace_view import trace_view
+
+        documents.append(trace_view(root, tree, presentation))
+    return Pictures(wide, waterfall.narrow_picture(), documents)
 
 
-def _bar(shown: Shown, own_service: str) -> Bar:
+_AREAS = {"setup": "set-up", "call": "test", "teardown": "tear-down"}
+
+
+def _areas(root: Span, tree: SpanTree) -> Iterator[Area]:
+    """Yield the phases of a test. The picture is about its call, or about the one that failed."""
+    from otel_allure.translation.waterfall.layout import Area
+
+    phases = {
+        str(span.attributes.get(c.PHASE_NAME)): span
+        for span in tree.children.get(root.span_id, ())
+        if kind_of(span) == c.PHASE and span.end_ns is not None
+    }
+    failed_in = root.attributes.get(c.FAILED_IN)
+    focus = next((name for name in (failed_in, "call", "setup") if name in phases), None)
+    for name, span in phases.items():
+        if name in _AREAS:
+            yield Area(_AREAS[name], span.start_ns, tree.end_ns(span), name == focus)
+
+
+def _bars(
+    root: Span, result: TestResult, shown: Sequence[Shown], areas: Sequence[Area]
+) -> Iterator[Bar]:
+    """Yield the test and what is below it."""
     from otel_allure.translation.waterfall.layout import Bar
 
-    span, item, depth = shown
-    service = service_of(span)
-    return Bar(
-        title=item.name,
-        depth=depth,
-        start_ns=span.start_ns,
-        end_ns=span.end_ns,
-        status=item.status,
-        service="" if service == own_service else service,
-        is_step=c.KIND in span.attributes and c.FOLDED not in span.attributes,
-    )
+    call = next((area for area in areas if area.name == _AREAS["call"]), None)
+    unnamed = "" if is_test(root) else _UNNAMED
+    own = service_of(root)
+    outer: list[int] = []  # until when the fixtures run that this one was asked for by
+    for span, item, depth in (Shown(root, result, -1), *shown):
+        is_step = c.KIND in span.attributes or is_test(span)
+        if kind_of(span) == c.FIXTURE:
+            while outer and outer[-1] <= span.start_ns:
+                outer.pop()
+            outer.append(span.start_ns if span.end_ns is None else span.end_ns)
+        elif depth == 0:
+            outer = []
+        service = service_of(span)
+        yield Bar(
+            title=item.name,
+            depth=depth + 1 + max(0, len(outer) - 1),
+            start_ns=call.start_ns if call and span is root else span.start_ns,
+            end_ns=call.end_ns if call and span is root else span.end_ns,
+            status=item.status,
+            service=("" if service == own else service) if is_step else service or unnamed,
+            is_step=is_step and c.FOLDED not in span.attributes,
+            is_group=c.FOLDED in span.attributes,
+        )
+
+
+_UNNAMED = "unnamed service"
 
 
 def trace_link(trace_id: int, name: str, presentation: Presentation) -> Link | None:

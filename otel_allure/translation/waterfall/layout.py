@@ -1,41 +1,65 @@
-"""What is where in a waterfall: rows, and the axis of time."""
+"""What is where in a waterfall: rows, and the columns of a drawing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from otel_allure.presentation.durations import MINUTE, UNITS
-from otel_allure.translation.waterfall.text import number
-
 ROWS = 40
-"""Most rows of a page."""
+"""Most rows of a picture."""
 
-WIDTH = 860
-"""Width of a page in pixels; everything else follows from the columns below."""
-
-LABELS = 14  # left edge of the titles of the first level
-BARS = 302  # left edge of the time axis
-END = 796  # right edge of the time axis; right of it is room for the duration of the longest bar
-ROW = 18
-INDENT, DEEPEST = 12, 132  # pixels a level, and of the deepest level of all
+INDENT = 12  # pixels a level
 LEAST = 2  # pixels of the shortest bar
 STRIP = 14  # height of the profile of concurrency
 
 SEEN_NS = 1_000_000  # what is shorter is nothing in a report
 
 
+class Form(NamedTuple):
+    """The columns of a drawing, in pixels.
+
+    Attributes:
+        width: of the picture.
+        bars: left edge of the time axis.
+        end: right edge of the time axis; right of it is room for the duration of the longest bar.
+        row: height of a row.
+        rows: most of them.
+        deepest: the indentation of the deepest level of all.
+        is_narrow: whether titles stand above their bars, not beside them.
+    """
+
+    width: int
+    bars: int
+    end: int
+    row: int
+    rows: int
+    deepest: int
+    is_narrow: bool = False
+
+    @property
+    def label_end(self) -> int:
+        """Right edge of the titles."""
+        return self.width - 4 if self.is_narrow else self.bars - 4
+
+
+WIDE = Form(860, 302, 796, 18, ROWS, 132)
+NARROW = Form(280, 8, 222, 30, 20, 48, is_narrow=True)
+"""For screens of 390 pixels: drawn anew, as one that is scaled to a third cannot be read."""
+
+
 class Bar(NamedTuple):
     """A row of the picture: a step, fixture or span. Parents come before what is below them.
 
     Attributes:
-        depth: 0 for the test's direct children.
+        depth: 0 for the first one, the test, if there is such a bar.
         end_ns: None while it had not ended.
         status: as in Allure: `passed`, `failed`, `broken`, `skipped` or `unknown`.
         service: name of the service; empty for the test's own process.
         is_step: whether it is a step or fixture of the test's author, else it is a span from
             instrumentation.
         note: shown after the title, which makes room for it; a count for example.
+        pieces: where it stands for several, from when until when each of them ran.
+        is_group: whether it stands for equal calls, of which those below it are examples.
     """
 
     title: str
@@ -46,6 +70,22 @@ class Bar(NamedTuple):
     service: str
     is_step: bool
     note: str = ""
+    pieces: Sequence[tuple[int, int]] = ()
+    is_group: bool = False
+
+
+class Area(NamedTuple):
+    """A part of the time with a name: set-up, test, tear-down.
+
+    Attributes:
+        is_focus: whether it is what the picture is about. Of others much is left out, if they take
+            longer than that.
+    """
+
+    name: str
+    start_ns: int
+    end_ns: int
+    is_focus: bool
 
 
 class Row(NamedTuple):
@@ -76,44 +116,17 @@ def rows_of(bars: Sequence[Bar]) -> list[Row]:
     return rows
 
 
-_MOST_TICKS = 8
-
-_TICKS = (
-    *(digit * 10**power for power in range(10) for digit in (1, 2, 5)),
-    *(10 * 10**9, 20 * 10**9, 30 * 10**9),
-    *(digit * 10**power * MINUTE for power in range(12) for digit in (1, 2, 5)),
-)
-_TICK_UNITS = (("min", MINUTE), *((name, unit) for name, unit in UNITS if unit < MINUTE))
-
-
-class _Axis(NamedTuple):
-    begin: int
-    end: int
-    test_start: int
-    test_end: int
-
-    def x(self, time_ns: int) -> float:
-        """Return the place of a time, at an edge if it is beyond."""
-        part = (time_ns - self.begin) / (self.end - self.begin)
-        return BARS + min(1.0, max(0.0, part)) * (END - BARS)
-
-    def ticks(self) -> list[tuple[float, str]]:
-        """Return places and labels; 0 is the start of the test."""
-        length = self.end - self.begin
-        step = next((s for s in _TICKS if length // s < _MOST_TICKS), length)
-        name, unit = next((n, u) for n, u in _TICK_UNITS if u <= length and step * 10 % u == 0)
-        first = -((self.test_start - self.begin) // step)
-        times = range(first * step, self.end - self.test_start + 1, step)
-        return [(self.x(self.test_start + t), f"{number(t / unit)} {name}") for t in times]
+def children_of(rows: Sequence[Row]) -> list[list[int]]:
+    """Return the indices of the rows below each row."""
+    children: list[list[int]] = [[] for _ in rows]
+    for index, row in enumerate(rows):
+        if row.parent is not None:
+            children[row.parent].append(index)
+    return children
 
 
-def axis_of(bars: Sequence[Bar], start_ns: int, end_ns: int) -> _Axis:
-    """Return the axis that shows `bars`, with ticks at round durations."""
-    first = min(bar.start_ns for bar in bars)
-    last = max(bar.start_ns if bar.end_ns is None else bar.end_ns for bar in bars)
-    if end_ns <= start_ns:
-        start_ns, end_ns = first, max(last, first + 1)
-    length = end_ns - start_ns
-    begin = max(min(first, start_ns), start_ns - length)
-    end = min(max(last, end_ns), end_ns + length)
-    return _Axis(begin, end, start_ns, end_ns)
+def extent_of(rows: Sequence[Row]) -> tuple[int, int]:
+    """Return when the first bar begins and the last one ends."""
+    begin = min(row.bar.start_ns for row in rows)
+    end = max(row.bar.start_ns if row.bar.end_ns is None else row.bar.end_ns for row in rows)
+    return begin, max(end, begin + 1)

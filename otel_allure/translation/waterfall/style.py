@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from otel_allure.translation.waterfall.layout import BARS, ROW, Bar
+from otel_allure.translation.waterfall.layout import Bar, Form
 
 FONT, SMALL = 11.5, 10.5
 
@@ -22,6 +22,8 @@ _LOOKS = (
     (".l", "stroke", "#b4bbc4", "#5b6570"),
     (".p", "stroke", "#0e9384", "#2fd0bc"),
     (".a", "fill", "#0e9384", "#2fd0bc"),
+    (".w", "stroke", "#8c959f", "#7d8590"),
+    (".y", "fill", "#1f2328", "#e6e8eb"),
     (".s", "fill", "#8c959f", "#7d8590"),
     (".c0", "fill", "#2a44b8", "#3f8bdc"),
     (".c1", "fill", "#c27e00", "#e9a01e"),
@@ -36,28 +38,28 @@ _STYLE = "".join(
         f"text{{font:{FONT}px -apple-system,'Segoe UI',Roboto,Arial,sans-serif;white-space:pre}}",
         f".d,.k,.n{{font-size:{SMALL}px}}.d{{font-variant-numeric:tabular-nums}}.h{{font-weight:600}}",
         ".k{text-anchor:middle}.n{text-anchor:end}.u{font-style:italic}",
-        ".x rect{stroke-width:1.8}.g,.l,.p,.z{fill:none}.a{opacity:.6}.p{stroke-width:2.5}",
-        f".z{{stroke-width:{ROW}}}.r>text:first-of-type{{clip-path:url(#l)}}",
+        ".x rect{stroke-width:1.8}.g,.l,.p,.z,.w{fill:none}.a{opacity:.6}.p{stroke-width:2.5}",
+        ".w{stroke-dasharray:3 2}.r>text:first-of-type{clip-path:url(#l)}",
         *(f"{where}{{{what}:{light}}}" for where, what, light, _ in _LOOKS),
         "@media(prefers-color-scheme:dark){",
         *(f"{where}{{{what}:{dark}}}" for where, what, _, dark in _LOOKS),
         "}",
     )
 )
-DEFINITIONS = (
-    f"<style>{_STYLE}</style><defs>"
-    f'<clipPath id="l"><rect width="{BARS - 4}" height="9999"/></clipPath>'
-    '<linearGradient id="f"><stop offset=".6" stop-color="#fff"/>'
-    '<stop offset="1" stop-color="#fff" stop-opacity=".1"/></linearGradient>'
-    '<mask id="m" maskContentUnits="objectBoundingBox">'
-    '<rect width="1" height="1" fill="url(#f)"/></mask></defs>'
-)
-ARROWS = {
-    (False, False): "",
-    (True, False): "← ",
-    (False, True): "→ ",
-    (True, True): "↔ ",
-}
+
+
+def definitions(form: Form) -> str:
+    """Return what the drawing refers to: its styles, and what cuts off and fades out."""
+    return (
+        f"<style>{_STYLE}.z{{stroke-width:{form.row}}}</style><defs>"
+        f'<clipPath id="l"><rect width="{form.label_end}" height="9999"/></clipPath>'
+        '<linearGradient id="f"><stop offset=".6" stop-color="#fff"/>'
+        '<stop offset="1" stop-color="#fff" stop-opacity=".1"/></linearGradient>'
+        '<mask id="m" maskContentUnits="objectBoundingBox">'
+        '<rect width="1" height="1" fill="url(#f)"/></mask></defs>'
+    )
+
+
 MARKS = {"failed": "✕ ", "broken": "✕ ", "skipped": "- "}
 ERRORS = frozenset({"failed", "broken"})
 OWN_PROCESS = "test process"
