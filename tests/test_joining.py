@@ -83,6 +83,12 @@ def test_parts_below_the_same_span_stay_apart(program, written):
     assert written() == {"GET /": [{"ask shop": [*below, "process 30 (consumer)"]}]}
 
 
+def test_requests_of_one_page_to_one_program_stay_apart(program, written):
+    """The browser exports nothing; both are of one trace, and below the same span."""
+    program().add(spans_of("shop", serve("GET /a", 10, 2), serve("GET /b", 20, 2)))
+    assert sorted(written()) == ["GET /a", "GET /b"]
+
+
 def test_a_name_that_is_free_again_may_be_another_programs(program, written):
     """The shop took the first consumer's part in; then a second one came, with that name."""
     first, second, shop = program(), program(), program()

@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_tree(commands)
     _add_report(commands)
+    _add_convert(commands)
     return parser
 
 
@@ -156,6 +157,40 @@ def _report(options: argparse.Namespace) -> int:
     from otel_allure.cli.report import render_report
 
     return render_report(options)
+
+
+def _add_convert(commands: Any) -> None:
+    convert: argparse.ArgumentParser = commands.add_parser(
+        "convert",
+        help="make results of files of traces: OTLP, Jaeger, Zipkin",
+        description="Make results of files of traces, whatever has written them: OTLP as JSON or"
+        " protobuf (the Collector's file exporter, exporters of SDKs, Tempo), Jaeger's JSON,"
+        " Zipkin's. They are recognised by their content, also if compressed. Settings are those"
+        " of the environment, OTEL_EXPORTER_ALLURE_MAX_STEPS for example.",
+        epilog="Exit code: 0; 1: a part of the files could not be read, the rest is converted; 2:"
+        " there is nothing to convert.",
+    )
+    convert.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="a file, a folder, a pattern as of shells, or - for standard input",
+    )
+    convert.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        type=Path,
+        default=Path(os.environ.get(RESULTS_DIR) or DEFAULT_RESULTS_DIR),
+        help=f"where results go (default: ${RESULTS_DIR}, else {DEFAULT_RESULTS_DIR})",
+    )
+    convert.set_defaults(command=_convert)
+
+
+def _convert(options: argparse.Namespace) -> int:
+    from otel_allure.cli.convert import convert_files
+
+    return convert_files(options)
 
 
 def _add_directory(command: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""OTLP/JSON <-> Span: what the Collector, other SDKs and Jaeger's files say, and understand.
+"""OTLP/JSON -> Span and Log: what the Collector, other SDKs, Jaeger and Tempo say.
 
 Reading is total: a piece that makes no sense is left out and told, the rest is kept. Beside what
 the specification asks for it understands what is met in the wild: snake_case names, ids in base64
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from otel_allure.formats.otlp_schema import (
@@ -25,8 +25,10 @@ from otel_allure.formats.otlp_schema import (
     STATUSES,
     TOO_DEEP,
     UINT64,
+    severity_name,
 )
-from otel_allure.model.spans import NOTHING, Attributes, Event, Link, Span
+from otel_allure.model.spans import NOTHING, Attributes, Event, Link, Log, Span
+from otel_allure.presentation.values import as_text
 
 OnProblem = Callable[[str, object], object]
 """Told what was being read and what was wrong with it; `Diagnostics.add` is one."""
@@ -55,6 +57,22 @@ def from_otlp(
     return _Reader(on_problem).spans(request)
 
 
+def logs_from_otlp(
+    request: Mapping[str, Any], on_problem: OnProblem = lambda doing, detail: None
+) -> Iterator[Log]:
+    """Yield the log records of one `ExportLogsServiceRequest`; see `from_otlp`.
+
+    A record without ids, or with invalid ones, belongs to no span.
+    """
+    return _Reader(on_problem).logs(request)
+
+
+def count_metrics(request: Mapping[str, Any]) -> int:
+    """Return the number of metrics in one `ExportMetricsServiceRequest`."""
+    reader = _Reader(lambda doing, detail: None)
+    return sum(1 for _ in reader.metrics(request))
+
+
 # -- reading
 
 
@@ -78,22 +96,58 @@ class _Reader:
         self._on_problem = on_problem
 
     def spans(self, request: Mapping[str, Any]) -> Iterator[Span]:
+        for record, resource, scope in self._signals(request, "Spans", "spans", "a span"):
+            span = self._tried("a span", self._span, record, resource, scope)
+            if span is not None:
+                yield span
+
+    def logs(self, request: Mapping[str, Any]) -> Iterator[Log]:
+        for record, _, scope in self._signals(request, "Logs", "logRecords", "a log record"):
+            yield self._log(record, scope)
+
+    def metrics(self, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        for record, _, _ in self._signals(request, "Metrics", "metrics", "a metric"):
+            yield record
+
+    def _signals(
+        self, request: Mapping[str, Any], signal: str, name: str, doing: str
+    ) -> Iterator[tuple[Mapping[str, Any], Attributes, str]]:
+        """Yield the records of a signal, each with its resource and the name of its scope."""
         if not isinstance(request, Mapping):
             self._problem("a request", f"{_type(request)} is no object")
-        elif _field(request, "scopeSpans") is not None:
-            yield from self._of_resource(request)
-        else:
-            for group in self._records(request, "resourceSpans", "spans of a resource"):
-                yield from self._of_resource(group)
+            return
+        groups: Iterable[Mapping[str, Any]] = (request,)  # a line may be those of one resource
+        if _field(request, f"scope{signal}") is None:
+            what = f"{name} of a resource"
+            groups = self._records(request, f"resource{signal}", what)
+        for group in groups:
+            resource = self._attributes(self._record(group, "resource", "a resource"))
+            for of_scope in self._records(group, f"scope{signal}", f"{name} of a scope"):
+                scope = self._text(self._record(of_scope, "scope", "a scope"), "name", "a scope")
+                for record in self._records(of_scope, name, doing):
+                    yield record, resource, scope
 
-    def _of_resource(self, group: Mapping[str, Any]) -> Iterator[Span]:
-        resource = self._attributes(self._record(group, "resource", "a resource"))
-        for of_scope in self._records(group, "scopeSpans", "spans of a scope"):
-            scope = self._text(self._record(of_scope, "scope", "a scope"), "name", "a scope")
-            for record in self._records(of_scope, "spans", "a span"):
-                span = self._tried("a span", self._span, record, resource, scope)
-                if span is not None:
-                    yield span
+    def _log(self, record: Mapping[str, Any], scope: str) -> Log:
+        doing = "a log record"
+        trace_id = self._tried(doing, _optional_id, record, "traceId", 16) or 0
+        span_id = self._tried(doing, _optional_id, record, "spanId", 8) or 0
+        times = (
+            self._tried(doing, _time, record, name)
+            for name in ("timeUnixNano", "observedTimeUnixNano")
+        )
+        body = self._tried(doing, self._value, _field(record, "body"), MAX_NESTING)
+        return log_of(
+            trace_id if span_id else 0,
+            span_id if trace_id else 0,
+            next(filter(None, times), 0),
+            self._text(record, "severityText", doing)
+            or self._tried(doing, _severity, record)
+            or "",
+            scope,
+            self._text(record, "eventName", doing),
+            body,
+            self._attributes(record),
+        )
 
     def _span(self, record: Mapping[str, Any], resource: Attributes, scope: str) -> Span:
         trace_id, span_id = _trace_id(record), _span_id(record)
@@ -237,6 +291,22 @@ class _Reader:
         return ""
 
 
+def log_of(
+    trace_id: int,
+    span_id: int,
+    time_ns: int,
+    level: str,
+    scope: str,
+    event: str,
+    body: Any,
+    attributes: Attributes,
+) -> Log:
+    """Return a log record, whose text is the event's name and the body."""
+    texts = (event, "" if body is None else as_text(body))
+    text = " ".join(filter(None, texts))
+    return Log(trace_id, span_id, time_ns, level, scope, text, attributes)
+
+
 def _type(value: object) -> str:
     return f"of type {type(value).__name__}"
 
@@ -253,6 +323,10 @@ def _parent_id(record: Mapping[str, Any]) -> int | None:
     return _id(_field(record, "parentSpanId"), "parentSpanId", 8) or None
 
 
+def _optional_id(record: Mapping[str, Any], name: str, size: int) -> int:
+    return _id(_field(record, name), name, size)
+
+
 def _missing(name: str) -> int:
     raise _MalformedError(f"no {name}")
 
@@ -264,10 +338,9 @@ def _id(value: object, name: str, size: int) -> int:
     if isinstance(value, str):
         if len(value) == 2 * size and set(value) <= _HEX_DIGITS:
             return int(value, 16)
-        if value.endswith("="):
-            found = _bytes(value)
-            if len(found) == size:
-                return int.from_bytes(found, "big")
+        # Without padding and with hexadecimal digits alone, it is an id that is too short.
+        if len(value.rstrip("=")) == -(-8 * size // 6) and not set(value) <= _HEX_DIGITS:
+            return int.from_bytes(_bytes(value), "big")
     raise _MalformedError(f"{name} is not {2 * size} hexadecimal digits")
 
 
@@ -302,6 +375,13 @@ def _flags(record: Mapping[str, Any]) -> int:
 
 def _kind(record: Mapping[str, Any]) -> str:
     return KINDS[_enum(_field(record, "kind"), "SPAN_KIND_", KIND_NAMES)]
+
+
+def _severity(record: Mapping[str, Any]) -> str:
+    value = _field(record, "severityNumber")
+    if isinstance(value, str) and value.startswith("SEVERITY_NUMBER_"):
+        return value.removeprefix("SEVERITY_NUMBER_")
+    return severity_name(0 if value is None else _int(value))
 
 
 def _status(record: Mapping[str, Any]) -> str:

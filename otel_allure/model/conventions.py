@@ -70,6 +70,11 @@ ATTACHMENT_TYPES: Final = "allure.attachment.types"
 FOLDED: Final = "allure.folded"
 """On a step that stands for calls that are alike: how many they are."""
 
+CLOCK_OFFSET: Final = "allure.clock_offset_ms"
+"""On a span of another machine, whose clock differs: by how much its times were moved."""
+TEST_TRACE: Final = "allure.test_trace"
+"""In baggage, and where a service copies baggage to its spans: the id of the test's trace."""
+
 # Marks by which a test is recognised in traces made by others.
 TEST_CASE_NAME: Final = "test.case.name"
 TEST_CASE_RESULT_STATUS: Final = "test.case.result.status"

@@ -12,7 +12,7 @@ The caller keeps others out meanwhile, see `ResultsDirectory.locked`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import count
 from typing import Any, NamedTuple, TypeVar
 
@@ -69,12 +69,15 @@ def still_own(
     return set(filter(is_own, file_names))
 
 
-def join(directory: ResultsDirectory, made: ProgramResult) -> TestResult:
+def join(
+    directory: ResultsDirectory, made: ProgramResult, taken: Container[str] = ()
+) -> TestResult:
     """Return what is to be written of a result: itself with the parts of others, or their result.
 
     Args:
         directory: of the results.
         made: what a program has made of its part of a trace. Its ids are told in it.
+        taken: uuids of its other results of that trace, which are not written yet.
     """
     root, result = made.root, made.result
     _tell(result, _SPAN, root.span_id)
@@ -97,6 +100,8 @@ def join(directory: ResultsDirectory, made: ProgramResult) -> TestResult:
         return theirs
     for number in count():
         result.uuid = part_uuid(root.trace_id, root.parent_id, number)
+        if result.uuid in taken:
+            continue
         before = files.read(result_file_name(result.uuid))
         if before is None or _told(before, _SPAN) == _told(result, _SPAN):
             _take_in(result, before, files)

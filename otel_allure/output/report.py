@@ -57,6 +57,8 @@ class Report:
         busy: returns the ids of traces that have open spans and must stay, beside those that
             `started` knows.
         settings: what users have set.
+        whole_traces: whether traces come whole, with all of their services. Then nobody waits for
+            spans that are missing, in whichever process they were.
 
     Attributes:
         presentation: how spans from instrumentation are shown.
@@ -69,7 +71,9 @@ class Report:
         only_tests: bool = False,
         busy: Callable[[], Container[int]] = tuple,
         settings: Settings = DEFAULTS,
+        whole_traces: bool = False,
     ) -> None:
+        self.whole_traces = whole_traces
         self.diagnostics = Diagnostics(log=not only_tests)
         self.directory = ResultsDirectory(path, self.diagnostics)
         self.settings = settings
@@ -312,9 +316,14 @@ class Report:
             self.diagnostics.add(
                 "keeping traces in memory", "what came of some very late is a result of its own"
             )
-        elif not trace.has_test and sum(_is_orphan(span, trace) for span in spans) > MOST_ORPHANS:
-            whole = False
-            spans = _below_one_root(trace, "Part", lambda span: _is_orphan(span, trace))
+        elif not trace.has_test:
+            is_orphan = _is_alone if self.whole_traces else _is_orphan
+            missing = Counter(s.parent_id for s in spans if is_orphan(s, trace))
+            if len(missing) > MOST_ORPHANS:
+                whole = False
+                spans = _below_one_root(trace, "Part", lambda span: is_orphan(span, trace))
+            elif missing.total() > len(missing):
+                spans = _with_stand_ins(trace, missing)
         translated = to_results(spans, self.presentation, trace.logs, self.diagnostics.add)
         if whole and not self.only_tests and translated.programs:
             self._join(trace, translated)
@@ -330,9 +339,11 @@ class Report:
         with self.directory.locked():
             with self.diagnostics.caught("joining the parts of a trace"):
                 trace.written = still_own(self.directory, trace.written, trace.spans)
+            taken: set[str] = set()
             for made in translated.programs:
                 with self.diagnostics.caught("joining the parts of a trace"):
-                    joined = join(self.directory, made)
+                    joined = join(self.directory, made, taken)
+                    taken.add(joined.uuid)
                     if joined is not made.result:
                         self.publish("report_result", result=joined)
                         translated.results.remove(made.result)
@@ -413,7 +424,12 @@ def _frame_of_test(record: Record) -> Record:
 
 def _is_orphan(span: Span, trace: Trace) -> bool:
     """Whether the span belongs below one of this process that is not there."""
-    return not (span.parent_id is None or span.parent_is_remote or span.parent_id in trace.spans)
+    return not span.parent_is_remote and _is_alone(span, trace)
+
+
+def _is_alone(span: Span, trace: Trace) -> bool:
+    """Whether the span belongs below one that is not there."""
+    return not (span.parent_id is None or span.parent_id in trace.spans)
 
 
 def _below_one_root(trace: Trace, what: str, is_below: Callable[[Span], bool]) -> list[Span]:
@@ -442,6 +458,38 @@ def _below_one_root(trace: Trace, what: str, is_below: Callable[[Span], bool]) -
             for s in spans
         ),
     ]
+
+
+def _with_stand_ins(trace: Trace, missing: Counter[int | None]) -> list[Span]:
+    """Return the spans of a trace, with one in the place of each that several belong below.
+
+    It has the missing one's id: should that come after all, its result takes the place. And it is
+    its own parent: it is no root of the trace, but what it belongs below is not known.
+    """
+    spans = list(trace.spans.values())
+    stand_ins = [
+        _stand_in(parent_id, [span for span in spans if span.parent_id == parent_id])
+        for parent_id, number in missing.items()
+        if parent_id is not None and number > 1
+    ]
+    return [*stand_ins, *spans]
+
+
+def _stand_in(span_id: int, below: list[Span]) -> Span:
+    failed = next((span for span in below if span.status == "error"), None)
+    return Span(
+        below[0].trace_id,
+        span_id,
+        span_id,
+        False,
+        f"Span {span_id:016x}, which has not come",
+        "internal",
+        min(span.start_ns for span in below),
+        max(span.end_ns or span.start_ns for span in below),
+        "unset" if failed is None else "error",
+        "" if failed is None else f"{failed.name}: {failed.status_message or 'failed'}",
+        resource=below[0].resource,
+    )
 
 
 def _container_key(trace: Trace) -> _Key | None:

@@ -58,6 +58,7 @@ from otel_allure.translation.bare_results import (
     bare_status,
     loss_of,
 )
+from otel_allure.translation.clock_skew import in_their_parents
 from otel_allure.translation.description import with_findings, with_picture
 from otel_allure.translation.identity import ITS_CONTAINER, ITS_FILES, digest_of, item_uuid
 from otel_allure.translation.log_placement import NO_LOGS, LogPlaces, Logs
@@ -162,7 +163,9 @@ def _to_results(
 
 
 def _tree(spans: list[Span], presentation: Presentation) -> SpanTree:
-    return SpanTree(spans, None if presentation.settings.asgi_events else without_events)
+    return SpanTree(
+        in_their_parents(spans), None if presentation.settings.asgi_events else without_events
+    )
 
 
 def _uses(test: Span) -> Iterator[tuple[tuple[int, int], str]]:
@@ -404,6 +407,8 @@ class _Translator:
             self.attempt(item, "all attachments", self._add_documents, item, span)
         if self.tree.twins:
             self._tell_twins(item, span)
+        if c.CLOCK_OFFSET in span.attributes:
+            _tell_offset(item, span)
         if span.span_id in self._condensed.capped:
             count = f"{self._condensed.capped[span.span_id]:,} steps"
             item.parameters.append(Parameter(name=LEFT_OUT, value=count, excluded=True))
@@ -706,6 +711,11 @@ def _tell_twins_apart(steps: list[TestStepResult]) -> None:
             step.start = start
             key = (step.name, start)
         seen.add(key)
+
+
+def _tell_offset(item: ExecutableItem, span: Span) -> None:
+    value = f"another one; moved by {span.attributes[c.CLOCK_OFFSET]:+,.1f} ms"
+    item.parameters.append(Parameter(name="clock", value=value, excluded=True))
 
 
 def _message_of(item: ExecutableItem) -> str:

@@ -1,0 +1,426 @@
+"""`otel-allure convert`: files of traces in, results out."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+
+from otel_allure.cli import main as cli
+from otel_allure.inputs import trace_files
+from otel_allure.inputs.trace_store import TraceStore
+from otel_allure.model import conventions as c
+from otel_allure.model.settings import Settings
+from otel_allure.model.spans import Event, Link, Log, Span
+from otel_allure.output.report import Report
+from otel_allure.testing.results import Results, steps, tree
+from otel_allure.testing.spans import build_span
+from otel_allure.translation.clock_skew import in_their_parents
+from otel_allure.translation.linked_traces import LinkedTraces
+from otel_allure.translation.shared_ids import with_own_ids
+
+from .recorded import read_jsonl
+from .trace_formats import FORMATS, dumped, lines, message, one_by_one, to_otlp, with_lengths
+
+DATA = Path(__file__).parent / "data"
+TRACES = DATA / "traces"
+CHECKOUT = [s for spans in read_jsonl(DATA / "otlp" / "checkout-js.jsonl") for s in spans]
+
+
+@pytest.fixture(autouse=True)
+def plain_steps(only_steps, monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_ALLURE_FINDINGS", "")
+    monkeypatch.setenv("OTEL_EXPORTER_ALLURE_ONLY_REQUESTS", "off")
+
+
+@pytest.fixture
+def convert(tmp_path, capsys):
+    """Convert files; return the exit code, the results, and what was printed."""
+
+    def convert(*names: str | Path, output: str = "results") -> tuple[int, Results, str]:
+        code = cli.main(["convert", *map(str, names), "-o", str(tmp_path / output)])
+        return code, Results(tmp_path / output), "".join(reversed(capsys.readouterr()))
+
+    return convert
+
+
+def shape(results: Results) -> object:
+    return sorted((r["name"], r["status"], repr(tree(r))) for r in results.results)
+
+
+# -- one table: spans in, steps out
+
+FILES = [
+    # file, spans, results, notes
+    ("traces/collector-file-exporter.jsonl", 51, 16, "2 log records, 1 metric (not shown)"),
+    ("traces/jaeger-hotrod-error_timeout_masked.json", 26, 1, ""),
+    ("traces/jaeger-hotrod-n_plus_one_near_miss.json", 12, 1, ""),
+    ("traces/jaeger-hotrod-n_plus_one_positive.json", 16, 1, ""),
+    ("traces/jaeger-v3-api-result.json", 40, 1, ""),
+    ("traces/jaeger-ui-rideshare-go.json", 4, 1, ""),
+    ("traces/jaeger-ui-otlp-multi-lines.txt", 4, 1, ""),
+    ("traces/zipkin-yelp.json", 16, 1, ""),
+    ("traces/zipkin-skew.json", 4, 1, ""),
+    ("traces/rust-sdk-traces.json", 2, 1, ""),
+    ("traces/java-logging-otlp-wrapper.json", 2, 2, ""),
+    ("traces/otlp-proto-example-trace.json", 1, 1, ""),
+    ("otlp/checkout-js.jsonl", 19, 2, ""),
+    ("otlp/checkout-js.pb", 19, 2, ""),
+]
+
+
+@pytest.mark.parametrize(("name", "spans", "results", "notes"), FILES, ids=[f[0] for f in FILES])
+def test_files_of_others(convert, name, spans, results, notes):
+    """Each span is a result, a step, or stands for what is missing."""
+    code, found, told = convert(DATA / name)
+    assert code == 0
+    assert told.splitlines()[-1].startswith(f"{spans} span")
+    assert notes in told
+    assert len(found.results) == results
+    stand_ins = sum("which has not come" in result["name"] for result in found.results)
+    shown = sum(1 + sum(1 for _ in steps(result)) for result in found.results)
+    assert shown - stand_ins == spans
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_same_trace_in_any_format(convert, tmp_path, name):
+    """However it is written, packed and ordered."""
+    (tmp_path / "plain.json").write_bytes(dumped(to_otlp(CHECKOUT)))
+    (tmp_path / "other").write_bytes(FORMATS[name](CHECKOUT))
+    _, expected, _ = convert(tmp_path / "plain.json", output="expected")
+    code, found, told = convert(tmp_path / "other")
+    assert code == int(name == "in a log"), told
+    assert shape(found) == shape(expected)
+    assert {r["uuid"] for r in found.results} == {r["uuid"] for r in expected.results}
+
+
+def test_a_trace_in_many_files(convert, tmp_path):
+    """Split by service, rotated, some of it in two of them."""
+    parts = [CHECKOUT[:7], CHECKOUT[5:12], CHECKOUT[12:]]
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "in" / "spans.jsonl").write_bytes(lines(one_by_one(parts[2])))
+    (tmp_path / "in" / "spans-2026.jsonl").write_bytes(lines(one_by_one(parts[0])))
+    (tmp_path / "in" / "deep" / "a.pb.gz").write_bytes(gzip.compress(message(parts[1])))
+    (tmp_path / "in" / ".hidden").write_text("no")
+    (tmp_path / "in" / "README").write_text("about these files")
+    (tmp_path / "all.json").write_bytes(dumped(to_otlp(CHECKOUT)))
+    _, expected, _ = convert(tmp_path / "all.json", output="expected")
+    code, found, told = convert(tmp_path / "in")
+    assert (code, shape(found)) == (0, shape(expected))
+    assert "no traces in" in told
+    assert "README" in told
+    code, found, _ = convert(
+        tmp_path / "in" / "**" / "*.jsonl", tmp_path / "in" / "deep", output="2"
+    )
+    assert (code, shape(found)) == (0, shape(expected))
+
+
+def test_standard_input(convert, tmp_path, monkeypatch):
+    path = tmp_path / "spans"
+    path.write_bytes(lines(one_by_one(CHECKOUT)))
+    with path.open() as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        code, found, _ = convert("-")
+    assert code == 0
+    assert len(found.results) == 2
+
+
+# -- what is broken
+
+LINES = lines(one_by_one(CHECKOUT)).splitlines(keepends=True)
+BROKEN = {
+    "a line": (b"".join([*LINES[:3], b'{"resourceSpans": [}\n', *LINES[3:]]), "line 4: ", 19),
+    "a line that was cut": (
+        b"".join([*LINES[:3], LINES[3][:100] + b"\n", *LINES[4:]]),
+        "line 4: ",
+        18,
+    ),
+    "the last line": (b"".join([*LINES[:-1], LINES[-1][:100]]), "line 19: ", 18),
+    "a line of something else": (b"".join([*LINES, b'{"answer": 42}\n']), "line 20: ", 19),
+    "a level too many": (b"".join([*LINES, b"[" * 200_000 + b"\n"]), "line 20: ", 19),
+    "a number too long": (b"".join([*LINES, b'{"a":' + b"9" * 5000 + b"}\n"]), "line 20: ", 19),
+    "a span": (lines([*one_by_one(CHECKOUT), to_otlp([build_span("x", 0)])]), "line 20: ", 19),
+    "no UTF-8": (b"".join([*LINES, b'{"\xff": "\xfe"}\n']), "line 20: ", 19),
+    "gzip that was cut": (gzip.compress(b"".join(LINES))[:-20], "gzip: it ends too early", 18),
+    "a message": (
+        with_lengths([message(CHECKOUT[:9]), b"\n\x04abcd", message(CHECKOUT[9:])]),
+        "message 2: ",
+        19,
+    ),
+    "the last message": (
+        with_lengths([message([s]) for s in CHECKOUT])[:-5],
+        "the last message is not complete",
+        18,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_broken_is_told_and_the_rest_converted(convert, tmp_path, name):
+    content, told, spans = BROKEN[name]
+    path = tmp_path / "spans"
+    path.write_bytes(content)
+    code, _, printed = convert(path)
+    assert code == 1
+    assert f"{path}, {told}" in printed or f"{path}: {told}" in printed
+    assert f"\n{spans} spans" in printed
+
+
+OTHERS = {
+    "an HTML page": b"<!DOCTYPE html><html></html>",
+    "an Allure result": dumped({"uuid": "1", "historyId": "2", "name": "a test"}),
+    "a trace for Chrome's viewer": dumped({"traceEvents": []}),
+    "JSON without spans, with 'name', 'version'": dumped({"name": "x", "version": 1}, indent=1),
+    "a list of Zipkin's JSON, version 1": dumped(
+        [{"traceId": "1", "id": "2", "binaryAnnotations": []}]
+    ),
+    "a ZIP archive": b"PK\x03\x04" + bytes(100),
+    "binary, it begins with 00 01": b"\0\1" * 100,
+    "text, not JSON": b"nothing\nof interest\n",
+    "empty": b"",
+    "an empty list": b"[]",
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_nothing_recognised_is_an_error_that_says_what_it_looks_like(convert, tmp_path, what):
+    (tmp_path / "file").write_bytes(OTHERS[what])
+    code, found, told = convert(tmp_path / "file")
+    assert (code, found.results) == (2, [])
+    assert f"it looks like this: {what}" in told
+    assert not (tmp_path / "results").exists()
+
+
+def test_metrics_alone_are_nothing_to_convert(convert, tmp_path):
+    metric = {"name": "requests", "sum": {"dataPoints": []}}
+    document = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]}
+    (tmp_path / "file").write_bytes(dumped(document))
+    code, _, told = convert(tmp_path / "file")
+    assert code == 2
+    assert "there are 1 metrics" in told
+
+
+def test_what_is_not_there(convert, tmp_path):
+    (tmp_path / "spans").write_bytes(dumped(to_otlp(CHECKOUT)))
+    code, found, told = convert(tmp_path / "no-such", tmp_path / "spans")
+    assert (code, len(found.results)) == (1, 2)
+    assert "no-such: there is no such file" in told
+    (tmp_path / "folder").mkdir()
+    assert convert(tmp_path / "folder")[0] == 2
+
+
+def test_without_the_packages_it_says_what_to_install(convert, tmp_path, monkeypatch):
+    (tmp_path / "a.pb").write_bytes(message(CHECKOUT))
+    (tmp_path / "a.zst").write_bytes(FORMATS["zstd"](CHECKOUT))
+    monkeypatch.setattr("otel_allure.formats.otlp_protobuf._signals", {})
+    for name in ("opentelemetry.proto.trace.v1.trace_pb2", "zstandard", "compression.zstd"):
+        monkeypatch.setitem(sys.modules, name, None)
+    code, _, told = convert(tmp_path / "a.pb", tmp_path / "a.zst")
+    assert code == 2
+    assert told.count("pip install 'otel-allure[otlp]'") == 2
+
+
+CALL = {"http.request.method": "GET", "url.full": "http://h/?password=s3cr3t-v4lue"}
+
+
+def test_secrets_are_masked(convert, tmp_path):
+    spans = [build_span("GET /", 1, kind="client", attributes=CALL)]
+    (tmp_path / "spans").write_bytes(dumped(to_otlp(spans)))
+    _, found, _ = convert(tmp_path / "spans")
+    assert "s3cr3t-v4lue" not in json.dumps(found.results)
+    assert "http://h/?password=****" in json.dumps(found.results)
+
+
+def test_a_bomb_is_unpacked_in_pieces():
+    """A document that is too large costs itself alone."""
+    packer = zlib.compressobj(wbits=31)
+    bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(200)) + packer.flush()
+    pieces = list(map(len, trace_files.unpacked(iter([bomb]))))
+    assert sum(pieces) == 200 << 20
+    assert max(pieces) <= trace_files.CHUNK
+
+
+def test_logs_join_their_steps(convert, tmp_path):
+    (span,) = one_by_one([build_span("GET /", 1)])
+    ids = span["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    log = {"traceId": ids["traceId"], "spanId": ids["spanId"], "severityNumber": 9}
+    log |= {"body": {"stringValue": "here we are"}, "timeUnixNano": "1"}
+    logs = {"resourceLogs": [{"scopeLogs": [{"logRecords": [log]}]}]}
+    (tmp_path / "mixed").write_bytes(lines([logs, span]))
+    _, found, _ = convert(tmp_path / "mixed")
+    (attachment,) = found["GET /"]["attachments"]
+    assert "INFO" in found.body(attachment)
+    assert "here we are" in found.body(attachment)
+
+
+# -- whole traces, whatever their size and order
+
+
+def records(traces: int) -> list[Span | Log]:
+    found: list[Span | Log] = []
+    for trace_id in range(1, traces + 1):
+        root = build_span(f"root {trace_id}", 1)._replace(trace_id=trace_id)
+        child = build_span("child", 2, 1, attributes={"bytes": b"x", "list": (1, None)})
+        child = child._replace(events=(Event("e", 1, {"a": 1}),), links=(Link(9, 9),))
+        found += [root, child._replace(trace_id=trace_id), Log(trace_id, 2, 5, "INFO", "l", "t")]
+    return found[::2] + found[1::2]
+
+
+def whole(store: TraceStore, spans: list[Span | Log]) -> dict[int, list[Span | Log]]:
+    with store:
+        for record in spans:
+            store.add([record])
+        return {t.trace_id: sorted(t.records, key=repr) for t in store.traces(print)}
+
+
+def test_what_does_not_fit_into_memory_gives_the_same():
+    expected = whole(TraceStore(), records(30))
+    assert len(expected) == 30
+    assert whole(TraceStore(held=7, shares=4), records(30)) == expected
+
+
+@pytest.mark.parametrize("held", [2, 1000])
+def test_linked_traces_are_in_the_trace_of_their_test(held):
+    """A message sends another one; what no test has caused stays where it is."""
+    test = build_span("test", 1, attributes={c.TEST_CASE_NAME: "test"})
+    sent = build_span("send", 2, 1, kind="producer")
+    hops = [
+        build_span("process", 3, kind="consumer")._replace(
+            trace_id=77, links=[Link(test.trace_id, 2)]
+        ),
+        build_span("process again", 4, kind="consumer")._replace(trace_id=78, links=[Link(77, 3)]),
+        build_span("inner", 5, 4)._replace(trace_id=78),
+        build_span("by baggage", 6, attributes={c.TEST_TRACE: f"{test.trace_id:032x}"})._replace(
+            trace_id=79
+        ),
+        build_span("alone", 7)._replace(trace_id=80, links=[Link(81, 1)]),
+    ]
+    spans = [*hops, sent, test]
+    found = whole(TraceStore(held=held, shares=8), list(spans))
+    assert set(found) == {test.trace_id, 80}
+    parents = {s.name: s.parent_id for s in found[test.trace_id]}
+    assert parents == {
+        "test": None, "send": 1, "process": 2, "process again": 3, "inner": 4, "by baggage": None,
+    }  # fmt: skip
+
+
+def test_links_in_a_circle_lead_nowhere():
+    linked = LinkedTraces()
+    for here, there in ((1, 2), (2, 3), (3, 1)):
+        linked.note(build_span("x", 1)._replace(trace_id=here, links=[Link(there, 1)]))
+    assert linked.home(1) == 1
+
+
+def test_orphans_of_one_missing_parent_are_one_result(tmp_path):
+    report = Report(tmp_path, settings=Settings(fold=0))
+    spans = [build_span(f"call {n}", n, 99) for n in range(1, 17)]
+    report.add([*spans, build_span("other", 20, 98)])
+    report.settle()
+    found = {r["name"]: len(r.get("steps", ())) for r in Results(tmp_path).results}
+    assert found == {"Span 0000000000000063, which has not come": 16, "other": 0}
+    report.add([build_span("their parent", 99)])
+    report.settle()
+    assert Results(tmp_path)["their parent"]["steps"]
+    assert len(Results(tmp_path).results) == 2
+
+
+# -- clocks, ids
+
+MS = 1_000_000
+
+
+def call(client: tuple[int, int], server: tuple[int, int], kind: str = "client") -> list[Span]:
+    """Return a client's span, its server's, and one below that; times in ms."""
+    asked = "server" if kind == "client" else "consumer"
+    there = {"service.name": "there"}
+    return [
+        build_span("ask", 1, kind=kind, start_ns=client[0] * MS, end_ns=client[1] * MS)._replace(
+            resource={"service.name": "here"}
+        ),
+        build_span(
+            "serve", 2, 1, kind=asked, start_ns=server[0] * MS, end_ns=server[1] * MS
+        )._replace(resource=there),
+        build_span("think", 3, 2, start_ns=server[0] * MS, end_ns=server[1] * MS)._replace(
+            resource=there, events=(Event("e", server[0] * MS),)
+        ),
+    ]
+
+
+CLOCKS = [
+    # client, server, kind, start of the server's afterwards
+    ((1000, 1100), (400, 460), "client", 1020),
+    ((1000, 1100), (5000, 5060), "client", 1020),
+    ((1000, 1100), (400, 900), "client", 1000),  # it took longer than the client waited
+    ((1000, 1100), (1020, 1050), "client", 1020),
+    ((1000, 1100), (1020, 1180), "client", 1020),  # it ends later, as servers do
+    ((1000, 1100), (9000, 9100), "producer", 9000),  # a message may wait
+    ((1000, 1100), (400, 500), "producer", 1000),
+]
+
+
+@pytest.mark.parametrize(("client", "server", "kind", "start"), CLOCKS)
+def test_clocks_that_differ_are_put_right(client, server, kind, start):
+    spans = call(client, server, kind)
+    ask, serve, think = in_their_parents(spans)
+    assert ask == spans[0]
+    assert serve.start_ns == think.start_ns == think.events[0].time_ns == start * MS
+    assert serve.end_ns - serve.start_ns == spans[1].end_ns - spans[1].start_ns
+    moved = start - server[0]
+    assert serve.attributes.get(c.CLOCK_OFFSET, 0) == moved
+    assert c.CLOCK_OFFSET not in think.attributes
+
+
+def test_a_corrected_clock_is_told(tmp_path):
+    report = Report(tmp_path)
+    report.add(call((1000, 1100), (400, 460)))
+    (result,) = Results(tmp_path).results
+    (serve,) = result["steps"]
+    assert {"clock": "another one; moved by +620.0 ms"}.items() <= {
+        p["name"]: p["value"] for p in serve["parameters"]
+    }.items()
+
+
+def test_one_process_has_one_clock():
+    spans = [s._replace(resource={"service.name": "here"}) for s in call((1000, 1100), (400, 460))]
+    assert list(in_their_parents(spans)) == spans
+
+
+def test_halves_of_a_call_with_one_id():
+    here, there = {"service.name": "a"}, {"service.name": "b"}
+    client = build_span("get", 1, kind="client")._replace(resource=here)
+    server = build_span("get", 1, kind="server")._replace(resource=there)
+    below = [
+        build_span("of a", 2, 1)._replace(resource=here),
+        build_span("of b", 3, 1)._replace(resource=there),
+    ]
+    problems: list[object] = []
+    spans = with_own_ids([server, *below, client, client], lambda *told: problems.append(told))
+    by_name = {(s.name, s.kind): s for s in spans}
+    its = by_name["get", "server"]
+    assert its.parent_id == 1 != its.span_id
+    assert by_name["of a", "internal"].parent_id == 1
+    assert by_name["of b", "internal"].parent_id == its.span_id
+    assert (len(spans), problems) == (4, [])
+    others = with_own_ids(
+        [client, client._replace(name="other", start_ns=9)], lambda *t: problems.append(t)
+    )
+    assert (len(others), len(problems)) == (1, 1)
+
+
+# -- reading is total
+
+
+def test_documents_that_never_end_are_read_in_time():
+    """Each line could begin one: the time must follow the size."""
+    for line in ("[\n", '{"a":\n', '{"a": 1,\n', "}\n", '"\n', "{}x\n"):
+        told: list[object] = []
+        parts = trace_files.read_parts(
+            io.BytesIO(line.encode() * 20_000), lambda *t: told.append(t)
+        )
+        with pytest.raises(trace_files.UnknownFormatError):
+            list(parts)
