@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -208,14 +207,14 @@ def exchange_is_shown_and_masked(results):
     assert "content-type" in [header["name"] for header in answered["headers"]]
 
 
-def test_is_linked_to_its_trace(results):
+def result_is_linked_to_its_trace(results):
     (link,) = results["test_visit"]["links"]
     assert re.fullmatch(r"http://localhost:16686/trace/[0-9a-f]{32}", link["url"])
 
 
 RESULTS_SAY: dict[str, Callable[[Results], None]] = {
     "tutorial.md": tutorial_tags_and_tells_the_repeated_call,
-    "how-to/backend.md": test_is_linked_to_its_trace,
+    "how-to/backend.md": result_is_linked_to_its_trace,
     "how-to/headers-and-bodies.md": exchange_is_shown_and_masked,
 }
 """What a page says of its report beside what it prints."""
@@ -291,17 +290,14 @@ def test_every_snippet_is_of_a_kind_that_is_checked(page):
             assert name in CHECKED_ELSEWHERE, fence
 
 
-def test_options_that_pages_name_exist():
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "otel_allure", "--help"],
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    known = set(re.findall(r"--(?:clean-)?allure[\w-]*", done.stdout))
-    known |= {"--allure-link-pattern", "--alluredir"}
+def test_options_that_pages_name_exist(pytester, monkeypatch):
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    shown = pytester.runpytest_inprocess("-p", "otel_allure", "--help").stdout.str()
+    option = re.compile(r"--(?:clean-)?allure[\w-]*\w")
+    known = {*option.findall(shown), "--allure-link-pattern"}  # the help cuts long ones
+    assert "--allure-otel-instrument" in known
     for page in (ROOT / "README.md", *PAGES):
-        named = set(re.findall(r"--(?:clean-)?allure[\w-]*\w", page.read_text("utf-8")))
-        assert named <= known, page
+        assert set(option.findall(page.read_text("utf-8"))) <= known, page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
