@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -173,8 +174,15 @@ PROJECTS: dict[str, tuple[str, ...]] = {
 }
 """Pages that are projects, with the pytest plugins beside ours and pytest-asyncio."""
 
-CHECKED_ELSEWHERE = {"isolation.md", "processes.md", "spans.md"}
-"""Pages with sources that are no project."""
+NO_PROJECTS = {
+    "command-line.md",
+    "how-to/ci.md",
+    "isolation.md",
+    "processes.md",
+    "remote.md",
+    "spans.md",
+}
+"""Pages with snippets that other tests run."""
 
 KINDS = {"console", "ini", "python", "sh", "text", "toml", "yaml"}
 
@@ -284,10 +292,17 @@ def test_every_snippet_is_of_a_kind_that_is_checked(page):
     for fence in fences(page):
         assert fence.kind in KINDS, fence
         check(fence)
-        if fence.title or fence.kind == "console":
-            assert name in {*PROJECTS, "how-to/ci.md"}, fence
-        elif fence.kind == "python":
-            assert name in CHECKED_ELSEWHERE, fence
+        if fence.title or fence.kind in ("console", "python"):
+            assert name in NO_PROJECTS or name in PROJECTS, fence
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda path: path.stem)
+def test_commands_of_ours_can_be_parsed(page):
+    texts = [fence.text for fence in fences(page) if fence.kind != "text"]
+    for line in "".join(texts).replace("\\\n", " ").splitlines():
+        if line.removeprefix("$ ").startswith("otel-allure "):
+            words = shlex.split(line.removeprefix("$ "), comments=True)
+            cli._parser().parse_args(words[1:])
 
 
 def test_options_that_pages_name_exist(pytester, monkeypatch):
