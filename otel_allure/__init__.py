@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from otel_allure.assertions.errors import (
+        InconclusiveError,
+        TraceAssertionError,
+        TraceUsageError,
+    )
+    from otel_allure.assertions.live import Trace, trace
+    from otel_allure.assertions.selection import Selection
     from otel_allure.inputs.log_exporter import AllureLogRecordExporter, AllureLogRecordProcessor
     from otel_allure.inputs.span_exporter import AllureSpanExporter
     from otel_allure.inputs.span_processor import AllureSpanProcessor
@@ -20,11 +27,17 @@ __all__ = [
     "AllureLogRecordProcessor",
     "AllureSpanExporter",
     "AllureSpanProcessor",
+    "InconclusiveError",
     "RunningStep",
+    "Selection",
+    "Trace",
+    "TraceAssertionError",
+    "TraceUsageError",
     "environment",
     "log_step",
     "mark_test",
     "step",
+    "trace",
 ]
 
 _HOMES = {
@@ -32,11 +45,17 @@ _HOMES = {
     "AllureLogRecordProcessor": "otel_allure.inputs.log_exporter",
     "AllureSpanExporter": "otel_allure.inputs.span_exporter",
     "AllureSpanProcessor": "otel_allure.inputs.span_processor",
+    "InconclusiveError": "otel_allure.assertions.errors",
     "RunningStep": "otel_allure.recording.steps",
+    "Selection": "otel_allure.assertions.selection",
+    "Trace": "otel_allure.assertions.live",
+    "TraceAssertionError": "otel_allure.assertions.errors",
+    "TraceUsageError": "otel_allure.assertions.errors",
     "environment": "otel_allure.processes.environment",
     "log_step": "otel_allure.recording.steps",
     "mark_test": "otel_allure.recording.allure_hooks",
     "step": "otel_allure.recording.steps",
+    "trace": "otel_allure.assertions.live",
 }
 
 

@@ -29,12 +29,15 @@ ROOMS = [
     "otel",
     "processes",
     "inputs",
+    "assertions",
     "pytest_plugin",
     "cli",
     "testing",
 ]
-PURE = {"model", "redaction", "presentation", "formats", "translation"}
+PURE = {"model", "redaction", "presentation", "formats", "translation", "assertions"}
 IMPURE = {
+    "otel_allure.assertions.live",
+    "otel_allure.assertions.waiting",
     "otel_allure.model.clock",
     "otel_allure.model.diagnostics",
     "otel_allure.model.outcome",

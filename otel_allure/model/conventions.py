@@ -74,6 +74,12 @@ CLOCK_OFFSET: Final = "allure.clock_offset_ms"
 """On a span of another machine, whose clock differs: by how much its times were moved."""
 TEST_TRACE: Final = "allure.test_trace"
 """In baggage, and where a service copies baggage to its spans: the id of the test's trace."""
+CHECK: Final = "allure.check"
+"""On a step that is an assertion about the trace, or a block with a budget: what it expected."""
+OFFENDERS: Final = "allure.offenders"
+"""On such a step that has failed: ids of the spans that are not as expected, 16 hex digits each."""
+HAS_FAILED_CHECKS: Final = "allure.has_failed_checks"
+"""On a test: whether there are such steps in it."""
 
 # Marks by which a test is recognised in traces made by others.
 TEST_CASE_NAME: Final = "test.case.name"

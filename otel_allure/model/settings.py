@@ -217,6 +217,17 @@ class Settings:
         _choice("failed", "off"),
         "failed: print the steps that lead to a test's failure below pytest's message of it",
     )
+    otel_soft_checks: str = _set(
+        "report",
+        _choice("report", "fail"),
+        "report: expectations of `trace.check` that are not met mark their step;"
+        " fail: they also fail the test at its end",
+    )
+    otel_inconclusive: str = _set(
+        "fail",
+        _choice("fail", "skip"),
+        "What becomes of a test that asks for spans of a service that has reported nothing",
+    )
     environment: bool = _set(
         True, _switch, "Write environment.properties, executor.json and categories.json"
     )
@@ -261,6 +272,8 @@ class Options(TypedDict, total=False):
     only_requests: bool | str
     trace_url_pattern: str
     otel_tree: str
+    otel_soft_checks: str
+    otel_inconclusive: str
     environment: bool | str
 
 

@@ -33,6 +33,13 @@ class _Open(NamedTuple):
     offset_ns: int
     adopted: Adopted | None
 
+    @property
+    def trace_id(self) -> int:
+        """The trace that it is shown in."""
+        context = self.span.context
+        its_own = 0 if context is None else context.trace_id
+        return its_own if self.adopted is None else self.adopted.trace_id
+
     def record(self, ended: ReadableSpan | None = None) -> spans.Span:
         """Return it as plain data, and as it has `ended`, if it has."""
         end_offset_ns = 0 if ended is None else _offset_ns(ended.end_time)
@@ -71,8 +78,7 @@ class SpanCollector(SpanProcessor):
                 adopted = adopt(context, span.parent, parent_context)
                 started = _Open(span, _offset_ns(span.start_time), adopted)
                 self._open[context.span_id] = started
-                trace_id = context.trace_id if adopted is None else adopted.trace_id
-                self.report.started(trace_id, context.span_id)
+                self.report.started(started.trace_id, context.span_id)
                 if self.report.redirect is not None:  # this may be all that gets to be known of it
                     self.report.redirect([started.record()])
 
@@ -109,6 +115,11 @@ class SpanCollector(SpanProcessor):
     def unfinished(self) -> list[spans.Span]:
         """Return the spans that have started and not ended."""
         return [started.record() for started in list(self._open.values())]
+
+    def unfinished_of(self, trace_id: int) -> list[spans.Span]:
+        """Return those that the report shows in one trace."""
+        its = [started for started in list(self._open.values()) if started.trace_id == trace_id]
+        return [started.record() for started in its]
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Write everything that is known; spans that have not ended are shown as unfinished."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 
+from otel_allure.model import conventions as c
 from otel_allure.model.settings import Settings
 from otel_allure.model.spans import Span
 from otel_allure.otel.collector import SpanCollector, earliest_now_ns
@@ -22,7 +23,7 @@ class Session:
     """What a run is recorded with, in the process of its tests or in a child of it.
 
     Args:
-        results_dir: where the report is.
+        results_dir: where the report is; None where there is none.
         settings: of the report.
         take: given each span of ours when it has ended.
 
@@ -32,13 +33,17 @@ class Session:
 
     def __init__(
         self,
-        results_dir: str | os.PathLike[str],
+        results_dir: str | os.PathLike[str] | None,
         settings: Settings,
         take: Callable[[RecordingSpan], None],
     ) -> None:
         self.tracer = RecordingTracer(take)
         self.report = Report(
-            results_dir, only_tests=True, busy=self.tracer.open_traces, settings=settings
+            results_dir or os.devnull,
+            only_tests=True,
+            is_silent=results_dir is None,
+            busy=self.tracer.open_traces,
+            settings=settings,
         )
         self.diagnostics = self.report.diagnostics
         self.collector = SpanCollector(self.report, earliest_now_ns())
@@ -79,3 +84,32 @@ class Session:
     def unfinished(self) -> list[Span]:
         """Return the spans that have started and not ended, with what they were told so far."""
         return [*self.tracer.unfinished(), *self.collector.unfinished()]
+
+    def spans_so_far(self, trace_id: int, ended: Iterable[RecordingSpan]) -> list[Span]:
+        """Return what is known of a trace, its spans that have not ended among it.
+
+        What ends meanwhile is in one of the places at least that are looked at, in this order.
+
+        Args:
+            trace_id: of a test that runs.
+            ended: spans of ours that the report has not got yet.
+        """
+        known = [_so_far(span) for span in self.tracer.open_spans() if span.home == trace_id]
+        known += self.collector.unfinished_of(trace_id)
+        known += [span.record() for span in list(ended) if span.home == trace_id]
+        known += self.report.spans_of(trace_id)
+        by_id: dict[int, Span] = {}
+        for span in known:
+            if span.end_ns is not None or span.span_id not in by_id:
+                by_id[span.span_id] = span
+        return list(by_id.values())
+
+
+def _so_far(span: RecordingSpan) -> Span:
+    """Return an open span of ours as plain data, as what it is; nothing of it is changed."""
+    record, owner = span.record(), span.owner
+    if owner is None:
+        return record
+    return record._replace(
+        attributes={**record.attributes, **(owner.attributes or {}), c.KIND: owner.kind}
+    )

@@ -59,6 +59,7 @@ class Report:
         settings: what users have set.
         whole_traces: whether traces come whole, with all of their services. Then nobody waits for
             spans that are missing, in whichever process they were.
+        is_silent: whether nothing is written: the spans are only to be asked for.
 
     Attributes:
         presentation: how spans from instrumentation are shown.
@@ -72,8 +73,10 @@ class Report:
         busy: Callable[[], Container[int]] = tuple,
         settings: Settings = DEFAULTS,
         whole_traces: bool = False,
+        is_silent: bool = False,
     ) -> None:
         self.whole_traces = whole_traces
+        self.is_silent = is_silent
         self.diagnostics = Diagnostics(log=not only_tests)
         self.directory = ResultsDirectory(path, self.diagnostics)
         self.settings = settings
@@ -86,6 +89,8 @@ class Report:
         """Whether no more spans come."""
         self.redirect: Callable[[Iterable[Record]], bool] | None = None
         """Sends them elsewhere, in a process whose parent writes the report, if it still does."""
+        self.sent: list[Span] | None = None
+        """What was sent there, where a test that runs here wants to know."""
         self.masked_elsewhere = 0
         """Number of values that are masked in what other processes have written."""
         self.rules_elsewhere: Counter[str] = Counter()
@@ -137,6 +142,8 @@ class Report:
         """Take ended spans and log records in and write what is finished."""
         records = self._taken(records)
         if self.redirect is not None and self.redirect(records):
+            if self.sent is not None:
+                self.sent += [record for record in records if isinstance(record, Span)]
             return
         with self._reentrant:
             self._write_all(self._traces.add(records))
@@ -148,6 +155,12 @@ class Report:
         """Take a span that has been changed after it was handed over; what waits is written so."""
         with self._reentrant:
             self._traces.amend(span)
+
+    def spans_of(self, trace_id: int) -> list[Span]:
+        """Return the spans of a trace that waits here, as far as they have come."""
+        with self._reentrant:
+            sent = [span for span in self.sent or () if span.trace_id == trace_id]
+            return sent + self._traces.spans_of(trace_id)
 
     def users_of(self, key: _Key) -> list[str]:
         """Return the uuids of the finished tests that have used a fixture's trace."""
@@ -236,7 +249,10 @@ class Report:
                     f"more than {WAITING} spans have none, so the oldest are written as they are",
                 )
             with self.diagnostics.caught("translating a trace"):
-                self._write(trace)
+                if self.is_silent:
+                    self._note_services(trace)
+                else:
+                    self._write(trace)
 
     def _keep_logs(self, trace: Trace) -> None:
         """Keep the last log records that belong to nothing, and say if there are too many."""
@@ -401,6 +417,8 @@ class Report:
 
         Other directories of ours are left out: what belongs there is written by their reports.
         """
+        if self.is_silent:
+            return
         try:
             with self.diagnostics.caught(f"an Allure listener's {hook}"):
                 manager = allure_commons.plugin_manager

@@ -88,6 +88,11 @@ class Spool:
         return None if directory is None else ParentReport(directory, results_dir, self._seal.key)
 
     @property
+    def directory(self) -> str | None:
+        """Where it is."""
+        return self._directory
+
+    @property
     def is_usable(self) -> bool:
         """Whether there is a directory."""
         return self._directory is not None

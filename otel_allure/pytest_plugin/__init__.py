@@ -22,6 +22,7 @@ from otel_allure.pytest_plugin.third_party import stand_in
 if TYPE_CHECKING:
     from collections import Counter
 
+    from otel_allure.assertions.live import Trace
     from otel_allure.pytest_plugin.crashes import Crashes
     from otel_allure.pytest_plugin.listener import AllureListener
 
@@ -38,6 +39,18 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     stand_in.take_place(pluginmanager)
     if not allure_commons.plugin_manager.is_registered(_title_decorator):
         allure_commons.plugin_manager.register(_title_decorator)
+
+
+@pytest.fixture(name="trace")
+def trace_fixture(request: pytest.FixtureRequest) -> Trace:
+    """Ask for the trace of the test: what it has called, how often, when, and how that ended.
+
+    `trace.sql.at_most(3)`, `trace.no_errors()`, `trace.in_order("reserve", "charge")`; see
+    docs/trace-assertions.md.
+    """
+    from otel_allure.pytest_plugin.traces import trace_of
+
+    return trace_of(request)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -68,6 +81,7 @@ def pytest_configure(config: pytest.Config) -> None:
         ),
     ):
         config.addinivalue_line("markers", f"{mark}: {meaning}")
+    config.addinivalue_line("markers", metadata.BUDGET_LINE)
 
     _start(config)
 
@@ -102,6 +116,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Confi
     selection.select(items, config)
     for item in items if _listener in config.stash else ():
         metadata.otel_context(item, "")
+    if any(map(_may_ask, items)):
+        from otel_allure.pytest_plugin.traces import Traces
+
+        Traces.register(config, items)
+
+
+def _may_ask(item: pytest.Item) -> bool:
+    """Whether a test may want to know its trace."""
+    asks = "trace" in getattr(item, "fixturenames", ())
+    return asks or item.get_closest_marker(metadata.BUDGET_MARK) is not None
 
 
 def pytest_terminal_summary(

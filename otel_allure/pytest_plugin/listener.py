@@ -17,6 +17,7 @@ import sys
 from collections import Counter, deque
 from collections.abc import Generator, Iterator
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -31,6 +32,7 @@ from otel_allure.compat import kept
 from otel_allure.compat.lookalike import original
 from otel_allure.compat.pytest import DIRECT_PARAMETER, ITEM_OF_REQUEST, REPORT_SECTIONS, loaded
 from otel_allure.model import conventions as c
+from otel_allure.model import spans as plain
 from otel_allure.model.clock import catch_up, now_ns
 from otel_allure.model.outcome import BROKEN, FAILED, PASSED, SKIPPED, Outcome
 from otel_allure.model.texts import text_of
@@ -65,9 +67,14 @@ if TYPE_CHECKING:
 
 
 class AllureListener(stand_in.AllureListener):
-    """Records a pytest session; registered with pytest as `allure_listener`."""
+    """Records a pytest session; registered with pytest as `allure_listener`.
 
-    def __init__(self, config: pytest.Config, results_dir: str) -> None:
+    Args:
+        config: pytest's.
+        results_dir: where the report goes; None: nowhere, the tests are only to be asked.
+    """
+
+    def __init__(self, config: pytest.Config, results_dir: str | None) -> None:
         self.config = config
         self._session = Session(results_dir, options.read_settings(config), self._take)
         self.report, self.recorder = self._session.report, self._session.recorder
@@ -88,6 +95,7 @@ class AllureListener(stand_in.AllureListener):
         self._greenlets = Greenlets(context_to_hand_over, take_up, self.diagnostics)
         self._server_spans = ServerSpans()
         self.recorder.spool = self._spool
+        self.recorder.spans_so_far = self._spans_so_far
         self.running = RunningTests(self.recorder)
         self.looks: list[str] = []
         """Failed tests that look at OpenTelemetry's own state, and were not isolated."""
@@ -131,6 +139,8 @@ class AllureListener(stand_in.AllureListener):
         """Begin to record, before any code of the user is imported."""
         when_over = self._session.when_over
         self._spool.prepare(self.diagnostics)
+        if self.report.is_silent and self._spool.directory is not None:
+            self.report.directory.path = Path(self._spool.directory, "not-written")
         when_over(self._spool.close)
         self._session.start()
         for end in (
@@ -189,6 +199,11 @@ class AllureListener(stand_in.AllureListener):
         """Return our spans that have not been handed over to the report."""
         return [*self._ended, *self._session.tracer.open_spans()]
 
+    def _spans_so_far(self, trace_id: int) -> list[plain.Span]:
+        """Return what is known of the trace of a test that runs."""
+        self._take_from_children()
+        return self._session.spans_so_far(trace_id, self._ended)
+
     def _become_child(self) -> None:
         """Leave the report to the process that this one was forked from."""
         self._process_start_ns = now_ns()
@@ -226,7 +241,7 @@ class AllureListener(stand_in.AllureListener):
         self._session.when_over(follow_processes())
         self.report.look_at_environment()  # conftest files may have set something
         self.provider.on_set += self._logs.start()
-        if any(name in sys.modules for name in _CONCURRENT_RUNNERS):
+        if any(name in sys.modules for name in CONCURRENT_RUNNERS):
             self._follow_output()
         carrier = {
             name: os.environ[name.upper()]
@@ -668,7 +683,11 @@ class AllureListener(stand_in.AllureListener):
         self, fixturedef: pytest.FixtureDef[Any], request: Any
     ) -> Generator[None, pluggy.Result[Any], None]:
         """Record a fixture's set-up; what plugins make up to pass values on is none."""
-        if fixturedef.func is _DIRECT_PARAMETER or fixturedef.argname.startswith(_NO_FIXTURES):
+        function = fixturedef.func
+        is_ours = (
+            getattr(function, "__module__", None) == __package__
+        )  # `trace`, which does nothing
+        if function is _DIRECT_PARAMETER or is_ours or fixturedef.argname.startswith(_NO_FIXTURES):
             yield
             return
         attempt = self.running.at(ITEM_OF_REQUEST.of(request) or request.node)
@@ -689,7 +708,7 @@ class AllureListener(stand_in.AllureListener):
 
 # pytest makes a fixture of every directly parametrized argument. They are parameters already.
 _DIRECT_PARAMETER = loaded(DIRECT_PARAMETER)
-_CONCURRENT_RUNNERS = ("pytest_asyncio_cooperative", "pytest_asyncio_concurrent")
+CONCURRENT_RUNNERS = ("pytest_asyncio_cooperative", "pytest_asyncio_concurrent")
 _NO_TESTS = {"AsyncioConcurrentGroup"}  # runs the tests, which are items of their own
 _NO_FIXTURES = ("pytestbdd_stepdef_",)
 _RESULT_STATUS = {PASSED: "pass", FAILED: "fail", BROKEN: "fail"}

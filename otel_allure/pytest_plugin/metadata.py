@@ -26,6 +26,11 @@ DESCRIPTION_HTML_MARK = "allure_description_html"
 LABEL_MARK = "allure_label"
 LINK_MARK = "allure_link"
 CONTEXT_MARK = "allure_otel_context"
+BUDGET_MARK = "budget"
+BUDGET_LINE = (
+    f"{BUDGET_MARK}(sql, http, rpc, messages, cache, calls, errors, seconds): the most that the"
+    " test may make of each"
+)
 TITLE_ATTRIBUTE = "__allure_display_name__"
 
 # Of these, the one nearest to the test counts.

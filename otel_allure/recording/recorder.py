@@ -16,6 +16,7 @@ from opentelemetry.trace import INVALID_SPAN_CONTEXT, Tracer
 from otel_allure.model import conventions as c
 from otel_allure.model.clock import now_ns
 from otel_allure.model.rows import Attachment, Parameter
+from otel_allure.model.spans import Span
 from otel_allure.model.texts import text_of
 from otel_allure.output.allure_json import attachment_file_name, plain
 from otel_allure.output.report import Report
@@ -74,6 +75,8 @@ class Recorder:
         """Takes a log record of OpenTelemetry's SDK, in a test session that shows them."""
         self.span_processor: Any = None
         """Takes spans of OpenTelemetry's SDK, in a test session."""
+        self.spans_so_far: Callable[[int], list[Span]] | None = None
+        """Returns what is known of a running test's trace by its id, in a test session."""
         self.adoptions = Adoptions(self.place, self.is_open)
         """Traces of others that are shown in those of tests and fixtures."""
         self._tracer = tracer or global_tracer

@@ -216,16 +216,26 @@ class RunningTest(RunningItem):
     Attributes:
         first_title: the title until somebody gives it one.
         phase: the phase that is running, None between phases.
+        asked: what has become of questions about its trace; None if there were none.
     """
 
     __test__ = False  # not a test class for pytest
-    __slots__ = ("description", "description_html", "first_title", "labels", "links", "phase")
+    __slots__ = (
+        "asked",
+        "description",
+        "description_html",
+        "first_title",
+        "labels",
+        "links",
+        "phase",
+    )
 
     def __init__(self, title: str, span: Span, before: Context) -> None:
         super().__init__(c.TEST, title, span, before)
         self.test = self
         self.first_title = title
         self.phase: RunningItem | None = None
+        self.asked: Any = None
         self.labels: list[tuple[str, str]] = []
         self.links: list[tuple[str, str, str]] = []  # url, name, type
         self.description: str | None = None

@@ -5,7 +5,7 @@ Each finding is a tag, by which tests can be filtered, and a line for people.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from otel_allure.model import conventions as c
@@ -15,7 +15,7 @@ from otel_allure.presentation.durations import duration
 from otel_allure.presentation.errors import error_of
 from otel_allure.presentation.presentation import Presentation
 from otel_allure.presentation.values import number_of, server, text_of
-from otel_allure.translation.repeats import lookup, n_plus_one, tries
+from otel_allure.translation.repeats import n_plus_ones, tries
 from otel_allure.translation.span_tree import SpanTree
 
 _MOST_LINES = 5
@@ -31,7 +31,7 @@ class Finding(NamedTuple):
     """What was found.
 
     Attributes:
-        tag: one of `settings.FINDINGS`.
+        tag: one of `settings.FINDINGS`, or `trace`.
         text: what, how often and where.
     """
 
@@ -49,6 +49,18 @@ def findings_of(root: Span, tree: SpanTree, presentation: Presentation) -> list[
         if len(texts) > _MOST_LINES:
             found.append(Finding(tag, f"… and {len(texts) - _MOST_LINES:,} more"))
     return found
+
+
+def failed_checks(tree: SpanTree, presentation: Presentation) -> list[Finding]:
+    """Return what the trace is not that a test has expected of it."""
+    told = [
+        str(span.attributes[c.MESSAGE]).partition("\n")[0]
+        for span in tree.complete.values()
+        if c.CHECK in span.attributes and c.MESSAGE in span.attributes
+    ]
+    texts = list(dict.fromkeys(map(presentation.redaction.text, told)))
+    more = [f"… and {len(texts) - _MOST_LINES:,} more"] if len(texts) > _MOST_LINES else []
+    return [Finding("trace", text) for text in texts[:_MOST_LINES] + more]
 
 
 class _Search:
@@ -81,19 +93,11 @@ class _Search:
 
     def n_plus_one(self) -> Iterator[str]:
         """Find calls that are made for each of many things, one after the other."""
-        least = self.settings.n_plus_one
         for above, calls in self._calls_below_each():
-            groups: dict[Hashable, list[Span]] = {}
-            for span in calls if least and len(calls) >= least else ():
-                looked_up = lookup(span, self.presentation)
-                if looked_up is not None:
-                    groups.setdefault(looked_up, []).append(span)
-            for group in groups.values():
-                run = n_plus_one(group, above, self.tree, self.presentation)
-                if run:
-                    took = duration(sum(map(self._took, run)))
-                    call = self._call(run[0])
-                    yield f"{call} ×{len(run):,}, one after the other, {took}{self._in(above)}"
+            for run in n_plus_ones(calls, above, self.tree, self.presentation):
+                took = duration(sum(map(self._took, run)))
+                call = self._call(run[0])
+                yield f"{call} ×{len(run):,}, one after the other, {took}{self._in(above)}"
 
     def slow(self) -> Iterator[str]:
         """Find the innermost calls that took long."""

@@ -132,6 +132,22 @@ def n_plus_one(
     return run
 
 
+def n_plus_ones(
+    calls: Sequence[Span], caller: Span | None, tree: SpanTree, presentation: Presentation
+) -> Iterator[Sequence[Span]]:
+    """Yield the many of each N+1 among the calls below one span, by start."""
+    least = presentation.settings.n_plus_one
+    groups: dict[Hashable, list[Span]] = {}
+    for span in calls if least and len(calls) >= least else ():
+        looked_up = lookup(span, presentation)
+        if looked_up is not None:
+            groups.setdefault(looked_up, []).append(span)
+    for group in groups.values():
+        run = n_plus_one(group, caller, tree, presentation)
+        if run:
+            yield run
+
+
 def _longest_in_a_row(calls: Sequence[Span], tree: SpanTree) -> Sequence[Span]:
     """Return the longest run of calls, of which each began when all before had ended."""
     first = last_ns = 0

@@ -73,6 +73,9 @@ from otel_allure.translation.trace_attachments import (
 _NO_FILE_OR_UUID = re.compile(r"|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LEFT_OUT = "left out"
 """Parameter of what would have more steps, if there were not too many."""
+NOT_AS_EXPECTED = "✗"
+"""Ends the name of a step that is not as a test has expected of its trace; its parameter says what
+was expected."""
 UNFINISHED = "Unfinished: the span had not ended when the report was written."
 TWINS = "{:,} never ended, each beside the same call that did"
 TOO_MANY = "Left out: there are more than {:,} steps (max_steps). Their places are marked."
@@ -332,7 +335,22 @@ class _Translator:
                     below.name = f"{below.name} (deeper levels are shown flat, below this one)"
                 todo += [(child, holder, next_depth) for child in children]
         self._logs.note_shown_at(self._condensed.shown_at)
+        if c.HAS_FAILED_CHECKS in root.attributes:
+            self.attempt(item, "what is not as expected", self._mark_offenders)
         _tell_twins_apart(steps)
+
+    def _mark_offenders(self) -> None:
+        """Mark the steps that are not as a test has expected of its trace."""
+        instead = self._condensed.shown_at
+        items = {shown.span.span_id: shown.item for shown in self._shown}
+        for check in [s.span.attributes for s in self._shown if c.OFFENDERS in s.span.attributes]:
+            ids = [int(each, 16) for each in check[c.OFFENDERS]]
+            marked = {id(its): its for i in ids if (its := items.get(instead.get(i, i)))}
+            told = self._masked(str(check.get(c.CHECK)))
+            for its in marked.values():
+                if not its.name.endswith(NOT_AS_EXPECTED):
+                    its.name = f"{its.name} {NOT_AS_EXPECTED}"
+                its.parameters.append(Parameter(name=NOT_AS_EXPECTED, value=told, excluded=True))
 
     def steps_by_span(self) -> dict[int, ExecutableItem]:
         """Return what `fill` made last that others may be below: databases export no spans."""
@@ -519,11 +537,13 @@ class _Translator:
 
     def _add_findings(self, result: TestResult, root: Span) -> None:
         """Tell what is remarkable, by tags and in the description."""
-        if not self.tree.has_calls:
+        is_asked = c.HAS_FAILED_CHECKS in root.attributes
+        if not (self.tree.has_calls or is_asked):
             return
-        from otel_allure.translation.findings import findings_of
+        from otel_allure.translation.findings import failed_checks, findings_of
 
-        found = findings_of(root, self.tree, self.presentation)
+        found = failed_checks(self.tree, self.presentation) if is_asked else []
+        found += findings_of(root, self.tree, self.presentation) if self.tree.has_calls else []
         if not found:
             return
         known = {label.value for label in result.labels if label.name == "tag"}

@@ -225,6 +225,11 @@ class TraceBuffer:
         # What is still coming in is not forgotten, while it can be kept: it would be taken apart.
         return ready + self._evict(touched) if self._should_look() else ready
 
+    def spans_of(self, trace_id: int) -> list[Span]:
+        """Return the spans of a trace that have come."""
+        trace = self._traces.get(trace_id)
+        return [] if trace is None else list(trace.spans.values())
+
     def amend(self, span: Span) -> None:
         """Put a span that has been changed in the place of what is known of it."""
         trace = self._traces.get(span.trace_id)

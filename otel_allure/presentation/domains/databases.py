@@ -9,7 +9,7 @@ from otel_allure.presentation import sql
 from otel_allure.presentation.values import Document, Domain, server, text_of, words
 from otel_allure.redaction.redaction import Redaction
 
-_OPERATION = ("db.operation.name", "db.operation")
+OPERATION = ("db.operation.name", "db.operation")
 _TARGET = (
     "db.collection.name",
     "db.sql.table",
@@ -50,7 +50,7 @@ def title(span: Span) -> str | None:
         found = sql.summary(query[:_LONGEST_QUERY_FOR_TITLE])
         if found is not None:
             return found
-    operation = text_of(a, *_OPERATION)
+    operation = text_of(a, *OPERATION)
     if operation is not None:
         return words(operation, text_of(a, *_TARGET, "db.namespace", "db.name"))
     command = _command(query)
