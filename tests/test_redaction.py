@@ -40,7 +40,6 @@ is_sensitive, redacted, redacted_text = (
         "accessToken",
         "accesstoken",
         "id_token",
-        "page_token",
         "filter[token]",
         "api_key",
         "apiKey",
@@ -86,6 +85,13 @@ def test_sensitive_names(name):
         "gen_ai.usage.input_tokens",
         "llm.token_count.prompt",
         "tokenCount",
+        "page_token",
+        "nextPageToken",
+        "NextToken",
+        "ContinuationToken",
+        "syncToken",
+        "idempotency-token",
+        "existingSecret",
         "token_type",
         "auth.method",
         "password_policy",
@@ -476,9 +482,9 @@ def test_names_to_mask():
 
 
 def test_names_to_leave():
-    redaction = Redaction(Settings(redact_allow=("session.id", "page_token")))
+    redaction = Redaction(Settings(redact_allow=("session.id", "job_token")))
     assert redaction.value("session.id", "abc") == "abc"
-    assert redaction.text("?page_token=abc&token=abc") == "?page_token=abc&token=****"
+    assert redaction.text("?job_token=abc&token=abc") == "?job_token=abc&token=****"
 
 
 def test_patterns_to_mask():

@@ -10,7 +10,7 @@ _WORD = r"(?P<secret>'[^'\r\n]+'|\"[^\"\r\n]+\"|(?:[^\s'\";|&)]|&(?=\w))+)"
 """An argument of a command."""
 _ARGUMENTS = r"[ \t](?:[^\r\n|;&]{0,200}?[ \t])??"
 _USER = (
-    r"['\"]?(?!\d+:\d+(?!\S)|(?P<user>[a-z_-]+):(?P=user)(?!\S))"
+    r"['\"]?(?!\d+:\d+(?!\S)|(?P<user>[a-z_-]+):(?P=user)(?!\S)|user(?:name)?:pass(?:word)?(?!\S))"
     r"(?P<secret>[^\s:'\"]+:[^\s'\"]+)"
 )
 _START = r"(?:(?<![\w.-])|(?<=\\n)|(?<=\\t))"
@@ -111,6 +111,12 @@ ARGUMENTS: Forms = (
         for way in ("plain", "login")
     ),
     ("auth xoauth2 ", form(r"auth xoauth2 (?P<secret>[\w+/]{8,}=*)")),
+    (
+        "input password ",  # of the Robot Framework, whose cells are two blanks apart
+        _line(
+            r"input password[ ]{2,20}\S+[ ]{2,20}", r"(?P<secret>[^\s$*](?:\S|[ ](?![ ])){0,200})"
+        ),
+    ),
     (" login ", form(rf"(?<=\w)(?-i: LOGIN )(?:\"[^\"]+\"|[\w@.]+) {_LAST}")),  # IMAP
     ("pass ", form(rf"{_ALONE}(?-i:PASS ){_LAST}")),  # FTP, POP3
     ("auth ", form(rf"{_ALONE}(?-i:AUTH )\w+ {_LAST}")),  # Redis

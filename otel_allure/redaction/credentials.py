@@ -121,9 +121,7 @@ FORMS: tuple[tuple[str, Forms], ...] = (
             (".auth(", form(rf"\.auth\([ ]?['\"]\w+['\"],[ ]?(?P<secret>{STRING})(?=\))")),
             (
                 "getconnection(",
-                form(
-                    rf"getconnection\({STRING},[ ]?['\"]\w*['\"],[ ]?(?P<secret>'[^']+'|\"[^\"]+\")"
-                ),
+                form(rf"getconnection\({STRING},[ ]?['\"]\w*['\"],[ ]?(?P<secret>{STRING})"),
             ),
         ),
     ),
@@ -203,6 +201,8 @@ def each(
 
 def _is_none(secret: str, needle: str, text: str, at: int) -> bool:
     inner = _MARK.sub("", secret).strip("'\"`, ")
+    if not inner:
+        return True
     if needle == "://":
         if ":" not in inner and text.endswith("ssh", 0, at):
             return True  # ssh://git@github.com

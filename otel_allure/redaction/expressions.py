@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -71,8 +72,11 @@ class _Call:
     key: str = ""
 
 
-def find(text: str, stop: int, name: str) -> Iterator[Span]:
-    """Yield the values in the expression that is assigned to a name, which ends at `stop`."""
+def find(text: str, stop: int, name: str, end: int) -> Iterator[Span]:
+    """Yield the values in the expression that is assigned to a name, which ends at `stop`.
+
+    Nothing from `end` on belongs to it.
+    """
     sign = _DECLARED.match(text, stop)
     is_bracket = (
         sign is not None
@@ -84,7 +88,7 @@ def find(text: str, stop: int, name: str) -> Iterator[Span]:
         if shown is not None and not is_no_value(name, BARE_LEAF, shown["secret"]):
             yield shown.span("secret")
         else:
-            yield from literals(text, sign.end(), name)
+            yield from literals(text, sign.end(), name, end=end)
 
 
 def default_in_shell(text: str, stop: int, name: str) -> Iterator[Span]:
@@ -102,11 +106,13 @@ def more(text: str, at: int, name: str) -> Iterator[Span]:
         yield from literals(text, at, name, "string")
 
 
-def literals(text: str, at: int, name: str, last: str = "operator") -> Iterator[Span]:
-    """Yield the places of what is a value of `name` in an expression."""
+def literals(
+    text: str, at: int, name: str, last: str = "operator", end: int = sys.maxsize
+) -> Iterator[Span]:
+    """Yield the places of what is a value of `name` in an expression from `at`, before `end`."""
     calls: list[_Call] = []
     word = ""
-    for token in _TOKEN.finditer(text, at, at + _LONGEST):
+    for token in _TOKEN.finditer(text, at, min(at + _LONGEST, end)):
         kind = str(token.lastgroup)
         if kind == "string":
             if not _REPEATED.match(text, token.end()) and _is_value(

@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from otel_allure.redaction.lazy import lazy
-from otel_allure.redaction.names import Names
-from otel_allure.redaction.no_secrets import LEAF, PAIR, QUOTED, is_no_value, is_nothing
-from otel_allure.redaction.places import MASK, Place
+from otel_allure.redaction.names import FAINT, Names, strength
+from otel_allure.redaction.no_secrets import ASSIGNED, LEAF, PAIR, QUOTED, is_no_value, is_nothing
+from otel_allure.redaction.places import MASK, Place, rule_of
 
 _BEGIN = lazy(r'[{\[]\s*["{\[]')
-_VARIABLE = lazy(r"(?P<name>[A-Z][A-Z0-9_]{1,100})=(?P<value>[^\r\n]{1,1000})")
 _SUBSCRIPT = lazy(r"[\w)\]]\[")  # os.environ["PASSWORD"]
 _ASSIGNED = lazy(r"[ \t]*=")
 _TOKEN = lazy(
@@ -142,7 +141,7 @@ class _Walk:
         own = self._secret_name(level)
         if match["string"] is None:
             token = match["other"]
-            if own and token not in _LITERALS and not is_nothing(own, token):
+            if own and token not in _LITERALS and not _is_no_number(own, token):
                 yield _place(match, own)
             return
         value = _decoded(match)
@@ -172,12 +171,6 @@ class _Walk:
 
     def _inner(self, match: re.Match[str], value: str) -> Iterator[Place]:
         """Yield a string that has a secret in it."""
-        variable = _VARIABLE.fullmatch(value)
-        if variable is not None and self._names.is_sensitive(variable["name"]):
-            if not is_nothing(variable["name"], variable["value"]):
-                begin = match.start("string") + 1 + len(variable["name"]) + 1
-                yield Place(begin, match.end("string") - 1, f"name {variable['name'].lower()}")
-            return
         shown, rules = self._masked(value)
         if shown != value:
             start, end = match.span("string")
@@ -202,6 +195,12 @@ class _Walk:
                 yield _place(match, level.named)
 
 
+def _is_no_number(name: str, token: str) -> bool:
+    """Whether a number is no secret of this name: `{"tokens": 4096}`."""
+    is_faint = strength(name) == FAINT
+    return is_no_value(name, ASSIGNED, token) if is_faint else is_nothing(name, token)
+
+
 def fitted(text: str, found: list[tuple[int, int]], places: list[Place]) -> Iterator[Place]:
     """Yield places that do not know of JSON so that what is JSON stays it."""
     for place in places:
@@ -221,7 +220,7 @@ def fitted(text: str, found: list[tuple[int, int]], places: list[Place]) -> Iter
 
 
 def _place(match: re.Match[str], name: str) -> Place:
-    rule = f"name {name.lower()}"
+    rule = rule_of(name)
     if match["string"] is None:
         return Place(*match.span("other"), rule, f'"{MASK}"')
     return Place(match.start("string") + 1, match.end("string") - 1, rule)

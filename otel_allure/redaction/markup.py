@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from otel_allure.redaction.lazy import lazy
 from otel_allure.redaction.names import Names
 from otel_allure.redaction.no_secrets import LEAF, is_no_value, looks_random
-from otel_allure.redaction.places import MASK, Place
+from otel_allure.redaction.places import MASK, Place, rule_of
 
 _TAG = lazy(r"<(?P<tag>[A-Za-z][\w:.-]*)(?P<attributes>\s[^<>]{1,4000}?)/?>")
 _ATTRIBUTE = lazy(
@@ -90,4 +90,4 @@ def _names(attributes: list[tuple[str, re.Match[str], str]]) -> Iterator[str]:
 def _place(name: str, match: re.Match[str], group: str) -> Iterator[Place]:
     value = match[group]
     if value and MASK not in value and not is_no_value(name, LEAF, value):
-        yield Place(*match.span(group), f"name {name.lower()}")
+        yield Place(*match.span(group), rule_of(name))

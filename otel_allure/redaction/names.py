@@ -34,7 +34,14 @@ _CODES = (
 _WORDS = (
     *("authorization", "auth", "bearer", r"(?:set[_-]?)?cookies?", "pass", "pwd", "pw", "pswd"),
     r"(?:admin|bind|db|ftp|http|key|login|master|my|proxy|require|root|smtp|store|user)pass",
-    *("secrets?", "credentials?", "masterauth", "psk", "(?:bind|db|root|user)pw"),
+    *(
+        "secrets?",
+        "(?<![_-])tokens",
+        "credentials?",
+        "masterauth",
+        "psk",
+        "(?:bind|db|root|user)pw",
+    ),
     r"(?:access|api|auth|bearer|csrf|id|refresh|secret|session|user)?token",
     r"(?:access|api|auth|bearer|refresh|secret|session)[_-]?tokens",
     rf"(?:{'|'.join(_KEYS)})[_-]?keys?(?:[_-]?(?:id|data))?",
@@ -86,6 +93,15 @@ _ABOUT = (
 )
 """What after such a word makes a name one that says something about the secret."""
 
+_OF_PAGES = "next|prev(?:ious)?|page|paging|pagination|continuation|cursor|start(?:ing|page)?|skip"
+NO_SECRETS = lazy(
+    rf"(?:^|[^a-z0-9])(?:(?:{_OF_PAGES}|resume|sync)(?:[_-]?(?:continuation|page|sync))?[_-]?token"
+    r"|(?:idempotency|fencing|cancell?ation|bos|eos|pad|unk|cls|sep|mask|stop)[_-]?token"
+    r"|(?:existing|pull|tls)[_-]?secrets?)\Z",
+    re.IGNORECASE,
+)
+"""Names that end like those of secrets and are none: pages of a list, objects of Kubernetes."""
+
 SENSITIVE = lazy(
     rf"(?:{'|'.join(_ANYWHERE)}|(?:^|[^a-z0-9])(?:{'|'.join(_WORDS)}))"
     rf"\d*(?:$|[^a-z0-9](?!(?:{'|'.join(_ABOUT)})(?:$|[^a-z0-9])))",
@@ -130,7 +146,7 @@ _ENDED = (
     r"|plain|prod|raw|repeat|sha\d+|staging|test|value|verify))*$"
 )
 _STRENGTHS = (
-    (FAINT, r"(?:codes?|answer|remember[_-]?me|hmac|clave|parola|[a-z]_session)$"),
+    (FAINT, r"(?:(?<![a-z])tokens|codes?|answer|remember[_-]?me|hmac|clave|parola|[a-z]_session)$"),
     (VAGUE, r"(?:auth|cookies?|credentials?|pin|sid|sig|signature|jwt|session)$"),
     (PASSWORD, rf"(?:{'|'.join(_ANYWHERE)}|pwd|(?<![a-z])(?:pw|pswd)|(?<=[a-z_-])pass){_ENDED}"),
     (
@@ -178,7 +194,11 @@ class Names:
 
     def ends_sensitive(self, name: str) -> bool:
         """Whether a value is a secret in a text, if the name ends with one of `ENDS`."""
-        return self._is_on and not _matches(name, self._never)
+        return (
+            self._is_on
+            and not _matches(name, self._never)
+            and (NO_SECRETS.search(CAMEL.sub("_", name)) is None or _matches(name, self._also))
+        )
 
     def _is_sensitive(self, name: str) -> bool:
         if not self._is_on or _matches(name, self._never):
@@ -186,7 +206,9 @@ class Names:
         if _matches(name, self._also):
             return True
         words = CAMEL.sub("_", name)
-        return SENSITIVE.search(words) is not None and SAYS_ABOUT.search(words) is None
+        return SENSITIVE.search(words) is not None and not any(
+            form.search(words) for form in (SAYS_ABOUT, NO_SECRETS)
+        )
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:

@@ -77,6 +77,8 @@ _STATUS_WORDS = (
     r"|required|rejected|revoked|same-origin|set|something|string|text|true|(?:un)?changed|unknown"
     r"|unset|valid|whitespace|wrong|yes"
 )
+_KEYWORD = r"(?:assert|break|continue|del|for|if|pass|raise|return|throw|try|while|yield);?"
+"""Of code: `if password != other_password: raise ...`."""
 _STATUS = rf"(?i:(?:{_STATUS_WORDS})[.!,)]?)"
 """What is said of a secret, even of a password."""
 _RULES = r"[a-z_]+(?::[\w,]+)?(?:\|[a-z_]+(?::[\w,]+)?)+|[a-z]+:(?:\d+|[a-z]+)"
@@ -163,6 +165,7 @@ class Sign(NamedTuple):
 
 _SIGNS = (
     Sign(_STATUS),
+    Sign(_KEYWORD, where=SAID),
     Sign(_VERSION),
     Sign(_REGEX),
     Sign(_LABEL),
@@ -406,7 +409,7 @@ _SELECTOR = lazy(r"[a-z-]+(?:[\s,){:]|$)")
 _NEXT_WORD = lazy(r" [a-z]+(?:[ .,;]|$)")
 _AMOUNT_FORM = lazy(rf"(?:{_AMOUNT}|{_USUAL}|{_NUMBER})")
 _MINIFIED = lazy(r"[a-z]{1,2}")
-_COMPARED = lazy(rf"{_NAME}\d?(?:\.\w+)*:?")
+_COMPARED = lazy(rf"{_NAME}\d?(?:\.\w+)*(?:\?.*|:)?")
 _PLACE_OF_CODE = lazy(r"[\w.]+\.\w+:\d+")
 _CODE_FORM = lazy(_CODE, re.DOTALL)
 _IDENTIFIER_FORM = lazy(rf"{_IDENTIFIER}|{_PASCAL}")
@@ -494,7 +497,8 @@ def is_message(inner: str) -> bool:
 
 
 _MORE_WORDS = lazy(
-    r"[.,;]?[ \t]+(?:\(?[^\W\d_]?[^\W\d_A-Z]*'?[a-z]*(?![\w]*[ \t]*[:=])(?=[\s.,;:!?)]|$)|(?=\d))"
+    r"[.,;]?[ \t]+(?:\(?[^\W\d_]?[^\W\d_A-Z]*'?[a-z]*"
+    r"(?![\w]*[ \t]*[:=])(?=[\s.,;:!?)'\"]|$)|(?=\d))"
 )
 
 

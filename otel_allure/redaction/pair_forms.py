@@ -40,7 +40,8 @@ _NOT_EMPTY = (
 _COLORS = r"(?:\x1b\[[\d;]*m)*"
 _YAML = r"(?:(?:!!?(?!getatt|import|ref|sub)\w+|&\w+)[ \t]+)?(?![|>][+-]?\d?[ \t]*[\r\n])"
 _BARE = (
-    r"(?!`)(?:(?![,|][ ]?[\w.-]+=|</|<br|&quot;|&#39;|\\[nr]\w+[=:]|\{[\s\"'])[^\s;&\x1b]){0,1000}"
+    r"(?!`)(?:(?![,|][ ]?[\w.-]+=|,\w+:|</|<br|&quot;|&#39;|\\[nr]\w+[=:]|\{[\s\"'])"
+    r"[^\s;&\x1b]){0,1000}"
     r"(?:(?!</|&quot;|\{[\s\"'])[^\s;&,)}\]\x1b])"
 )
 _VALUE = (
@@ -51,16 +52,28 @@ _VALUE = (
     rf"(?:[\[({{]|`[^`\r\n]+`|{_BARE}))"  # of what is in brackets, the bracket
 )
 _ANNOTATED = r":[ \t]*[\w.\[\], |]{1,60} = "
-_IS = rf"(?:[=-]>|[!=]=|<>|[:?]?=|{_ANNOTATED}|(?!{_ANNOTATED})[:\uff1a])"
+_IS = rf"(?:[=-]>|[!=]==?|<>|[:?]?=|{_ANNOTATED}|(?!{_ANNOTATED})[:\uff1a])"
 _ESCAPED_QUOTE = r"(?:%22|%27|&quot;|&#34;|&#39;|&#x27;)"
 _END = r"(?:&lt;|%3c)(?:/|%2f)"
 _BLANKS = r"(?: |%20|\+){0,5}"
 
-_INNER = r"(?P<secret>(?:(?![ ,;][ ]?[\w.-]+=)(?:[^'\"\\\r\n;&]|\\.)){1,500})"
+
+def _rest_of_literal(quote: str) -> re.Pattern[str]:
+    """Return all of a literal that begins with the name, if no other name is in it."""
+    other = r"(?![ ,;&][ ]?[\w.-]+=)"
+    return form(rf"=(?!['\"])(?P<secret>(?:{other}(?:[^{quote}\\\r\n]|\\.)){{1,500}})(?={quote})")
+
 
 FORMS: tuple[tuple[str | tuple[str, ...], re.Pattern[str]], ...] = (
-    ('"', form(rf"={_INNER}(?=\")")),  # "PASSWORD=abc def"
-    ("'", form(rf"={_INNER}(?=')")),
+    ('"', _rest_of_literal('"')),  # "PASSWORD=abc def"
+    ("'", _rest_of_literal("'")),
+    (  # Stripe-Signature: t=1700000000,v1=abc
+        "",
+        form(
+            r"(?<=signature)['\"]?:[ ]['\"]?(?P<secret>\w{1,20}=\"?[^\s,\"']+\"?"
+            r"(?:,[ ]?\w{1,20}=\"?[^\s,\"']+\"?)+)"
+        ),
+    ),
     (">", form(r"(?:=|:[ ])(?P<secret>[^<>\r\n=*]{1,200})(?=</)")),
     (
         ";",
@@ -184,6 +197,7 @@ _BEGINNINGS = (
     *(
         "=",
         "=",
+        "'\":",
         "=:",
         " =",
         "'\"",

@@ -26,7 +26,7 @@ from otel_allure.redaction.pair_forms import (
     VALUE_BEFORE,
 )
 from otel_allure.redaction.phrases import below, said
-from otel_allure.redaction.places import Place
+from otel_allure.redaction.places import Place, rule_of
 
 _LONGEST_NAME = 100
 _LONGEST_START = 20
@@ -80,7 +80,7 @@ def _after_name(
     if behind in (":", "=") and not is_bracket and bare.lower().endswith(_HEADERS):
         return  # those of `credentials`
     before = text[max(0, begin - _LONGEST_START) : begin].lower()
-    rule = f"name {bare.lower()}"
+    rule = rule_of(bare)
     if before.endswith("${"):
         for span in expressions.default_in_shell(text, stop, bare):
             yield Place(*span, rule)
@@ -93,13 +93,20 @@ def _after_name(
             for span in expressions.more(text, found[-1].end, bare):
                 yield Place(*span, rule)
     elif behind in _DECLARED_BEHIND and before[-1:] != "<":
-        for span in expressions.find(text, stop, bare):
+        for span in expressions.find(text, stop, bare, _closing(text, before, stop)):
             yield Place(*span, rule)
     if behind and (match is None or match["secret"][:1] in "*_`"):
         for span in (*said(text, begin, stop, bare), *below(text, begin, stop, bare)):
             yield Place(*span, rule)
     if before[-1:] in _ENDS_OF_VALUES:
         yield from _before_name(text, begin, rule)
+
+
+def _closing(text: str, before: str, stop: int) -> int:
+    """Return where the literal ends that begins with a name: `"password: too short"`."""
+    quote = before[-1:]
+    is_literal = quote in ("'", '"') and text[stop : stop + 1] != quote
+    return text.find(quote, stop) % (len(text) + 1) if is_literal else len(text)
 
 
 def _first_match(text: str, name: str, stop: int, before: str) -> re.Match[str] | None:
@@ -158,7 +165,7 @@ def _value(
     operator = text[stop:begin]
     if before[-1:] in ("?", "&"):  # the fragment of a URL
         end = text.find("#", begin, end) % (end + 1)
-    rule = f"name {name.lstrip('-:.[').replace(' ', '_').lower()}"
+    rule = rule_of(name.lstrip("-:.[").replace(" ", "_"))
     is_header = name.lower().endswith(_HEADERS) and text[begin] not in "[({"
     if is_header and operator.strip("\\'\"`] \t") in (":", "=", "=>", ":="):
         return  # those of `credentials`
@@ -202,7 +209,7 @@ def _in_query(text: str, names: Names, brackets: Brackets) -> Iterator[Place]:
             continue
         begin, end = value.span("secret")
         behind = text[end : end + _SOME]
-        is_query = match[0][0] in "?&;#" or behind[:1] == "&"
+        is_query = match[0][0] in "?&#" or behind[:1] == "&"
         if not is_query and ("(" in value["secret"] or value["secret"][0] == "="):
             continue  # auth=BasicAuth(login='bob', ...)
         nothing = (
@@ -210,7 +217,7 @@ def _in_query(text: str, names: Names, brackets: Brackets) -> Iterator[Place]:
             if is_query
             else is_none(name, "=", value["secret"], behind)
         )
-        place = Place(begin, _whole(text, begin, end), f"name {name.lower()}")
+        place = Place(begin, _whole(text, begin, end), rule_of(name))
         if value["secret"] in ("[", "(", "{"):
             yield from _leaves(brackets, place)
         elif not nothing:
@@ -226,7 +233,7 @@ def _named(text: str, names: Names, brackets: Brackets) -> Iterator[Place]:
         value = ANY_VALUE.match(text, match.end()) if names.is_sensitive(name) else None
         if value is None:
             continue
-        place = Place(*value.span("secret"), f"name {name.lower()}")
+        place = Place(*value.span("secret"), rule_of(name))
         done = place.end
         if value["secret"] in ("[", "(", "{"):
             yield from _leaves(brackets, place)

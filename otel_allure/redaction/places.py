@@ -20,6 +20,11 @@ class Place(NamedTuple):
     shown: str = MASK
 
 
+def rule_of(name: str) -> str:
+    """Return the rule that masks what stands under the name of a secret."""
+    return f"name {name.lower()}"
+
+
 def masked_text(text: str, places: Iterable[Place]) -> str:
     """Return `text` with one mask for each of the places, those that overlap taken together."""
     pieces: list[str] = []

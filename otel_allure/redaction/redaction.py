@@ -23,10 +23,11 @@ from otel_allure.model.texts import text_of
 from otel_allure.redaction import credentials, escaped, json_texts, markup, pairs, sql, tables
 from otel_allure.redaction.issued_tokens import issued_tokens
 from otel_allure.redaction.known_values import KnownValues
+from otel_allure.redaction.lazy import lazy
 from otel_allure.redaction.names import Names
-from otel_allure.redaction.no_secrets import looks_random
+from otel_allure.redaction.no_secrets import is_nothing, looks_random
 from otel_allure.redaction.payment_numbers import payment_numbers
-from otel_allure.redaction.places import MASK, Place, masked_text, within_fields
+from otel_allure.redaction.places import MASK, Place, masked_text, rule_of, within_fields
 from otel_allure.redaction.private_keys import lines_of_keys
 
 _KNOWN = "known value"
@@ -96,7 +97,7 @@ class Redaction:
         """Return `value` as it may be written under `name`."""
         if not self.is_sensitive(name) or _says_nothing(value):
             return self.text(value)
-        self.counts[f"name {name.lower()}"] += 1
+        self.counts[rule_of(name)] += 1
         return MASK
 
     # -- texts
@@ -155,6 +156,10 @@ class Redaction:
         """Return a text within another one without its secrets, and the rules that say so."""
         if len(text) < _SHORTEST_TOKEN and text.isalnum():
             return text, ()
+        variable = _VARIABLE.fullmatch(text)
+        if variable is not None and self.is_sensitive(variable[1]):
+            name, value = variable.groups()
+            return (text, ()) if is_nothing(name, value) else (f"{name}={MASK}", (rule_of(name),))
         return self._short_text(text) if len(text) <= _SHORT else self._text(text)
 
     def _find_told(self, text: str, places: list[Place]) -> None:
@@ -264,7 +269,7 @@ class Redaction:
 
     def _any(self, name: str, value: Any) -> Any:
         if self.is_sensitive(name) and not (isinstance(value, str) and _says_nothing(value)):
-            self.counts[f"name {name.lower()}"] += 1
+            self.counts[rule_of(name)] += 1
             return MASK
         if self.masks_sql and name.startswith(_SQL_VALUES):
             return MASK
@@ -330,6 +335,8 @@ def _again(text: str, places: list[Place]) -> list[Place]:
     ]
 
 
+_VARIABLE = lazy(r"([A-Z][A-Z0-9_]{1,100})=((?:(?![ ,;&] ?[\w.-]+=)[^\r\n]){1,1000})")
+"""A variable and its value, which are a literal of their own."""
 _MANY = 100
 _SHORTEST_TOKEN = 6
 

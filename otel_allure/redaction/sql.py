@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from otel_allure.redaction.lazy import lazy
 from otel_allure.redaction.names import Names
-from otel_allure.redaction.places import MASK, Place
+from otel_allure.redaction.places import MASK, Place, rule_of
 
 _LITERAL = lazy(
     r"(?P<tag>\$\w*\$)|(?:\b[EeNnBbXxUu]&?)?'(?:[^'\\]|''|\\.)*(?:'|\\?\Z)"
@@ -273,7 +273,7 @@ _NUMBER = lazy(r"\s*-?\d[\d.]*\s*")
 
 
 def _literals(text: str, item: Item, name: str) -> Iterator[Place]:
-    rule = f"name {_bare(name).lower()}"
+    rule = rule_of(_bare(name))
     if _NUMBER.fullmatch(text, *item):
         number = text[item[0] : item[1]]
         begin = item[0] + len(number) - len(number.lstrip())

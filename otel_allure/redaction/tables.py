@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from otel_allure.redaction.lazy import lazy
 from otel_allure.redaction.names import Names
 from otel_allure.redaction.no_secrets import CELL, is_no_value
-from otel_allure.redaction.places import MASK, Place
+from otel_allure.redaction.places import MASK, Place, rule_of
 
 SEPARATORS = ("|", "│", "\t", ";", ",")
 _FIELD = {
     separator: lazy(
-        rf"[ ]*(?P<value>\"(?:[^\"]|\"\")*\"|[^{re.escape(separator)}\r\n\"]*?)[ ]*"
+        rf"[ ]*(?P<value>\"(?:[^\"]|\"\")*\"|[^{re.escape(separator)}\r\n]*?)[ ]*"
         rf"(?:{re.escape(separator)}|$)"
     )
     for separator in SEPARATORS
@@ -74,5 +74,5 @@ def _row(
         if number in columns:
             value = match["value"].strip()
             if value and MASK not in value and not is_no_value(columns[number], CELL, value):
-                yield Place(*match.span("value"), f"name {columns[number].lower()}")
+                yield Place(*match.span("value"), rule_of(columns[number]))
         at = match.end()
