@@ -226,9 +226,182 @@ def test_what_is_right_is_shown_too(asked):
 
 def test_without_a_report_it_is_the_same(tmp_path):
     without = ASKING.replace("def test_without_a_fixture():", "def test_without_a_fixture(trace):")
-    output, _ = in_child(tmp_path, without)
+    output, _ = in_child(tmp_path, without, "-p", "xdist.plugin", "-n1")
     assert f"{FAILED} failed, {PASSED} passed" in output, output
     texts = said(output)
     for name, text in TEXTS.items():
         assert text in texts[name], texts[name]
     assert [p.name for p in tmp_path.iterdir() if p.name != "__pycache__"] == ["test_it.py"]
+
+
+ORDERS = (
+    HEAD
+    + '''
+import multiprocessing
+
+from opentelemetry.sdk.trace import TracerProvider
+
+otel.set_tracer_provider(TracerProvider())  # without one, nothing is recorded in isolation
+
+
+def asserts(trace):
+    trace.overlap("stock", "price")
+    trace.in_order("stock", "mail")
+    trace.in_order(trace.span("price"), trace.span("mail"), trace.span("audit"))
+    trace.no_overlap("price", "mail")
+    trace.find(re.compile("stock|price|mail")).at_most_at_once(2)
+    for ask in (
+        lambda: trace.no_overlap("stock", "price"),
+        lambda: trace.in_order("stock", "price"),
+        lambda: trace.in_order("price", "stock"),
+        lambda: trace.in_order("mail", "stock"),
+        lambda: trace.overlap("stock", "mail"),
+        lambda: trace.find(re.compile("stock|price")).no_overlap(),
+    ):
+        with pytest.raises(otel_allure.TraceAssertionError):
+            ask()
+
+
+async def test_tasks(trace):
+    inside = {"stock": asyncio.Event(), "price": asyncio.Event()}
+
+    async def one(name, other):
+        with allure.step(name):
+            inside[name].set()
+            await inside[other].wait()
+
+    await asyncio.gather(one("stock", "price"), one("price", "stock"))
+    for name in ("mail", "audit"):
+        with allure.step(name):
+            pass
+    asserts(trace)
+
+
+def both(name, barrier):
+    with allure.step(name):
+        barrier.wait()
+        barrier.wait()
+
+
+def alone(name):
+    with allure.step(name):
+        pass
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_workers(trace, kind):
+    if kind == "processes" and sys.platform == "win32":
+        pytest.skip("there is no fork")
+    of = threading if kind == "threads" else multiprocessing.get_context("fork")
+    start = of.Thread if kind == "threads" else of.Process
+    barrier = of.Barrier(2, timeout=20)
+    together = [start(target=both, args=[name, barrier]) for name in ("stock", "price")]
+    for worker in together:
+        worker.start()
+    for worker in together:
+        worker.join()
+    for name in ("mail", "audit"):
+        worker = start(target=alone, args=[name])
+        worker.start()
+        worker.join()
+    trace.wait_for("audit")
+    asserts(trace)
+
+
+SERVICE = """
+import os, sys
+from opentelemetry import propagate, trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from otel_allure import AllureSpanProcessor
+
+provider = TracerProvider(resource=Resource({"service.name": "billing"}))
+if sys.argv[1] == "on":
+    provider.add_span_processor(AllureSpanProcessor())
+sys.stdin.readline()
+context = propagate.extract({name.lower(): value for name, value in os.environ.items()})
+with provider.get_tracer("billing").start_as_current_span("process order", context):
+    pass
+print("done", flush=True)
+"""
+
+
+@pytest.mark.parametrize("exporter", ["off", "on"])
+def test_another_program(trace, exporter):
+    command = [sys.executable, "-c", SERVICE, exporter]
+    with allure.step("place order"), subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=otel_allure.environment(),
+        text=True,
+    ) as program:
+        program.stdin.write("go\\n")
+        program.stdin.flush()
+        if exporter == "on":
+            found = trace.wait_for("process order", service="billing", timeout=60)
+            found.once().below("place order")
+        else:
+            assert program.stdout.readline() == "done\\n"
+            with pytest.raises(otel_allure.InconclusiveError, match="is its exporter set?"):
+                trace.wait_for("process order", service="billing", timeout=0.01)
+
+
+def test_subtests(trace, subtests):
+    for number in range(2):
+        with subtests.test("part", number=number):
+            sql("SELECT * FROM parts")
+            trace.sql.exactly(number + 1)
+
+
+attempts = []
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnknownMarkWarning")
+@pytest.mark.flaky(reruns=1)
+def test_each_attempt_has_its_own(trace):
+    attempts.append(1)
+    sql("SELECT * FROM parts")
+    trace.sql.once()
+    assert len(attempts) == 2
+'''
+).replace("import os\n", "import os\nimport re\n", 1)
+
+
+def test_forced_orders(tmp_path):
+    """In one loop, in threads, in processes, in another program; and parts of a test."""
+    output, _ = in_child(tmp_path, ORDERS, "-p", "rerunfailures", "--alluredir=results")
+    assert "7 passed, 2 subtests passed, 1 rerun" in output, output
+
+
+def test_forced_orders_in_isolation_without_a_report(tmp_path):
+    arguments = ["--allure-otel-context=isolated", "-k", "not off and not subtests and not attempt"]
+    output, _ = in_child(tmp_path, ORDERS, *arguments)
+    assert "4 passed, 3 deselected" in output, output
+
+
+def test_tests_at_the_same_time_have_each_their_own(run):
+    pytest.importorskip("pytest_asyncio_cooperative")
+    source = (
+        HEAD
+        + """
+turn = {}
+
+@pytest.mark.asyncio_cooperative
+@pytest.mark.parametrize("me", [0, 1])
+async def test_one(trace, me):
+    turn.setdefault(me, asyncio.Event()).set()
+    await turn.setdefault(1 - me, asyncio.Event()).wait()
+    sql(f"SELECT {me} FROM t{me}")
+    trace.sql.once()
+    trace.sql(f"SELECT t{me}").once()
+
+@pytest.mark.asyncio_cooperative
+@pytest.mark.budget(sql=0)
+async def test_budget():
+    sql("SELECT * FROM parts")
+"""
+    )
+    done = run(source, plugins=("asyncio-cooperative",), alluredir=False)
+    done.outcome.assert_outcomes(passed=2, failed=1)
+    done.outcome.stdout.fnmatch_lines(["*budget(sql=0): expected at most sql=0, found sql=1"])

@@ -279,7 +279,8 @@ class Selection(Sequence[Span]):
         if failure is None and not self._spans:
             failure = self._doubt()
         elif failure is not None and len(self) < least:
-            failure = self._silent() or replace(failure, hint=self._nearest())
+            hint = self._elsewhere() or self._nearest()
+            failure = self._silent() or replace(failure, hint=hint)
         return self._judge(words, failure)
 
     @property
@@ -295,8 +296,21 @@ class Selection(Sequence[Span]):
 
     def missing(self, what: str) -> Failure:
         """Return that there is none, where there has to be one."""
-        hint = self._nearest()
+        hint = self._elsewhere() or self._nearest()
         return self._silent() or Failure(expected=what, found="nothing", hint=hint)
+
+    def _elsewhere(self) -> str:
+        """Return that a service has reported spans, if it has, but none of this test."""
+        asked = self._asked_for
+        if asked is None or asked.service is None:
+            return ""
+        here = (service_of(span) for span in self._view.content)
+        if any(matches(asked.service, service) for service in here):
+            return ""
+        return (
+            f"{asked.service} has reported spans in this run, but none of this test: they may be"
+            " late, or no traceparent gets there."
+        )
 
     def _silent(self) -> Failure | None:
         """Return that a service has not reported anything, so that nobody knows."""

@@ -39,6 +39,7 @@ class Block(Protocol):
 
     def fail(self, text: str, offenders: Sequence[Span]) -> None:
         """Mark the step."""
+        ...
 
 
 class Source(Protocol):
@@ -50,15 +51,19 @@ class Source(Protocol):
         Raises:
             TraceUsageError: if the test cannot be asked.
         """
+        ...
 
     def services(self) -> Collection[str]:
         """Return the services that have reported something in this run."""
+        ...
 
     def note(self, asked: str, text: str, offenders: Sequence[Span], *, is_soft: bool) -> None:
         """Take note of an expectation; without a text it was met."""
+        ...
 
     def block(self, title: str) -> AbstractContextManager[Block]:
         """Return what makes a step of a block."""
+        ...
 
 
 class _Scope:
