@@ -14,7 +14,7 @@ from otel_allure.presentation.presentation import Presentation
 from otel_allure.translation.to_results import to_results
 from tests.recorded import RECORDINGS, cases, read_jsonl, recording
 
-PRESENTATION = Presentation(Settings(waterfall=False))
+PRESENTATION = Presentation(Settings(waterfall="off", join_calls=False))
 
 CHECKOUT = Path(__file__).parent / "data" / "otlp" / "checkout-js.jsonl"
 

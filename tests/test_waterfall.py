@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 
 from otel_allure.translation.waterfall.axis import Axis
 from otel_allure.translation.waterfall.critical_path import critical_path
-from otel_allure.translation.waterfall.layout import NARROW, ROWS, WIDE, Area, Bar, Form, rows_of
+from otel_allure.translation.waterfall.layout import (
+    NARROW,
+    ROWS,
+    WIDE,
+    Area,
+    Bar,
+    Form,
+    Served,
+    rows_of,
+)
 from otel_allure.translation.waterfall.picture import Waterfall, worth_drawing
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -114,6 +123,7 @@ BARS = st.builds(
     note=st.just("") | ANY_TEXT,
     pieces=st.just(()),
     is_group=st.booleans(),
+    served=st.none() | st.builds(Served, st.sampled_from(["a", "d"]), TIMES, st.none() | TIMES),
 )
 
 

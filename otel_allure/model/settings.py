@@ -175,6 +175,9 @@ class Settings:
     asgi_events: bool = _set(
         False, _switch, "Show the spans of ASGI's single events, http send and http receive"
     )
+    join_calls: bool = _set(
+        True, _switch, "Show client and server of one call, where both are known, as one step"
+    )
     findings: tuple[str, ...] = _set(
         FINDINGS,
         _words(*FINDINGS),
@@ -259,6 +262,7 @@ class Options(TypedDict, total=False):
     ignore_kinds: Sequence[str]
     ignore_failed: bool | str
     asgi_events: bool | str
+    join_calls: bool | str
     findings: Sequence[str]
     n_plus_one: int | str
     slow_ms: float | str

@@ -62,7 +62,7 @@ from otel_allure.translation.clock_skew import in_their_parents
 from otel_allure.translation.description import with_findings, with_picture
 from otel_allure.translation.identity import ITS_CONTAINER, ITS_FILES, digest_of, item_uuid
 from otel_allure.translation.log_placement import NO_LOGS, LogPlaces, Logs
-from otel_allure.translation.span_tree import CondensedTree, SpanTree
+from otel_allure.translation.span_tree import CondensedTree, SpanTree, by_start
 from otel_allure.translation.trace_attachments import (
     Shown,
     is_worth_a_picture,
@@ -316,16 +316,19 @@ class _Translator:
                 below, depth = self._fixture(span, container), 1
                 shown.append(Shown(span, below, 0))
             else:
-                below = self._step(span)
+                layers = self._layers(span)
+                below = self._step(span) if len(layers) == 1 else self._call(layers)
                 if kind is None and below.name == holder.name:
                     below.name = self._told_apart(below.name, span)
                 holder.steps.append(below)
                 steps.append(below)
-                shown.append(Shown(span, below, depth - 1))
+                shown.append(Shown(span, below, depth - 1, layers[1:]))
             self._logs.note(span, below)
             children = children_of.get(span.span_id)
             if children is None:
                 continue
+            if shown and shown[-1].layers and shown[-1].item is below:
+                children = self._below_layers(shown[-1])
             children = children[::-1]
             next_depth = depth if below is holder else depth + 1
             if next_depth <= max_depth:
@@ -355,7 +358,10 @@ class _Translator:
     def steps_by_span(self) -> dict[int, ExecutableItem]:
         """Return what `fill` made last that others may be below: databases export no spans."""
         found = {
-            s.span.span_id: s.item for s in self._shown if not _DATABASE & s.span.attributes.keys()
+            span.span_id: s.item
+            for s in self._shown
+            for span in (s.span, *s.layers)
+            if not _DATABASE & s.span.attributes.keys()
         }
         instead = self._condensed.shown_at
         return found | {i: found[at] for i, at in instead.items() if i not in found and at in found}
@@ -376,6 +382,45 @@ class _Translator:
             step.parameters.append(loss_of("its title", error, self.presentation))
         self.describe(step, span)
         return step
+
+    def _layers(self, span: Span) -> list[Span]:
+        """Return the spans of the call that `span` begins, which are one step."""
+        if span.kind == "internal" or c.KIND in span.attributes:
+            return [span]
+        if not self.presentation.settings.join_calls:
+            return [span]
+        from otel_allure.translation.one_call import layers_of
+
+        return layers_of(span, self._condensed.children, self.presentation)
+
+    def _call(self, layers: list[Span]) -> TestStepResult:
+        """Return the step of a call that several spans tell of."""
+        from otel_allure.translation.one_call import as_one, told_of
+
+        step = self._step(as_one([self._logs.with_exception(span) for span in layers]))
+        step.parameters[:0] = [Parameter(name=name, value=value) for name, value in told_of(layers)]
+        self.attempt(step, "its outcome", self._add_joint_outcome, step, layers)
+        for span in layers[1:]:
+            self.attempt(step, "all attachments", self._collect_attachments, span, step)
+            self._tell_what_is_left_out(step, span)
+            self._logs.note(span, step)
+        return step
+
+    def _add_joint_outcome(self, step: TestStepResult, layers: list[Span]) -> None:
+        from otel_allure.translation.one_call import joint_outcome
+
+        outcomes = [self._outcome(self._logs.with_exception(span)) for span in layers]
+        step.status, message, trace = joint_outcome(outcomes)
+        told = StatusDetails(message=message, trace=trace)
+        step.statusDetails = told if message or trace else None
+
+    def _below_layers(self, call: Shown) -> list[Span]:
+        """Return what is below the spans of a call."""
+        layers = (call.span, *call.layers)
+        own = {span.span_id for span in layers}
+        children = self._condensed.children
+        below = [each for span in layers for each in children.get(span.span_id, ())]
+        return sorted((each for each in below if each.span_id not in own), key=by_start)
 
     def _told_apart(self, name: str, span: Span) -> str:
         """Return the name of a step below one of the same name: the server's below its client's."""
@@ -423,6 +468,9 @@ class _Translator:
             self.attempt(item, "all attachments", self._collect_attachments, span, item)
         if c.KIND not in span.attributes and self.attaches:
             self.attempt(item, "all attachments", self._add_documents, item, span)
+        self._tell_what_is_left_out(item, span)
+
+    def _tell_what_is_left_out(self, item: ExecutableItem, span: Span) -> None:
         if self.tree.twins:
             self._tell_twins(item, span)
         if c.CLOCK_OFFSET in span.attributes:
@@ -503,7 +551,7 @@ class _Translator:
 
     def fixtures(self) -> list[tuple[Span, ExecutableItem]]:
         """Return the fixtures that were shown last, and their spans."""
-        return [(span, item) for span, item, _ in self._shown if kind_of(span) == c.FIXTURE]
+        return [(span, item) for span, item, _, _ in self._shown if kind_of(span) == c.FIXTURE]
 
     def add_cause(self, item: ExecutableItem, root: Span) -> None:
         """Say where it broke first, if it is a failure, and at the steps that failed by it."""
@@ -517,7 +565,7 @@ class _Translator:
             return
         authors = [
             (span, its)
-            for span, its, _ in self._shown
+            for span, its, _, _ in self._shown
             if its is not item and c.KIND in span.attributes and c.FOLDED not in span.attributes
         ]
         for span, its in ((root, item), *authors):
@@ -594,8 +642,9 @@ class _Translator:
             # No parameter: Allure 2 writes those beside each name.
             result.labels.append(Label(name="trace_id", value=f"{root.trace_id:032x}"))
         seen = {root.trace_id}
-        for span, item, _ in (Shown(root, result, 0), *self._shown):
-            for link in () if c.KIND in span.attributes else span.links:
+        for span, item, _, layers in (Shown(root, result, 0), *self._shown):
+            links_of_it = [link for each in (span, *layers) for link in each.links]
+            for link in () if c.KIND in span.attributes else links_of_it:
                 if link.trace_id not in seen:
                     seen.add(link.trace_id)
                     name = f"Trace linked from {item.name}"

@@ -14,7 +14,7 @@ from otel_allure.presentation.presentation import Document, Presentation
 from otel_allure.translation.span_tree import SpanTree
 
 if TYPE_CHECKING:
-    from otel_allure.translation.waterfall.layout import Area, Bar
+    from otel_allure.translation.waterfall.layout import Area, Bar, Served
 
 # What draws, and what writes a trace, is imported when there is something: most tests have neither.
 
@@ -23,11 +23,16 @@ TRACE_LINK = "trace"
 
 
 class Shown(NamedTuple):
-    """A span, and the step or fixture that it became."""
+    """A span, and the step or fixture that it became.
+
+    Attributes:
+        layers: other spans of the same call, which are in the same step.
+    """
 
     span: Span
     item: ExecutableItem
     depth: int
+    layers: Sequence[Span] = ()
 
 
 def is_worth_a_picture(tree: SpanTree) -> bool:
@@ -116,7 +121,7 @@ def _bars(
     unnamed = "" if is_test(root) else _UNNAMED
     own = service_of(root)
     outer: list[int] = []  # until when the fixtures run that this one was asked for by
-    for span, item, depth in (Shown(root, result, -1), *shown):
+    for span, item, depth, layers in (Shown(root, result, -1), *shown):
         is_step = c.KIND in span.attributes or is_test(span)
         if kind_of(span) == c.FIXTURE:
             while outer and outer[-1] <= span.start_ns:
@@ -134,7 +139,17 @@ def _bars(
             service=("" if service == own else service) if is_step else service or unnamed,
             is_step=is_step and c.FOLDED not in span.attributes,
             is_group=c.FOLDED in span.attributes,
+            served=_served(span, layers, unnamed),
         )
+
+
+def _served(span: Span, layers: Sequence[Span], unnamed: str) -> Served | None:
+    from otel_allure.translation.waterfall.layout import Served
+
+    server = next((each for each in layers if each.kind != span.kind), None)
+    if server is None:
+        return None
+    return Served(service_of(server) or unnamed, server.start_ns, server.end_ns)
 
 
 _UNNAMED = "unnamed service"

@@ -47,6 +47,14 @@ NARROW = Form(280, 8, 222, 30, 20, 48, is_narrow=True)
 """For screens of 390 pixels: drawn anew, as one that is scaled to a third cannot be read."""
 
 
+class Served(NamedTuple):
+    """The server's part of a call."""
+
+    service: str
+    start_ns: int
+    end_ns: int | None
+
+
 class Bar(NamedTuple):
     """A row of the picture: a step, fixture or span. Parents come before what is below them.
 
@@ -60,6 +68,7 @@ class Bar(NamedTuple):
         note: shown after the title, which makes room for it; a count for example.
         pieces: where it stands for several, from when until when each of them ran.
         is_group: whether it stands for equal calls, of which those below it are examples.
+        served: of a call, what its server did.
     """
 
     title: str
@@ -72,6 +81,7 @@ class Bar(NamedTuple):
     note: str = ""
     pieces: Sequence[tuple[int, int]] = ()
     is_group: bool = False
+    served: Served | None = None
 
 
 class Area(NamedTuple):

@@ -37,6 +37,7 @@ from otel_allure.translation.waterfall.style import (
     SMALL,
     colours_of,
     definitions,
+    services_of,
 )
 from otel_allure.translation.waterfall.text import (
     clean,
@@ -114,7 +115,7 @@ class _Drawing:
         self.form = form
         self.rows = selection.rows
         self.critical = selection.critical
-        services = {row.bar.service for row in self.rows}
+        services = {name for row in self.rows for name in services_of(row.bar)}
         self.colours = {s: look for s, look in waterfall.colours.items() if s in services}
         self.axis = Axis(waterfall.stretches, waterfall.zero_ns, form)
         self.ticks = self.axis.ticks(SMALL)
@@ -418,12 +419,23 @@ class _Drawing:
         return f'{more}<text{look} x="{number(x)}" y="{y}">{mark}{xml(title)}{tail}</text>'
 
     def _bar(self, bar: Bar, y: int) -> str:
-        height = 6 if bar.is_step else 11
-        if self.form.is_narrow:
-            height = min(height, 8)
+        thick = 8 if self.form.is_narrow else 11
+        height = 6 if bar.is_step or bar.served else thick
+        drawn = self._rects(bar, y, height)
+        if bar.served:
+            until = self._end(bar)  # clocks of others may be wrong
+            start_ns = min(until, max(bar.start_ns, bar.served.start_ns))
+            end_ns = until if bar.served.end_ns is None else bar.served.end_ns
+            end_ns = max(start_ns, min(until, end_ns))
+            inner = bar._replace(start_ns=start_ns, end_ns=end_ns, pieces=())
+            colour = self.colours[bar.served.service]
+            drawn += self._rects(inner, y, thick, f' class="{colour}"')
+        return drawn
+
+    def _rects(self, bar: Bar, y: int, height: int, look: str = "") -> str:
         fade = ' mask="url(#m)"' if bar.end_ns is None else ""
         return "".join(
-            f'<rect x="{number(left)}" y="{number(y + (18 - height) / 2)}" '
+            f'<rect{look} x="{number(left)}" y="{number(y + (18 - height) / 2)}" '
             f'width="{number(right - left)}" height="{height}" rx="1.5"{fade}/>'
             for left, right in self._places(bar)
         )

@@ -124,6 +124,7 @@ class Selection:
             end_ns=max(bar.end_ns or 0 for bar in bars),
             note=f"×{len(group):,}",
             pieces=[(bar.start_ns, bar.end_ns or 0) for bar in bars],
+            served=None,
         )
         for index in (*self._below(first), *others):
             self._hide(index, first)

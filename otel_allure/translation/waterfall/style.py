@@ -65,7 +65,13 @@ ERRORS = frozenset({"failed", "broken"})
 OWN_PROCESS = "test process"
 
 
+def services_of(bar: Bar) -> list[str]:
+    """Return the names of the services that a bar shows."""
+    own = [bar.service] if bar.service or not bar.is_step else []
+    return own if bar.served is None else [*own, bar.served.service]
+
+
 def colours_of(bars: Sequence[Bar]) -> dict[str, str]:
     """Return the class of every service: a colour each for the first, one for all others."""
-    services = dict.fromkeys(bar.service for bar in bars if bar.service or not bar.is_step)
+    services = dict.fromkeys(name for bar in bars for name in services_of(bar))
     return {service: f"c{min(i, COLOURS)}" for i, service in enumerate(services)}
