@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from otel_allure.cli import main as cli
+from otel_allure.model.settings import Options
 from otel_allure.testing.results import Results, steps, tree
 from tools.docs_links import on_page_markdown
 
@@ -301,7 +302,9 @@ def test_options_that_pages_name_exist(pytester, monkeypatch):
     shown = pytester.runpytest_inprocess("-p", "otel_allure", "--help").stdout.str()
     option = re.compile(r"--(?:clean-)?allure[\w-]*\w")
     known = {*option.findall(shown), "--allure-link-pattern"}  # the help cuts long ones
-    assert "--allure-otel-instrument" in known
+    page = (DOCS / "configuration.md").read_text("utf-8")
+    settings = {f"--allure-{name.replace('_', '-')}" for name in Options.__annotations__}
+    assert {name for name in known - settings if name not in page} == set()
     for page in (ROOT / "README.md", *PAGES):
         assert set(option.findall(page.read_text("utf-8"))) <= known, page
 

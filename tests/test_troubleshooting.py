@@ -170,6 +170,7 @@ def test_each_entry_is_so(run, pytester, capfd, monkeypatch):
 
 
 ELSEWHERE = {
+    "Versions of OpenTelemetry conflict": "pip's resolver says so",
     "Work is shown outside of tests": "test_bare_thread_while_two_tests_run_is_kept_outside",
     "Each query is shown twice": "two instrumentations are two calls of theirs",
     "Every service is called unknown_service": "the name is the SDK's",
