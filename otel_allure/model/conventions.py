@@ -81,6 +81,9 @@ OFFENDERS: Final = "allure.offenders"
 HAS_FAILED_CHECKS: Final = "allure.has_failed_checks"
 """On a test: whether there are such steps in it."""
 
+RUN: Final = "allure.run"
+"""On the resource of programs that a run has started: which run it was."""
+
 # Marks by which a test is recognised in traces made by others.
 TEST_CASE_NAME: Final = "test.case.name"
 TEST_CASE_RESULT_STATUS: Final = "test.case.result.status"

@@ -97,6 +97,18 @@ def _url_pattern(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    from urllib.parse import urlsplit  # not wanted by most, and slow to import
+
+    try:
+        port = urlsplit(f"//{text}").port or 0
+    except ValueError:
+        port = -1
+    if port not in range(1 << 16) or "/" in text or not text.strip():
+        raise SettingsError("it is no HOST:PORT")
+    return text.strip()
+
+
 def _set(default: _T, parse: Callable[[str], _T], meaning: str) -> _T:
     made: _T = field(default=default, metadata={"parse": parse, "help": meaning})
     return made
@@ -234,6 +246,52 @@ class Settings:
     environment: bool = _set(
         True, _switch, "Write environment.properties, executor.json and categories.json"
     )
+    otel_receiver: bool = _set(
+        False, _switch, "Receive the spans of services by OTLP/HTTP while tests run"
+    )
+    receiver_address: str = _set(
+        "127.0.0.1:0",
+        _address,
+        "HOST:PORT where the receiver listens; port 0: any that is free. Another host than this"
+        " machine needs receiver_token",
+    )
+    receiver_token: str = _set(
+        "", str.strip, "What services must send to the receiver as Authorization: Bearer"
+    )
+    receiver_origins: tuple[str, ...] = _set(
+        (),
+        _words(),
+        "Origins of pages that may send to the receiver, beside those of this machine; * and ? are"
+        " wildcards",
+    )
+    receiver_wait: float = _set(
+        5.0,
+        _number(float, 0),
+        "Seconds that the end of the run waits, at most, for services that have not told of a call",
+    )
+    receiver_timeout: float = _set(
+        10.0, _number(float, 0), "Seconds that a request to the receiver may take"
+    )
+    receiver_connections: int = _set(
+        64, _number(int, 1), "Maximum connections to the receiver at a time"
+    )
+    receiver_max_mb: float = _set(
+        64.0, _number(float, 0), "Maximum size of a request in megabytes, also when it is inflated"
+    )
+    receiver_max_attributes: int = _set(
+        128, _number(int, 1), "Maximum attributes of a received span, event or resource"
+    )
+    receiver_max_levels: int = _set(
+        32, _number(int, 1, 32), "Maximum levels of lists and maps in a received attribute"
+    )
+    receiver_max_spans: int = _set(
+        10_000, _number(int, 1), "Maximum received spans of a test; more are sent back"
+    )
+    receiver_max_held: int = _set(
+        200_000,
+        _number(int, 1),
+        "Maximum received spans that wait for the test that they belong to",
+    )
 
 
 DEFAULTS = Settings()
@@ -279,6 +337,18 @@ class Options(TypedDict, total=False):
     otel_soft_checks: str
     otel_inconclusive: str
     environment: bool | str
+    otel_receiver: bool | str
+    receiver_address: str
+    receiver_token: str
+    receiver_origins: Sequence[str]
+    receiver_wait: float | str
+    receiver_timeout: float | str
+    receiver_connections: int | str
+    receiver_max_mb: float | str
+    receiver_max_attributes: int | str
+    receiver_max_levels: int | str
+    receiver_max_spans: int | str
+    receiver_max_held: int | str
 
 
 class Setting(NamedTuple):

@@ -36,7 +36,7 @@ from otel_allure.redaction.redaction import Redaction, secrets_in
 from otel_allure.translation.attributes import NOT_SHOWN
 from otel_allure.translation.outside import below_one_root, is_outside
 from otel_allure.translation.to_results import Translation, to_container, to_results
-from otel_allure.translation.trace_buffer import WAITING, Trace, TraceBuffer
+from otel_allure.translation.trace_buffer import KEEP, KEEP_SPANS, WAITING, Trace, TraceBuffer
 
 MOST_ORPHANS = 50
 """Spans of one trace that belong below others which have not come are each shown as a result, with
@@ -114,7 +114,9 @@ class Report:
             redaction.learn(secrets)
 
     def _start_empty(self) -> None:
-        self._traces = TraceBuffer()
+        # Services tell later than the tests' own process, so late spans find their trace longer.
+        more = 10 if self.settings.otel_receiver else 1
+        self._traces = TraceBuffer(keep=more * KEEP, keep_spans=more * KEEP_SPANS)
         self._traces.busy = self.busy
         self._users: dict[_Key, set[str]] = {}  # uuids of the tests that used a fixture's trace
         self._containers: weakref.WeakValueDictionary[_Key, Trace] = weakref.WeakValueDictionary()
@@ -171,6 +173,11 @@ class Report:
         """Give away the log records of spans, by time: somebody else shows them."""
         with self._reentrant:
             return self._traces.take_logs(trace_id, span_ids)
+
+    def kept_spans(self) -> list[list[Span]]:
+        """Return the spans of the traces that are in memory."""
+        with self._reentrant:
+            return [list(trace.spans.values()) for trace in self._traces.kept()]
 
     @property
     def others(self) -> list[Trace]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from otel_allure.model import conventions as c
@@ -16,10 +17,10 @@ from otel_allure.recording.recorder import Recorder
 from otel_allure.recording.threads import hand_over_contexts
 
 
-def environment() -> dict[str, str]:
+def environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return an environment for a program, so that its steps are below the step that starts it.
 
-    It is a copy of `os.environ`, with the current context as `TRACEPARENT` (and `TRACESTATE` and
+    It is a copy of `base`, with the current context as `TRACEPARENT` (and `TRACESTATE` and
     `BAGGAGE`). While a test session writes a report, it also says where that is: then the spans
     of a program that runs `AllureSpanExporter` or `AllureSpanProcessor` become a part of the test,
     in place of results of their own. Exporters that are told to write elsewhere do so.
@@ -27,15 +28,27 @@ def environment() -> dict[str, str]:
     Call it for each program, where it is started:
 
         subprocess.run(["otel-allure", "run", "python", "app.py"], env=otel_allure.environment())
+
+    With `--allure-otel-receiver` it has what makes the SDK of any language send its spans there:
+    endpoint, protocol, a short delay of batches, headers, and resource attributes.
+
+    Args:
+        base: what it begins with. Default: `os.environ`. An empty one has nothing of this machine,
+            for a container.
     """
-    variables = dict(os.environ)
+    variables = dict(os.environ if base is None else base)
     carrier = carrier_of(context_here())
     if "traceparent" in carrier:
         for name in HEADERS:
             variables.pop(name.upper(), None)
     variables.update((name.upper(), value) for name, value in carrier.items())
     recorder = active_recorder()
-    home = None if recorder is None else recorder.home()
+    if recorder is not None and recorder.remote_variables is not None:
+        variables |= recorder.remote_variables(variables)
+        if test := recorder.test():
+            told = f"{c.TEST_TRACE}={test.span.get_span_context().trace_id:032x}"
+            variables["BAGGAGE"] = ",".join(filter(None, (variables.get("BAGGAGE"), told)))
+    home = None if recorder is None or base is not None else recorder.home()
     if home is not None:
         variables[c.RESULTS_DIR] = home.results_dir
         variables[c.PARENT_REPORT] = json.dumps(home)

@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from otel_allure.assertions.live import Trace
     from otel_allure.pytest_plugin.crashes import Crashes
     from otel_allure.pytest_plugin.listener import AllureListener
+    from otel_allure.pytest_plugin.remote import Receiving
 
 _LISTENER = "allure_listener"
 _title_decorator = decorators.TitleDecorator()
 _listener = pytest.StashKey["AllureListener"]()
 _crashes: pytest.StashKey[Crashes] = pytest.StashKey()
+_receiving: pytest.StashKey[Receiving] = pytest.StashKey()
 _undo = pytest.StashKey["list[Callable[[], None]]"]()
 
 
@@ -109,6 +111,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     listener.recorder.link_patterns = dict(config.option.allure_link_pattern)
     _prepare_directory(config, listener)
     listener.open_session()
+    if listener.report.settings.otel_receiver and not config.option.collectonly:
+        receiving = listener.receive()
+        if receiving is not None:
+            config.stash[_receiving] = receiving
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
@@ -150,6 +156,12 @@ def pytest_terminal_summary(
         from otel_allure.pytest_plugin.isolation_hint import hint
 
         terminalreporter.write_line(f"otel-allure: {hint(listener.looks)}")
+    if (receiving := config.stash.get(_receiving, None)) is not None:
+        from otel_allure.pytest_plugin import remote
+
+        with listener.diagnostics.caught("summing up what was received"):
+            waited = [*listener.waited_elsewhere, *filter(None, [listener.waited])]
+            listener.diagnostics.notes += remote.notes(receiving, waited)
     for note in listener.diagnostics.notes:
         terminalreporter.write_line(f"otel-allure: {note}")
     if lines := listener.diagnostics.lines():
@@ -202,6 +214,10 @@ def pytest_configure_node(node: Any) -> None:
     if crashes is not None:
         crashes.tell(node)
     listener.silent_workers += 1
+    if (receiving := config.stash.get(_receiving, None)) is not None:
+        from otel_allure.pytest_plugin import remote
+
+        node.workerinput[remote.INPUT] = tuple(receiving.told)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -216,10 +232,22 @@ def pytest_testnodedown(node: Any) -> None:
         listener.report.masked_elsewhere += output.get("otel_allure_masked", 0)
         listener.report.rules_elsewhere.update(output.get("otel_allure_rules", {}))
         listener.looks += output.get("otel_allure_looks", ())
+        if "otel_allure_waited" in output:
+            from otel_allure.pytest_plugin.remote import Waited
+
+            listener.waited_elsewhere.append(Waited(*output["otel_allure_waited"]))
         listener.failed |= output.get("otel_allure_failed", {})
         if "otel_allure_counts" in output:
             listener.silent_workers -= 1
             listener.counts_elsewhere.update(output["otel_allure_counts"])
+
+
+@pytest.fixture
+def otel_environment() -> dict[str, str]:
+    """What tells a program or a container of the running test, and where to send its spans."""
+    from otel_allure.processes.environment import environment
+
+    return environment({})
 
 
 # -- starting and stopping

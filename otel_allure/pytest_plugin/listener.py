@@ -63,6 +63,7 @@ from otel_allure.redaction.redaction import Redaction
 
 if TYPE_CHECKING:
     from otel_allure.pytest_plugin.crashes import Journal
+    from otel_allure.pytest_plugin.remote import Receiving, RemoteSpans, Waited
     from otel_allure.pytest_plugin.third_party.allure_logger import AllureLogger, Cache
 
 
@@ -101,6 +102,10 @@ class AllureListener(stand_in.AllureListener):
         """Failed tests that look at OpenTelemetry's own state, and were not isolated."""
         self.worker_output: dict[str, Any] = {}
         """What an xdist worker tells its controller at the end."""
+        self.remote: RemoteSpans | None = None
+        self.waited: Waited | None = None
+        """How the end was waited for, where services tell of their spans."""
+        self.waited_elsewhere: list[Waited] = []
         self._adopted: list[TestAttempt] = []
         self._journal: Journal | None = None
         self._session_span: Span | None = None
@@ -209,7 +214,7 @@ class AllureListener(stand_in.AllureListener):
         self._process_start_ns = now_ns()
         self._ended = deque()
         self._adopted = []
-        self._journal = None
+        self._journal = self.remote = None
         self.recorder.owns_test = False
         self._logs.forget()
         self._session.tracer.forget()
@@ -220,6 +225,8 @@ class AllureListener(stand_in.AllureListener):
     def _take_from_children(self) -> None:
         with self.diagnostics.caught("taking spans of child processes"):
             found = self._spool.read(self.diagnostics)
+            if self.remote is not None:
+                found += self.remote.read()
             if found:
                 self.report.add(found)
 
@@ -232,6 +239,8 @@ class AllureListener(stand_in.AllureListener):
             self._session_span.end(now_ns())
             self._session_span = None
         self._drain()
+        if self.remote is not None and self.waited is None:
+            self.waited = self.remote.wait(self._take_from_children)
         self._take_from_children()
         self.report.settle(self._session.unfinished())
         self.recorder.write_outside_of_tests()
@@ -254,6 +263,24 @@ class AllureListener(stand_in.AllureListener):
         )
         self._session_span = span
         self._session_links.append(Link(span.get_span_context(), {c.KIND: c.SESSION}))
+
+    def receive(self) -> Receiving | None:
+        """Begin to take what services send; return what receives it, in the process that does."""
+        from otel_allure.pytest_plugin import remote
+
+        receiving: Receiving | None = None
+        told = remote.told_by(self.config)
+        if not hasattr(self.config, "workerinput"):
+            receiving = remote.Receiving(self._session)
+            self._session.when_over(receiving.close)
+            told = receiving.told
+        if told is not None:
+            self.remote = remote.RemoteSpans(self._session, told)
+            self._session.when_over(self._take_no_more)
+        return receiving
+
+    def _take_no_more(self) -> None:
+        self.remote = None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:
@@ -284,6 +311,8 @@ class AllureListener(stand_in.AllureListener):
             self.worker_output["otel_allure_looks"] = self.looks
             self.worker_output["otel_allure_counts"] = dict(self.tally.counts())
             self.worker_output["otel_allure_failed"] = self.failed
+            if self.waited is not None:
+                self.worker_output["otel_allure_waited"] = tuple(self.waited)
             if self.failed:
                 self._show_trees()
             if not hasattr(self.config, "workerinput") and not self.config.option.collectonly:

@@ -115,6 +115,10 @@ INSTRUMENT = "--allure-otel-instrument"
 INSTRUMENT_INI = "allure_otel_instrument"
 
 
+_FLAGS = {"otel_receiver"}
+"""Settings whose options are on without a value."""
+
+
 def add_options(parser: pytest.Parser) -> None:
     """Add the options; those that allure-pytest has added already are the same, and are kept."""
     for group, flag, more in _OPTIONS:
@@ -133,13 +137,18 @@ def add_options(parser: pytest.Parser) -> None:
     )
     for setting in settings.SETTINGS:
         kind = type(setting.default)
+        how: dict[str, Any] = {
+            "action": "append" if kind is tuple else "store",
+            "metavar": "on|off" if kind is bool else "VALUE",
+        }
+        if setting.name in _FLAGS:
+            how = {"action": "store_const", "const": "on"}
         parser.getgroup("otel-allure", "what is shown of spans").addoption(
             setting.option,
             dest=setting.ini,
-            action="append" if kind is tuple else "store",
-            metavar="on|off" if kind is bool else "VALUE",
             default=None,
             help=f"{setting.help}. Default: {_shown(setting.default)}.",
+            **how,
         )
         parser.addini(
             setting.ini, type=_INI_TYPES[kind], default=None, help=f"Value of {setting.option}."

@@ -6,7 +6,7 @@ ambient state about *where* something runs: that is the context's, see `running_
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from allure_commons.model2 import GlobalAttachment, GlobalError, Globals
@@ -77,6 +77,8 @@ class Recorder:
         """Takes spans of OpenTelemetry's SDK, in a test session."""
         self.spans_so_far: Callable[[int], list[Span]] | None = None
         """Returns what is known of a running test's trace by its id, in a test session."""
+        self.remote_variables: Callable[[Mapping[str, str]], dict[str, str]] | None = None
+        """Returns what tells programs where to send their spans, if something receives them."""
         self.adoptions = Adoptions(self.place, self.is_open)
         """Traces of others that are shown in those of tests and fixtures."""
         self._tracer = tracer or global_tracer

@@ -5,7 +5,7 @@ Each finding is a tag, by which tests can be filtered, and a line for people.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from otel_allure.model import conventions as c
@@ -163,7 +163,7 @@ class _Search:
             return
         for span in silent:
             if not self._below(span):
-                where = _destination(span)
+                where = destination_of(span)
                 at = f" ({self.presentation.redaction.text(where)})" if where else ""
                 yield f"{self._call(span)}{at}: the service that was called has reported nothing"
 
@@ -213,7 +213,13 @@ def _is_between_services(span: Span) -> bool:
     )
 
 
-def _destination(span: Span) -> str | None:
+def calls_between_services(spans: Iterable[Span]) -> Iterator[Span]:
+    """Yield the calls of which the service that was called may tell, too."""
+    return filter(_is_between_services, spans)
+
+
+def destination_of(span: Span) -> str | None:
+    """Return which service was called, or where it is."""
     return text_of(span.attributes, "service.peer.name", "peer.service") or server(span)
 
 

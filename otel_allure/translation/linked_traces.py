@@ -6,7 +6,7 @@ Then it may send another. All of that is what the test caused.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from otel_allure.model import conventions as c
@@ -25,10 +25,14 @@ class LinkedTraces:
 
     Args:
         most: so many traces that have links are remembered; the oldest are forgotten.
+        is_test: whether a trace is a test's, where its id says so.
     """
 
-    def __init__(self, most: int = 200_000) -> None:
+    def __init__(
+        self, most: int = 200_000, is_test: Callable[[int], bool] = lambda trace_id: False
+    ) -> None:
         self._most = most
+        self._is_test = is_test
         self._origins: dict[int, dict[_Origin, None]] = {}
         self._tests: set[int] = set()
 
@@ -43,10 +47,6 @@ class LinkedTraces:
                 self._note(span.trace_id, _Origin(link.trace_id, link.span_id))
         if (told := span.attributes.get(c.TEST_TRACE)) is not None:
             self._note(span.trace_id, _Origin(_trace_id(told), 0))
-
-    def note_test(self, trace_id: int) -> None:
-        """Note that a trace is a test's."""
-        self._tests.add(trace_id)
 
     def _note(self, trace_id: int, origin: _Origin) -> None:
         if origin.trace_id and origin.trace_id != trace_id:
@@ -74,18 +74,21 @@ class LinkedTraces:
 
     def _way(self, trace_id: int) -> list[_Origin]:
         """Return the shortest way from a trace to that of a test, the nearest origin first."""
-        if trace_id in self._tests:
+        if self._leads_to_a_test(trace_id):
             return []
         todo: list[list[_Origin]] = [[origin] for origin in self._origins.get(trace_id, ())]
         seen = {trace_id}
         for way in todo:  # it grows meanwhile
             at = way[-1].trace_id
-            if at in self._tests:
+            if self._leads_to_a_test(at):
                 return way
             if at not in seen:
                 seen.add(at)
                 todo += ([*way, origin] for origin in self._origins.get(at, ()))
         return []
+
+    def _leads_to_a_test(self, trace_id: int) -> bool:
+        return trace_id in self._tests or self._is_test(trace_id)
 
 
 def _moved(span: Span, home: int, below: int) -> Span:

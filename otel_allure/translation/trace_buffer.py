@@ -254,6 +254,10 @@ class TraceBuffer:
         ]
         return ready + self._evict()
 
+    def kept(self) -> list[Trace]:
+        """Return all traces that are in memory."""
+        return list(self._traces.values())
+
     def _trace(self, trace_id: int) -> Trace:
         trace = self._traces.get(trace_id)
         if trace is None:

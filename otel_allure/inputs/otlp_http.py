@@ -1,0 +1,265 @@
+"""What OTLP/HTTP says about a request's body, and the answer to it. No sockets.
+
+A receiver that takes garbage with a 200 hides the mistake of whoever sends it. So each answer says
+what was not taken: as a partial success with a count, or as a `google.rpc.Status`.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from otel_allure.formats.otlp_protobuf import (
+    MalformedMessageError,
+    MissingProtobufError,
+    count_metrics_in_protobuf,
+    logs_from_protobuf,
+    spans_from_protobuf,
+)
+from otel_allure.formats.otlp_reader import OnProblem, count_metrics, from_otlp, logs_from_otlp
+from otel_allure.formats.otlp_schema import OTHER_NAMES
+from otel_allure.model.spans import Record
+
+JSON, PROTOBUF = "application/json", "application/x-protobuf"
+_CHUNK = 1 << 16
+
+
+class _Signal(NamedTuple):
+    """A signal, by its path.
+
+    Attributes:
+        field: the one field of its request.
+        rejected: the name of the count in a partial success, as JSON has it.
+        doing: what a reader calls a record that it leaves out.
+        from_json: a request -> records.
+        from_protobuf: a message -> records.
+    """
+
+    field: str
+    rejected: str
+    doing: str
+    from_json: Callable[[Mapping[str, Any], OnProblem], Iterator[Record]]
+    from_protobuf: Callable[[bytes, OnProblem], Iterator[Record]]
+
+
+def _only_counted(count: Callable[[Any], int]) -> Callable[[Any, OnProblem], Iterator[Record]]:
+    def no_records(request: Any, on_problem: OnProblem) -> Iterator[Record]:
+        count(request)  # what is none of that signal is told
+        return iter(())
+
+    return no_records
+
+
+SIGNALS = {
+    "/v1/traces": _Signal(
+        "resourceSpans",
+        "rejectedSpans",
+        "reading a span from OTLP",
+        from_otlp,
+        spans_from_protobuf,
+    ),
+    "/v1/logs": _Signal(
+        "resourceLogs",
+        "rejectedLogRecords",
+        "reading a log record from OTLP",
+        logs_from_otlp,
+        logs_from_protobuf,
+    ),
+    # Metrics are taken and forgotten, so that services do not log errors.
+    "/v1/metrics": _Signal(
+        "resourceMetrics",
+        "rejectedDataPoints",
+        "reading a metric from OTLP",
+        _only_counted(count_metrics),
+        _only_counted(count_metrics_in_protobuf),
+    ),
+}
+
+
+class RefusedError(Exception):
+    """A request is not taken.
+
+    Attributes:
+        status: of HTTP.
+        headers: of the answer.
+    """
+
+    def __init__(self, status: int, message: str, **headers: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = headers
+
+
+class Answer(NamedTuple):
+    """An answer to a request."""
+
+    status: int
+    type: str
+    body: bytes
+
+
+Take = Callable[[list[Record]], list[str]]
+"""Takes records in; returns, for each that it does not take, why."""
+
+
+# -- what comes
+
+
+def type_of(header: str | None) -> str:
+    """Return which of the two encodings a request has.
+
+    Raises:
+        RefusedError: if it has another one.
+    """
+    kind = (header or "").partition(";")[0].strip().lower()
+    if kind in (JSON, PROTOBUF):
+        return kind
+    raise RefusedError(415, f"the content type is {kind or 'missing'}, not {PROTOBUF} or {JSON}")
+
+
+def inflated(body: Iterable[bytes], encoding: str | None, most: int) -> bytes:
+    """Return a body as it was before it was compressed.
+
+    Args:
+        body: as it comes.
+        encoding: what the header says.
+        most: bytes that it may have, before and after.
+
+    Raises:
+        RefusedError: if it has more, or is not what it is said to be.
+    """
+    kind = (encoding or "identity").strip().lower()
+    if kind not in _WINDOW_BITS:
+        raise RefusedError(415, f"the content encoding is {kind}, not gzip, deflate or identity")
+    data = bytearray()
+    for piece in _pieces(body, _WINDOW_BITS[kind], most):
+        data += piece
+        if len(data) > most:
+            raise too_large(most)
+    return bytes(data)
+
+
+_WINDOW_BITS = {"identity": 0, "": 0, "gzip": 31, "x-gzip": 31, "deflate": 47}
+
+
+def too_large(most: int) -> RefusedError:
+    """Return what a body that is too large is answered with."""
+    return RefusedError(413, f"the body is larger than {most:,} bytes")
+
+
+def _pieces(body: Iterable[bytes], window_bits: int, most: int) -> Iterator[bytes]:
+    unpacker = zlib.decompressobj(wbits=window_bits) if window_bits else None
+    size = 0
+    for piece in body:
+        size += len(piece)
+        if size > most:
+            raise too_large(most)
+        rest = piece
+        if unpacker is None:
+            yield piece
+            continue
+        while rest and not unpacker.eof:
+            try:
+                yield unpacker.decompress(rest, _CHUNK)
+            except zlib.error as error:
+                raise RefusedError(400, f"the body is not compressed as it says: {error}") from None
+            rest = unpacker.unconsumed_tail
+    if unpacker is not None and not unpacker.eof:
+        raise RefusedError(400, "the compressed body ends too early")
+
+
+def records_of(path: str, kind: str, body: bytes) -> tuple[list[Record], list[str], list[str]]:
+    """Return the records of a request, why others were left out, and what else is wrong in it.
+
+    Raises:
+        RefusedError: if the body is no such request.
+    """
+    signal = SIGNALS[path]
+    rejected: list[str] = []
+    warnings: list[str] = []
+
+    def on_problem(doing: str, detail: object) -> None:
+        (rejected if doing == signal.doing else warnings).append(f"{doing}: {detail}")
+
+    if kind == JSON:
+        records = list(signal.from_json(_request(body, signal.field), on_problem))
+    else:
+        try:
+            records = list(signal.from_protobuf(body, on_problem))
+        except MalformedMessageError as error:
+            raise RefusedError(400, str(error)) from None
+        except MissingProtobufError as error:
+            raise RefusedError(415, str(error)) from None
+    if (rejected and not records) or (kind == PROTOBUF and body and not _has_field(body)):
+        why = rejected[0] if rejected else "it has no such field"
+        raise RefusedError(400, f"this is no request for {path}: {why}")
+    return records, rejected, warnings
+
+
+def _request(body: bytes, field: str) -> Mapping[str, Any]:
+    try:
+        request = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise RefusedError(400, f"the body is no JSON: {type(error).__name__}: {error}") from None
+    if not isinstance(request, dict):
+        raise RefusedError(400, f"the body is of type {type(request).__name__}, not an object")
+    names = (field, *OTHER_NAMES.get(field, ()))
+    if request and not any(isinstance(request.get(name), list) for name in names):
+        raise RefusedError(400, f"the body has no list {field}")
+    return request
+
+
+def _has_field(body: bytes) -> bool:
+    return body[0] == 0x0A  # field 1, a message: all three kinds of requests have only that
+
+
+# -- what is answered
+
+
+def success(path: str, kind: str, rejected: list[str], warnings: list[str]) -> Answer:
+    """Return the answer to a request that was taken, or a part of it."""
+    told = [*rejected, *warnings]
+    message = told[0] + (f" (and {len(told) - 1} more)" if len(told) > 1 else "") if told else ""
+    if kind == JSON:
+        partial: dict[str, Any] = {"errorMessage": message} if message else {}
+        if rejected:
+            partial[SIGNALS[path].rejected] = str(len(rejected))
+        return Answer(
+            200, JSON, json.dumps({"partialSuccess": partial} if partial else {}).encode()
+        )
+    fields = _number(1, len(rejected)) + _text(2, message)
+    return Answer(200, PROTOBUF, _bytes(1, fields) if fields else b"")
+
+
+def failure(kind: str, status: int, message: str) -> Answer:
+    """Return the answer to a request that was not taken: a `google.rpc.Status`."""
+    code = _CODES.get(status, 2)
+    if kind == PROTOBUF:
+        return Answer(status, PROTOBUF, _number(1, code) + _text(2, message))
+    return Answer(status, JSON, json.dumps({"code": code, "message": message}).encode())
+
+
+_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 408: 4, 411: 3, 413: 8, 415: 3, 503: 14}
+"""Of HTTP -> of gRPC."""
+
+
+def _number(field: int, number: int) -> bytes:
+    return bytes([field << 3]) + _varint(number) if number else b""
+
+
+def _text(field: int, text: str) -> bytes:
+    return _bytes(field, text.encode("utf-8", "replace"))
+
+
+def _bytes(field: int, data: bytes) -> bytes:
+    return bytes([field << 3 | 2]) + _varint(len(data)) + data if data else b""
+
+
+def _varint(number: int) -> bytes:
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*encoded, number])

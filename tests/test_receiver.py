@@ -1,0 +1,642 @@
+"""Spans of services, received by OTLP/HTTP."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import random
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
+
+from otel_allure.inputs.arrivals import Arrivals, ArrivalsReader, variables_for
+from otel_allure.inputs.forwarding import Forwarder
+from otel_allure.inputs.otlp_receiver import OtlpReceiver, address_of
+from otel_allure.model import conventions as c
+from otel_allure.model.diagnostics import Diagnostics
+from otel_allure.model.settings import Settings
+from otel_allure.model.spans import Link, Log, Record, Span
+from otel_allure.recording.tracer import RecordingTracer, is_ours
+from otel_allure.testing.results import tree
+from otel_allure.testing.spans import build_span
+
+from .trace_formats import dumped, message, to_otlp
+
+JSON, PROTOBUF = {"Content-Type": "application/json"}, {"Content-Type": "application/x-protobuf"}
+SPANS = [build_span("GET /", 1, kind="server"), build_span("SELECT", 2, 1, kind="client")]
+REQUEST = dumped(to_otlp(SPANS))
+
+
+class Receiver:
+    """A receiver, and what it has taken."""
+
+    def __init__(self, **settings: object) -> None:
+        self.taken: list[Record] = []
+        self.refuses = 0
+        self.diagnostics = Diagnostics(log=False)
+        token = str(settings.pop("token", ""))
+        forward = settings.pop("forward", None)
+        self.it = OtlpReceiver(self.take, Settings(**settings), self.diagnostics, token, forward)
+        self.it.start()
+        self.port = address_of(self.it.endpoint.removeprefix("http://")).port
+
+    def take(self, records: list[Record]) -> list[str]:
+        self.taken += records[self.refuses :]
+        return ["too many"] * min(self.refuses, len(records))
+
+    def connect(self, timeout: float = 10) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
+    def ask(self, method: str, path: str, body: object, headers: dict[str, str]):
+        with closing(self.connect()) as connection:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, dict(answer.headers), answer.read()
+
+    def raw(self, data: bytes) -> bytes:
+        with socket.create_connection(("127.0.0.1", self.port), 10) as connection:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: connection.recv(4096), b""))
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Receiver]:
+    receiver = Receiver(receiver_max_mb=1.0, receiver_origins=("https://*.test",))
+    yield receiver
+    receiver.it.stop()
+
+
+@pytest.fixture
+def receiver(shared: Receiver) -> Receiver:
+    shared.taken.clear()
+    shared.refuses = 0
+    return shared
+
+
+@pytest.fixture
+def another() -> Iterator[object]:
+    made: list[Receiver] = []
+
+    def make(**settings: object) -> Receiver:
+        made.append(Receiver(**settings))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.it.stop()
+
+
+# -- what is taken
+
+
+def chunked(body: bytes) -> Iterator[bytes]:
+    yield body[:10]
+    yield body[10:]
+
+
+TAKEN = {
+    "JSON": (REQUEST, JSON),
+    "JSON with a charset": (REQUEST, {"Content-Type": "application/json; charset=utf-8"}),
+    "protobuf": (message(SPANS), PROTOBUF),
+    "gzip": (gzip.compress(REQUEST), {**JSON, "Content-Encoding": "gzip"}),
+    "gzip of protobuf": (gzip.compress(message(SPANS)), {**PROTOBUF, "Content-Encoding": "gzip"}),
+    "deflate": (zlib.compress(REQUEST), {**JSON, "Content-Encoding": "deflate"}),
+    "identity": (REQUEST, {**JSON, "Content-Encoding": "identity"}),
+    "in chunks": (chunked(REQUEST), JSON),
+}
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_it_takes(receiver, name):
+    body, headers = TAKEN[name]
+    status, told, answer = receiver.ask("POST", "/v1/traces", body, headers)
+    assert (status, answer) == (200, b"" if "protobuf" in name else b"{}")
+    assert told["Content-Type"] == headers["Content-Type"].partition(";")[0]
+    assert [span.name for span in receiver.taken] == ["GET /", "SELECT"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers", "count"),
+    [
+        ("/v1/traces", b"{}", JSON, 0),
+        ("/v1/traces", b"", PROTOBUF, 0),
+        ("/v1/traces", b'{"resourceSpans": [], "new": 1}', JSON, 0),
+        ("/v1/metrics", b'{"resourceMetrics": []}', JSON, 0),
+        ("/v1/logs", b'{"resourceLogs": [{"scopeLogs": [{"logRecords": [{}]}]}]}', JSON, 1),
+    ],
+)
+def test_it_takes_what_says_little(receiver, path, body, headers, count):
+    status, _, answer = receiver.ask("POST", path, body, headers)
+    assert (status, len(answer)) == (200, len(b"{}") if headers is JSON else 0)
+    assert len(receiver.taken) == count
+
+
+@pytest.mark.parametrize("kind", ["json", "protobuf"])
+def test_a_partial_success_has_counts(receiver, kind):
+    """One has no id, one is refused, one is taken."""
+    spans = [build_span("no id", 0), *SPANS]
+    receiver.refuses = 1
+    body, headers = (dumped(to_otlp(spans)), JSON) if kind == "json" else (message(spans), PROTOBUF)
+    status, _, answer = receiver.ask("POST", "/v1/traces", body, headers)
+    assert status == 200
+    if kind == "json":
+        partial = json.loads(answer)["partialSuccess"]
+        rejected, told = int(partial["rejectedSpans"]), partial["errorMessage"]
+    else:
+        parsed = ExportTraceServiceResponse.FromString(answer).partial_success
+        rejected, told = parsed.rejected_spans, parsed.error_message
+    assert rejected == 2
+    assert "no spanId" in told
+    assert [span.name for span in receiver.taken] == ["SELECT"]
+
+
+def test_what_is_odd_is_told_though_nothing_is_rejected(receiver):
+    request = to_otlp(SPANS)
+    request["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["kind"] = 99
+    _, _, answer = receiver.ask("POST", "/v1/traces", dumped(request), JSON)
+    partial = json.loads(answer)["partialSuccess"]
+    assert "rejectedSpans" not in partial
+    assert "span_kind" in partial["errorMessage"]
+
+
+# -- what is not
+
+GZIP = {"Content-Encoding": "gzip"}
+BOMB = gzip.compress(bytes(200 << 20), 9)
+OTHER = b"\n\x03abc\x12\x02hi"
+REFUSED = {
+    "another method": ("GET", "/v1/traces", None, {}, 405),
+    "another method with a body": ("PUT", "/v1/traces", REQUEST, JSON, 405),
+    "another path": ("POST", "/v1/profiles", REQUEST, JSON, 404),
+    "the root": ("GET", "/", None, {}, 404),
+    "no type": ("POST", "/v1/traces", REQUEST, {}, 415),
+    "another type": ("POST", "/v1/traces", REQUEST, {"Content-Type": "text/plain"}, 415),
+    "another encoding": ("POST", "/v1/traces", REQUEST, {**JSON, "Content-Encoding": "br"}, 415),
+    "no JSON": ("POST", "/v1/traces", b"nothing", JSON, 400),
+    "an empty body": ("POST", "/v1/traces", b"", JSON, 400),
+    "a list": ("POST", "/v1/traces", b"[]", JSON, 400),
+    "deep JSON": ("POST", "/v1/traces", b"[" * 100_000, JSON, 400),
+    "no UTF-8": ("POST", "/v1/traces", b'{"\xff": 1}', JSON, 400),
+    "another object": ("POST", "/v1/traces", b'{"a": 1}', JSON, 400),
+    "another signal": ("POST", "/v1/traces", b'{"resourceLogs": []}', JSON, 400),
+    "no list": ("POST", "/v1/traces", b'{"resourceSpans": {}}', JSON, 400),
+    "ids that are too short": (
+        "POST", "/v1/traces", REQUEST.replace(b'"traceId": "', b'"traceId": "0'), JSON, 400,
+    ),
+    "no protobuf": ("POST", "/v1/traces", b"\xff\xff\xff", PROTOBUF, 400),
+    "JSON as protobuf": ("POST", "/v1/traces", REQUEST, PROTOBUF, 400),
+    "protobuf as JSON": ("POST", "/v1/traces", message(SPANS), JSON, 400),
+    "protobuf of another message": ("POST", "/v1/traces", OTHER, PROTOBUF, 400),
+    "protobuf that was cut": ("POST", "/v1/traces", message(SPANS)[:-3], PROTOBUF, 400),
+    "spans as logs": ("POST", "/v1/logs", REQUEST, JSON, 400),
+    "no gzip": ("POST", "/v1/traces", REQUEST, {**JSON, "Content-Encoding": "gzip"}, 400),
+    "gzip that was cut": (
+        "POST", "/v1/traces", gzip.compress(REQUEST)[:-9], {**JSON, **GZIP}, 400,
+    ),
+    "too large": ("POST", "/v1/traces", bytes(2 << 20), JSON, 413),
+    "too large when inflated": (
+        "POST", "/v1/traces", BOMB, {**JSON, "Content-Encoding": "gzip"}, 413,
+    ),
+    "a foreign page": ("POST", "/v1/traces", REQUEST, {**JSON, "Origin": "https://a.example"}, 403),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_it_refuses(receiver, name):
+    """With a status that says why, in the encoding of the request, and nothing is taken."""
+    method, path, body, headers, expected = REFUSED[name]
+    status, told, answer = receiver.ask(method, path, body, headers)
+    assert status == expected
+    assert receiver.taken == []
+    if headers.get("Content-Type") == "application/x-protobuf":
+        from google.protobuf.message import Message  # noqa: F401 - protobuf is here
+
+        assert told["Content-Type"] == "application/x-protobuf"
+        assert answer[0] == 0x08
+        assert answer[2] == 0x12  # code, message
+    else:
+        assert told["Content-Type"] == "application/json"
+        assert json.loads(answer)["message"]
+    if expected == 405:
+        assert "POST" in told["Allow"]
+
+
+HOSTILE = {
+    "no HTTP": b"\x16\x03\x01 hello\r\n\r\n",
+    "nothing": b"",
+    "two lengths": b"POST /v1/traces HTTP/1.1\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+    "a length and chunks": b"POST /v1/traces HTTP/1.1\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    "a length that is none": b"POST /v1/traces HTTP/1.1\r\nContent-Type: application/json\r\n"
+    b"Content-Length: -2\r\n\r\n{}",
+    "no length": b"POST /v1/traces HTTP/1.1\r\nContent-Type: application/json\r\n\r\n",
+    "a body that ends early": b"POST /v1/traces HTTP/1.1\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 200\r\n\r\n{}",
+    "chunks that are none": b"POST /v1/traces HTTP/1.1\r\nContent-Type: application/json\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n{}\r\n",
+    "a long line": b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n",
+    "many headers": b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 500 + b"\r\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_requests_get_an_error_or_nothing(receiver, name):
+    answer = receiver.raw(HOSTILE[name])
+    assert b" 200 " not in answer
+    assert receiver.taken == []
+    assert receiver.ask("POST", "/v1/traces", REQUEST, JSON)[0] == 200
+
+
+def test_a_slow_client_is_sent_away(another):
+    """It sends a byte now and then, so that no single read is slow."""
+    receiver = another(receiver_timeout=0.3)
+    with socket.create_connection(("127.0.0.1", receiver.port), 10) as connection:
+        connection.sendall(b"POST /v1/traces HTTP/1.1\r\nContent-Type: application/json\r\n")
+        connection.sendall(b"Content-Length: 100\r\n\r\n")
+        start = time.monotonic()
+        connection.settimeout(0.05)
+        answer = b""
+        while time.monotonic() - start < 8 and not answer:
+            try:
+                connection.sendall(b" ")
+                answer = connection.recv(100)
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+    assert time.monotonic() - start < 8
+    assert b"408" in answer or not answer
+    assert any("receiver_timeout" in line for line in receiver.diagnostics.lines())
+
+
+def test_more_connections_than_allowed_are_sent_away_and_counted(another):
+    receiver = another(receiver_connections=2)
+    with closing(receiver.connect()) as one, closing(receiver.connect()) as two:
+        for each in (one, two):
+            each.request("POST", "/v1/traces", REQUEST, JSON)
+            assert each.getresponse().read() == b"{}"
+        with socket.create_connection(("127.0.0.1", receiver.port), 10) as third:
+            assert b"503" in third.recv(100)
+    assert any("receiver_connections" in line for line in receiver.diagnostics.lines())
+
+
+def test_only_this_machine_without_a_token(another):
+    for address in ("0.0.0.0:0", "[::]:0", "192.0.2.1:80"):
+        with pytest.raises(ValueError, match="receiver_token"):
+            OtlpReceiver(list, Settings(receiver_address=address), Diagnostics(log=False))
+    receiver = another(receiver_address="0.0.0.0:0", token="a-token")
+    send = ("POST", "/v1/traces", REQUEST)
+    assert receiver.ask(*send, JSON)[0] == 401
+    assert receiver.ask(*send, {**JSON, "Authorization": "Bearer another"})[0] == 401
+    assert receiver.ask(*send, {**JSON, "Authorization": "Bearer a-token"})[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("http://localhost:3000", True),
+        ("http://127.0.0.1:8080", True),
+        ("https://shop.test", True),
+        ("https://shop.example", False),
+        ("http://localhost.example", False),
+        ("null", False),
+    ],
+)
+def test_pages_of_this_machine_and_named_ones_may_send(receiver, origin, allowed):
+    asked = {"Origin": origin, "Access-Control-Request-Headers": "content-type,traceparent"}
+    status, told, _ = receiver.ask("OPTIONS", "/v1/traces", None, asked)
+    assert (status == 204) is allowed
+    assert told.get("Access-Control-Allow-Origin") == (origin if allowed else None)
+    assert ("traceparent" in told.get("Access-Control-Allow-Headers", "")) is allowed
+
+
+def test_garbage_of_any_kind_is_answered(receiver):
+    """A bounded fuzz: bodies that were changed a little, under any of the headers."""
+    chance = random.Random(0)
+    seeds = [REQUEST, message(SPANS), gzip.compress(REQUEST)]
+    headers = [JSON, PROTOBUF, {**JSON, "Content-Encoding": "gzip"}]
+    with closing(receiver.connect()) as connection:
+        for _ in range(300):
+            body = bytearray(chance.choice(seeds))
+            for _ in range(chance.randrange(1, 6)):
+                at = chance.randrange(len(body))
+                body[at : at + chance.randrange(3)] = chance.randbytes(chance.randrange(3))
+            how = chance.choice(headers)
+            connection.request("POST", f"/v1/{chance.choice(['traces', 'logs'])}", bytes(body), how)
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status in (200, 400), bytes(body)
+    assert receiver.ask("POST", "/v1/traces", REQUEST, JSON)[0] == 200
+
+
+# -- real exporters
+
+
+@pytest.mark.parametrize("compression", list(Compression))
+def test_the_exporter_of_python(receiver, compression):
+    exporter = OTLPSpanExporter(f"{receiver.it.endpoint}/v1/traces", compression=compression)
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    with provider.get_tracer("t").start_as_current_span("outer"):
+        provider.get_tracer("t").start_span("inner").end()
+    provider.shutdown()
+    assert [span.name for span in receiver.taken] == ["inner", "outer"]
+
+
+def test_the_exporter_of_python_for_json(receiver):
+    module = pytest.importorskip("opentelemetry.exporter.otlp.json.http.trace_exporter")
+    exporter = module.OTLPSpanExporter(endpoint=f"{receiver.it.endpoint}/v1/traces")
+    span = TracerProvider().get_tracer("t").start_span("a span")
+    span.end()
+    assert exporter.export([span]) is SpanExportResult.SUCCESS
+    exporter.shutdown()
+    assert [span.name for span in receiver.taken] == ["a span"]
+
+
+# -- where it goes
+
+
+def test_it_is_forwarded_to_the_users_own_endpoint(receiver, another):
+    """As it came; one that is not there costs a note."""
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.it.endpoint}
+    assert Forwarder.is_wanted(environ)
+    assert not Forwarder.is_wanted({})
+    diagnostics = Diagnostics(log=False)
+    forwarder = Forwarder(environ, diagnostics)
+    first = another(forward=forwarder)
+    body = gzip.compress(REQUEST)
+    assert first.ask("POST", "/v1/traces", body, {**JSON, "Content-Encoding": "gzip"})[0] == 200
+    forwarder.stop()
+    assert [span.name for span in receiver.taken] == ["GET /", "SELECT"]
+    assert diagnostics.lines() == []
+    nowhere = Forwarder({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}, diagnostics)
+    nowhere("/v1/traces", {}, b"{}")
+    nowhere.stop()
+    assert "forwarding" in diagnostics.lines()[0]
+
+
+def our_trace() -> int:
+    ours: list[int] = []
+    tracer = RecordingTracer(lambda span: ours.append(span.trace_id))
+    tracer.start_span("test").end()
+    assert is_ours(ours[0])
+    return ours[0]
+
+
+class Both:
+    """What has arrived, and who reads it."""
+
+    def __init__(self, *own: int, homes: dict[int, int] | None = None, **settings: object) -> None:
+        self.diagnostics = Diagnostics(log=False)
+        self.arrivals = Arrivals(Settings(**settings), self.diagnostics, "this run")
+        known = homes or {}
+        self.reader = ArrivalsReader(
+            self.arrivals.told_readers,
+            lambda i: known.get(i, i),
+            own.__contains__,
+            self.diagnostics,
+        )
+
+
+@pytest.fixture
+def both() -> Iterator[object]:
+    made: list[Both] = []
+
+    def make(*own: int, **more: object) -> Both:
+        made.append(Both(*own, **more))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.arrivals.close()
+
+
+def of(trace_id: int, *spans: Span, **resource: str) -> list[Span]:
+    return [span._replace(trace_id=trace_id, resource=resource) for span in spans]
+
+
+def test_readers_take_what_is_their_own(both):
+    """Once each; what comes later is taken later."""
+    mine, others = our_trace(), our_trace()
+    it = both(mine)
+    it.arrivals.take([*of(mine, *SPANS), *of(others, *SPANS), Log(mine, 1, 5, "INFO", "l", "text")])
+    first = it.reader.read()
+    assert [type(r) for r in first] == [Span, Span, Log]
+    assert first[0] == SPANS[0]._replace(trace_id=mine, events=[], links=[])
+    assert it.reader.read() == []
+    it.arrivals.take(of(mine, build_span("late", 9)))
+    assert [span.name for span in it.reader.read()] == ["late"]
+
+
+def test_what_a_test_has_adopted_is_its_own(both):
+    mine = our_trace()
+    it = both(mine, homes={7: mine})
+    it.arrivals.take(of(7, *SPANS))
+    assert {span.trace_id for span in it.reader.read()} == {mine}
+    assert it.reader.claimed == {7}
+
+
+def test_links_are_followed_whatever_comes_first(both):
+    """A consumer's inner spans end before its root, which has the link."""
+    mine = our_trace()
+    it = both(mine)
+    root = build_span("process", 20)._replace(trace_id=8, links=[Link(mine, 2)])
+    it.arrivals.take(of(8, build_span("inner", 21, 20)))
+    assert it.reader.read() == []
+    it.arrivals.take([root])
+    it.arrivals.take(of(8, build_span("later", 22, 20)))
+    found = {span.name: (span.trace_id, span.parent_id) for span in it.reader.read()}
+    assert found == {"process": (mine, 2), "inner": (mine, 20), "later": (mine, 20)}
+
+
+def test_baggage_joins_too(both):
+    mine = our_trace()
+    it = both(mine)
+    it.arrivals.take(of(9, build_span("x", 1, attributes={c.TEST_TRACE: f"{mine:032x}"})))
+    assert [span.trace_id for span in it.reader.read()] == [mine]
+
+
+LIMITS = [
+    ({"receiver_max_spans": 3}, "receiver_max_spans"),
+    ({"receiver_max_attributes": 2}, "receiver_max_attributes"),
+    ({"receiver_max_levels": 1}, "receiver_max_levels"),
+    ({"receiver_max_held": 2}, "receiver_max_held"),
+]
+
+
+@pytest.mark.parametrize(("settings", "told"), LIMITS)
+def test_limits_cut_and_are_told(both, settings, told):
+    mine = our_trace()
+    it = both(mine, **settings)
+    deep = {"a": 1, "b": {"c": {"d": 1}}, "e": 2}
+    spans = [build_span("x", n, attributes=deep) for n in range(1, 6)]
+    refused = it.arrivals.take(of(mine, *spans))
+    it.arrivals.take([s._replace(trace_id=50 + n) for n, s in enumerate(spans)])
+    assert told in " ".join(it.diagnostics.lines())
+    found = it.reader.read()
+    assert len(found) == 5 - len(refused)
+    assert bool(refused) is (told == "receiver_max_spans")
+    assert (dict(found[0].attributes) == deep) is (
+        told in ("receiver_max_spans", "receiver_max_held")
+    )
+
+
+def test_requests_that_belong_to_no_test_are_counted(both):
+    """Those of this run's programs alone: a shared service has other clients."""
+    it = both(our_trace())
+    request = build_span("GET /", 1, kind="server")
+    ours = {"service.name": "shop", c.RUN: "this run"}
+    it.arrivals.take([request._replace(trace_id=n, resource=ours) for n in (11, 12, 13)])
+    it.arrivals.take([request._replace(trace_id=14, resource={"service.name": "shared"})])
+    assert it.arrivals.without_a_test([13]) == {"shop": 2}
+
+
+def test_variables_for_exporters():
+    told = variables_for("http://h:1", "http/json", "t", "r", {"OTEL_RESOURCE_ATTRIBUTES": "a=b"})
+    assert told["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://h:1"
+    assert told["OTEL_EXPORTER_OTLP_HEADERS"] == "authorization=Bearer%20t"
+    assert told["OTEL_RESOURCE_ATTRIBUTES"] == "a=b,allure.run=r"
+    assert "OTEL_EXPORTER_OTLP_HEADERS" not in variables_for("", "", "", "r", {})
+
+
+def test_many_at_a_time(receiver):
+    """Nothing is lost between threads."""
+
+    def send() -> None:
+        with closing(receiver.connect()) as connection:
+            for _ in range(20):
+                connection.request("POST", "/v1/traces", REQUEST, JSON)
+                assert connection.getresponse().read() == b"{}"
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(receiver.taken) == 8 * 20 * len(SPANS)
+
+
+# -- in a run of pytest
+
+SERVICE = r"""
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from opentelemetry import propagate, trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, BatchSpanProcessor
+
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter()))
+tracer = provider.get_tracer("shop")
+SERVER = trace.SpanKind.SERVER
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        context = None if self.path == "/alone" else propagate.extract(dict(self.headers))
+        with tracer.start_as_current_span(f"GET {self.path}", context, SERVER):
+            with tracer.start_as_current_span("SELECT items"):
+                pass
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+
+TESTS = """
+import http.client, subprocess, sys
+import allure, otel_allure, pytest
+from opentelemetry import propagate, trace
+
+@pytest.fixture(scope="session")
+def port():
+    env = {**otel_allure.environment(), "OTEL_SERVICE_NAME": "shop"}
+    command = [sys.executable, "service.py"]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as program:
+        yield int(program.stdout.readline())
+        program.terminate()
+
+def get(port, path):
+    attributes = {"http.request.method": "GET", "server.address": "shop", "server.port": port}
+    tracer, kind = trace.get_tracer("client"), trace.SpanKind.CLIENT
+    with tracer.start_as_current_span("GET", kind=kind, attributes=attributes):
+        headers = {}
+        propagate.inject(headers)
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection.request("GET", path, headers=headers)
+        connection.getresponse().read()
+        connection.close()
+
+@pytest.mark.parametrize("name", ["a", "b", "c"])
+def test_it(port, name):
+    with allure.step("ask"):
+        get(port, f"/{name}")
+
+def test_alone(port):
+    get(port, "/alone")
+
+def test_environment(otel_environment):
+    assert otel_environment["TRACEPARENT"]
+    assert "allure.test_trace=" in otel_environment["BAGGAGE"]
+    assert otel_environment["OTEL_EXPORTER_OTLP_ENDPOINT"].startswith("http://127.0.0.1:")
+    assert "PATH" not in otel_environment
+"""
+
+
+@pytest.mark.usefixtures("only_steps")
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "workers"])
+def test_what_services_do_is_in_the_step_that_called_them(run, pytester, workers):
+    """From the step through the client's call to the service's own spans."""
+    pytester.makepyfile(service=SERVICE)
+    plugins = ("xdist",) if workers else ()
+    done = run(TESTS, "--allure-otel-receiver", *workers, plugins=plugins, passed=5)
+    for name in "abc":
+        served = {f"GET /{name} (shop)": ["SELECT items"]}
+        assert tree(done.report[f"test_it[{name}]"]) == [{"ask": [{"GET": [served]}]}]
+    text = done.outcome.stdout.str()
+    assert "context is not propagated: shop, 1 request belongs to no test" in text
+    assert "not complete" not in text
+
+
+def test_without_the_option_nothing_of_it_is_there(run):
+    done = run(
+        """
+        import sys, otel_allure
+
+        def test_it():
+            assert "otel_allure.inputs.otlp_receiver" not in sys.modules
+            assert "otel_allure.pytest_plugin.remote" not in sys.modules
+            assert "http.server" not in sys.modules
+            assert "OTEL_EXPORTER_OTLP_ENDPOINT" not in otel_allure.environment()
+        """,
+        plugins=(),
+        passed=1,
+    )
+    assert len(done.report.results) == 1
+
+
+def test_an_address_that_is_taken_ends_the_run_before_it_begins(run):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        option = f"--allure-receiver-address={address}"
+        done = run("def test_it(): pass", "--allure-otel-receiver", option, plugins=())
+    assert done.outcome.ret == 4
+    done.outcome.stderr.fnmatch_lines([f"*nothing can be received at {address}*"])
