@@ -10,6 +10,7 @@ from __future__ import annotations
 import configparser
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from importlib.metadata import distribution, entry_points
 from pathlib import Path
 
 import yaml
+from packaging.requirements import Requirement
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -113,9 +115,13 @@ def _write(fence: Fence, directory: Path) -> None:
 
 
 def _look_for_what_is_installed(command: str) -> None:
-    if command.startswith("pip install "):
-        for name in re.findall(r"(?<= )[\"']?([A-Za-z][\w-]+)(?=[\[<>=~\s\"']|$)", command[11:]):
-            distribution(name)
+    """What runs here has to be what a reader gets."""
+    words = shlex.split(command.replace("\\\n", " "))
+    for word in words[2:] if words[:2] == ["pip", "install"] else ():
+        if not word.startswith(("-", ".")) and "git+" not in word:
+            wanted = Requirement(word)
+            version = distribution(wanted.name).version
+            assert wanted.specifier.contains(version, prereleases=True), word
 
 
 def run_here(command: str, directory: Path) -> None:
