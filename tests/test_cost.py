@@ -106,8 +106,11 @@ def stepped(tmp_path_factory: pytest.TempPathFactory) -> Counted:
 
 
 def test_a_test_calls_few_functions(plain: Counted) -> None:
-    """Not one more than now: what a test costs is to become less."""
-    assert plain.calls <= 950
+    """Not one more than now: what a test costs is to become less.
+
+    Some 130 of them are for its result being on disk while it runs.
+    """
+    assert plain.calls <= 1005
 
 
 def test_a_step_calls_few_functions(plain: Counted, stepped: Counted) -> None:

@@ -29,6 +29,8 @@ class _Kept:
         self.stat = os.stat
         self.listdir = os.listdir
         self.lseek = os.lseek
+        self.ftruncate = os.ftruncate
+        self.pwrite = getattr(os, "pwrite", None)
         self.urandom = os.urandom
         self.split = os.path.split
         self.getpid = os.getpid
@@ -39,6 +41,7 @@ _BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY
 _APPEND = os.O_WRONLY | os.O_APPEND | _BINARY
 _READ = os.O_RDONLY | _BINARY
+_HELD = os.O_RDWR | _BINARY
 _OWN = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
 _SEPARATOR = os.sep
 
@@ -142,6 +145,33 @@ def read_from(file: int, start: int) -> bytes:
 def close(file: int) -> None:
     """Close a file."""
     _real.close(file)
+
+
+def open_in_place(path: str, *, new: bool) -> int:
+    """Open a file that is written over in its place."""
+    return _real.open(path, _HELD | os.O_CREAT | os.O_TRUNC if new else _HELD, 0o666)
+
+
+def write_over(file: int, data: bytes) -> bool:
+    """Write `data` at the beginning of a file, in one go; return whether that was all of it."""
+    if _real.pwrite is not None:
+        return bool(_real.pwrite(file, data, 0) == len(data))
+    _real.lseek(file, 0, os.SEEK_SET)  # Windows
+    return _real.write(file, data) == len(data)
+
+
+def truncate(file: int, length: int) -> None:
+    """Cut a file off."""
+    _real.ftruncate(file, length)
+
+
+def identity(file: int | str) -> tuple[int, int] | None:
+    """Return by what a file is known, whatever its name or number; None if it is not there."""
+    try:
+        found = _real.stat(file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 if sys.platform == "win32":

@@ -54,6 +54,15 @@ _time_ns: Callable[[], int] = _real("time_ns")
 _perf_counter_ns: Callable[[], int] = _real("perf_counter_ns")
 
 
+_is_fine = hasattr(time, "thread_time") and time.get_clock_info("thread_time").resolution < 1e-5
+_thread_time_ns: Callable[[], int] = _real("thread_time_ns") if _is_fine else _perf_counter_ns
+
+
+def worked_ns(_counter: Callable[[], int] = _thread_time_ns) -> int:
+    """Return how long this thread has worked; where that is not known well enough, the time."""
+    return _counter()
+
+
 def now_ns(_counter: Callable[[], int] = _perf_counter_ns) -> int:
     """Return the time in nanoseconds since the epoch."""
     return _epoch_ns + _counter()

@@ -243,6 +243,11 @@ class Settings:
         _choice("fail", "skip"),
         "What becomes of a test that asks for spans of a service that has reported nothing",
     )
+    running_results: bool = _set(
+        True,
+        _switch,
+        "Write the result of a test while it runs, in case the process is ended",
+    )
     environment: bool = _set(
         True, _switch, "Write environment.properties, executor.json and categories.json"
     )
@@ -336,6 +341,7 @@ class Options(TypedDict, total=False):
     otel_tree: str
     otel_soft_checks: str
     otel_inconclusive: str
+    running_results: bool | str
     environment: bool | str
     otel_receiver: bool | str
     receiver_address: str

@@ -79,6 +79,7 @@ class SpanCollector(SpanProcessor):
                 started = _Open(span, _offset_ns(span.start_time), adopted)
                 self._open[context.span_id] = started
                 self.report.started(started.trace_id, context.span_id)
+                self.report.changed(started.trace_id, now_ns())
                 if self.report.redirect is not None:  # this may be all that gets to be known of it
                     self.report.redirect([started.record()])
 

@@ -6,6 +6,7 @@ It holds the traces in flight, from any thread.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import weakref
 from collections import Counter
@@ -43,6 +44,8 @@ MOST_ORPHANS = 50
 a note. If there are more than this, all of them are one result."""
 MOST_OUTSIDE = 1_000
 """Spans outside of requests that are one result: what comes then begins another."""
+NEVER = sys.maxsize
+"""A time that does not come, in ns."""
 _Key = tuple[int, int]
 """Trace id and span id."""
 
@@ -99,6 +102,10 @@ class Report:
         """Versions of the services that the spans came from, by name; empty where not known."""
         self.as_lent: Callable[[Trace, TestResultContainer], TestResultContainer] | None = None
         """Returns a container as somebody who was lent it has changed it."""
+        self.on_change: Callable[..., None] | None = None
+        """Told the trace in which something has happened, and to which of our items."""
+        self.due_ns = NEVER
+        """Since when it wants to be told: it bounds what it costs."""
         self._reentrant = threading.RLock()  # a listener of ours may end a span while we write
         self._start_empty()
 
@@ -142,7 +149,7 @@ class Report:
 
     def add(self, records: Iterable[Record]) -> None:
         """Take ended spans and log records in and write what is finished."""
-        records = self._taken(records)
+        records = self.as_taken(records)
         if self.redirect is not None and self.redirect(records):
             if self.sent is not None:
                 self.sent += [record for record in records if isinstance(record, Span)]
@@ -150,13 +157,19 @@ class Report:
         with self._reentrant:
             self._write_all(self._traces.add(records))
 
-    def _taken(self, records: Iterable[Record]) -> list[Record]:
+    def as_taken(self, records: Iterable[Record]) -> list[Record]:
+        """Return records as they are taken in."""
         return list(map(_frame_of_test, records) if self.only_tests else records)
 
     def amend(self, span: Span) -> None:
         """Take a span that has been changed after it was handed over; what waits is written so."""
         with self._reentrant:
             self._traces.amend(span)
+
+    def changed(self, trace_id: int, at_ns: int, item: object = None) -> None:
+        """Tell who wants to know that something has happened, to `item` if that is ours."""
+        if at_ns >= self.due_ns and self.on_change is not None:
+            self.on_change(trace_id, item)
 
     def spans_of(self, trace_id: int) -> list[Span]:
         """Return the spans of a trace that waits here, as far as they have come."""
@@ -198,7 +211,7 @@ class Report:
 
     def settle(self, unfinished: Iterable[Record] = ()) -> None:
         """Write everything that is known, with the spans that have not ended."""
-        unfinished = self._taken(unfinished)
+        unfinished = self.as_taken(unfinished)
         if self.redirect is not None and self.redirect(unfinished):
             return
         with self._reentrant:

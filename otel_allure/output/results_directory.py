@@ -15,7 +15,7 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ from otel_allure.output.allure_json import (
     result_file_name,
 )
 from otel_allure.output.run_files import may_replace, with_what_was_there
+from otel_allure.output.running_file import RunningFile
 from otel_allure.output.tally import Tally
 
 
@@ -59,6 +60,7 @@ class ResultsDirectory:
         """What could not be written of late, by file name: why."""
         self.early: set[str] | None = None
         """Names of what is written before `prepare`, where that is still to come."""
+        self._running: dict[str, RunningFile] = {}
         self._diagnostics = diagnostics
         self._note_written = os.environ.get(c.WRITTEN)
 
@@ -98,7 +100,7 @@ class ResultsDirectory:
     def report_result(self, result: TestResult) -> None:
         """Write a test's result."""
         name = result_file_name(result.uuid)
-        is_new = not kept.exists(kept.joined(str(self.path), name))
+        is_new = name in self._running or not kept.exists(kept.joined(str(self.path), name))
         if self._write_json(name, result):
             self.results_written += is_new
             if self.tally is not None:
@@ -161,9 +163,57 @@ class ResultsDirectory:
             text = self._json(item, encode)
             # A lone surrogate becomes its JSON escape.
             data = text.encode("utf-8", "backslashreplace")
-            if self._write(file_name, data):
+            running = self._running.pop(file_name, None)
+            if running is None:
+                is_written = self._write(file_name, data)
+            else:
+                is_written = self._write_last(running, file_name, data, item)
+            if is_written:
                 self._note_masked(file_name, data)
                 return True
+        return False
+
+    # -- results of tests that run
+
+    def write_running(self, result: Mapping[str, Any]) -> None:
+        """Write what the result of a test that runs would be if the process ended now.
+
+        `report_result` has the last word; until then nobody else is told of it, and nothing
+        counts it.
+
+        Args:
+            result: as its JSON has it.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        name = result_file_name(result["uuid"])
+        path = kept.joined(str(self.path), name)
+        data = _compact(result).encode("utf-8", "backslashreplace")
+        temporary = kept.joined(str(self.path), _temporary(name))
+        running = self._running.get(name)
+        if running is not None:
+            running.write(data, temporary)
+            return
+        held = len(self._running) < _HELD
+        try:
+            running = RunningFile(path, data, temporary, held=held)
+        except FileNotFoundError:  # the first file, or somebody removed the directory
+            kept.make_directory(str(self.path))
+            running = RunningFile(path, data, temporary, held=held)
+        self._running[name] = running
+
+    def _write_last(self, running: RunningFile, file_name: str, data: bytes, item: Any) -> bool:
+        """Write the last word about a test; if there is no place for all, then what matters."""
+        if running.end(data):
+            self._told(running.path)
+            return True
+        if self._write(file_name, data):
+            running.close()
+            return True
+        lost = OSError(self.lost.get(file_name))
+        text = _compact(bare(item, lost))
+        running.end(text.encode("utf-8", "backslashreplace"))
         return False
 
     def _json(self, item: Any, encode: Callable[[Any], str]) -> str:
@@ -190,6 +240,9 @@ class ResultsDirectory:
         """Drop what is known of files, as a forked child does: they are its parent's."""
         self.results_written = self._masked_before = 0
         self._masked.clear()
+        for running in self._running.values():
+            running.close()
+        self._running.clear()
 
     def _write(self, file_name: str, data: bytes) -> bool:
         with self._diagnostics.caught(f"writing to {self.path}"):
@@ -211,14 +264,18 @@ class ResultsDirectory:
                 kept.make_directory(directory)
                 kept.write_whole(path, temporary, content())
             self.lost.pop(file_name, None)
-            if self._note_written:
-                with contextlib.suppress(OSError):  # whoever wanted to know may be over
-                    kept.append(self._note_written, os.fsencode(f"{path}\n"))
+            self._told(path)
         except BaseException as error:
             self.lost[file_name] = getattr(error, "strerror", None) or text_of(error)
             if len(self.lost) > _REMEMBERED:
                 self.lost.pop(next(iter(self.lost)))
             raise
+
+    def _told(self, path: str) -> None:
+        """Tell whoever wants to know which files were written."""
+        if self._note_written:
+            with contextlib.suppress(OSError):  # who wanted to may be over
+                kept.append(self._note_written, os.fsencode(f"{path}\n"))
 
     def write_run_files(self, file_name: str, text: str) -> None:
         """Write one of the files of `run_files`, unless somebody else has written one."""
@@ -267,6 +324,8 @@ class ForeignFilesError(Exception):
 
 _REMEMBERED = 10_000
 """Files of which is known that they are lost, or how much is masked in them: servers write many."""
+_HELD = 20
+"""So many files of running tests are held open; code under test needs the numbers, too."""
 _PAUSE = 0.002  # seconds
 _PATIENCE = 500
 """So many pauses, one second in all."""

@@ -100,6 +100,7 @@ class FixtureLife:
         part.attributes = self.attributes(phase)
         self.parts.append(part)
         self.context, self._in_part = part.context, True
+        self._recorder.report.changed(span.get_span_context().trace_id, now_ns(), part)
         part.enter()
         try:
             yield part

@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 import os
 import sys
+import threading
 from collections import Counter, deque
 from collections.abc import Generator, Iterator
 from functools import cached_property
@@ -47,6 +48,7 @@ from otel_allure.pytest_plugin.captured_output import Output
 from otel_allure.pytest_plugin.coroutines import Place, in_place, is_async
 from otel_allure.pytest_plugin.fixtures import Fixtures
 from otel_allure.pytest_plugin.phase_outcomes import excinfo_of, outcome_of_report
+from otel_allure.pytest_plugin.running_results import RunningResults
 from otel_allure.pytest_plugin.running_tests import RunningTests
 from otel_allure.pytest_plugin.test_attempt import InPhase, TestAttempt, contains_failed
 from otel_allure.pytest_plugin.third_party import stand_in, subtests
@@ -115,6 +117,8 @@ class AllureListener(stand_in.AllureListener):
         )
         self._logs = Logs(config, self.recorder)
         self._output = Output(config)
+        self._results = RunningResults(self.report, self._known_spans)
+        self._reading = threading.RLock()
 
     # -- what other plugins use; nobody pays who does not ask
 
@@ -181,6 +185,10 @@ class AllureListener(stand_in.AllureListener):
         if span.start_ns < self._process_start_ns and not self._is_adopted(span):
             return  # it was open at a fork: it is the parent's
         self._ended.append(span)
+        if (span.end_ns or 0) >= self.report.due_ns:
+            item = span.owner
+            if item is not None and item.kind in _SHOWN:
+                self.report.changed(span.home, now_ns(), item)
         if span.parent_id is None or self.report.redirect is not None:
             self._drain()
             if self._journal is not None and getattr(span.owner, "kind", None) == c.CONTAINER:
@@ -209,6 +217,18 @@ class AllureListener(stand_in.AllureListener):
         self._take_from_children()
         return self._session.spans_so_far(trace_id, self._ended)
 
+    def _known_spans(self, trace_ids: set[int]) -> Iterator[RecordingSpan | plain.Span]:
+        """Yield what is known of the spans that are shown in these traces, as far as it has come.
+
+        The last word about a span comes last.
+        """
+        self._take_from_children()
+        for trace_id in trace_ids:
+            yield from self.report.spans_of(trace_id)
+            open_now = self.report.as_taken(self._session.collector.unfinished_of(trace_id))
+            yield from (span for span in open_now if isinstance(span, plain.Span))
+        yield from (span for span in self._unwritten() if span.home in trace_ids)
+
     def _become_child(self) -> None:
         """Leave the report to the process that this one was forked from."""
         self._process_start_ns = now_ns()
@@ -217,13 +237,15 @@ class AllureListener(stand_in.AllureListener):
         self._journal = self.remote = None
         self.recorder.owns_test = False
         self._logs.forget()
+        self._results.forget()
+        self._reading = threading.RLock()
         self._session.tracer.forget()
         self.report.forget()
         if not self.recorder.is_child:
             ParentLink(self.recorder, self._spool, self._session.tracer)
 
     def _take_from_children(self) -> None:
-        with self.diagnostics.caught("taking spans of child processes"):
+        with self.diagnostics.caught("taking spans of child processes"), self._reading:
             found = self._spool.read(self.diagnostics)
             if self.remote is not None:
                 found += self.remote.read()
@@ -379,7 +401,19 @@ class AllureListener(stand_in.AllureListener):
             self.running.begin(attempt)
             self.report.hold(span.trace_id)
             self._note_running(attempt)
+            if self._may_die(item):
+                self._results.begin(attempt)
         return attempt
+
+    def _may_die(self, item: pytest.Item) -> bool:
+        """Whether the result of an attempt is on disk from its beginning on.
+
+        That of a worker is not, if its controller would not find it: it writes one itself.
+        """
+        is_test = type(item).__name__ not in _NO_TESTS
+        is_known = self._journal is not None or not hasattr(self.config, "workerinput")
+        wanted = self.report.settings.running_results and self.report.redirect is None
+        return wanted and is_test and is_known
 
     def _note_overlap(self, attempt: TestAttempt) -> None:
         if self.running:
@@ -515,6 +549,7 @@ class AllureListener(stand_in.AllureListener):
         """End an attempt, with all that is known of it."""
         item, test = attempt.item, attempt.test
         self.running.end(attempt)
+        self._results.end(attempt)
         self._take_from_children()
         if not attempt.identified:
             attempt.identify(self.diagnostics)
@@ -738,6 +773,7 @@ class AllureListener(stand_in.AllureListener):
 # pytest makes a fixture of every directly parametrized argument. They are parameters already.
 _DIRECT_PARAMETER = loaded(DIRECT_PARAMETER)
 CONCURRENT_RUNNERS = ("pytest_asyncio_cooperative", "pytest_asyncio_concurrent")
+_SHOWN = (c.STEP, c.FIXTURE)
 _NO_TESTS = {"AsyncioConcurrentGroup"}  # runs the tests, which are items of their own
 _NO_FIXTURES = ("pytestbdd_stepdef_",)
 _RESULT_STATUS = {PASSED: "pass", FAILED: "fail", BROKEN: "fail"}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -28,6 +29,27 @@ from otel_allure.translation.identity import ITS_CONTAINER
 
 if TYPE_CHECKING:
     from otel_allure.pytest_plugin.comparisons import Comparison
+
+
+_Labels = list[tuple[str, str]]
+_Links = list[tuple[str, str, str]]
+_LABELS = pytest.StashKey[dict[object, tuple[_Labels, _Links, object]]]()
+
+
+class SoFar(NamedTuple):
+    """What is known of a test that runs.
+
+    Attributes:
+        identity: span attributes, as `TestAttempt.identity` returns them.
+    """
+
+    title: str
+    description: str | None
+    description_html: str | None
+    labels: _Labels
+    links: _Links
+    parameters: list[Parameter]
+    identity: dict[str, Any]
 
 
 class TestAttempt:
@@ -63,6 +85,7 @@ class TestAttempt:
         self.subtest_messages: set[str] = set()
         self.failed_subtests: list[Outcome] = []
         self._is_labelled = False
+        self._known: tuple[object, dict[str, Any]] | None = None
         self._used: list[FixtureLife] = []
 
     @property
@@ -122,10 +145,7 @@ class TestAttempt:
         item, test = self.item, self.test
         self.identified = True
         with diagnostics.caught("taking a test's parameters"):
-            known = {parameter.name for parameter in test.parameters}
-            for name, value in metadata.callspec_parameters(item).items():
-                if name not in known:
-                    test.parameters.append(Parameter(text_of(name), represented(value)))
+            test.parameters.extend(self._new_parameters())
         with diagnostics.caught("taking a test's title"):
             if test.title == test.first_title:
                 test.title = metadata.title(item)
@@ -133,18 +153,65 @@ class TestAttempt:
             test.description = test.description or metadata.description(item)
             test.description_html = test.description_html or metadata.description_html(item)
 
+    def _new_parameters(self) -> list[Parameter]:
+        """Return those of parametrize that nobody has told it of."""
+        known = {parameter.name for parameter in self.test.parameters}
+        values = metadata.callspec_parameters(self.item)
+        return [
+            Parameter(text_of(name), represented(value))
+            for name, value in values.items()
+            if name not in known
+        ]
+
     def identity(self) -> dict[str, Any]:
         """Return what the test is known by, as span attributes."""
+        return self._known_by(self.test.parameters)
+
+    def _known_by(self, parameters: list[Parameter]) -> dict[str, Any]:
         item = self.item
         full_name = metadata.full_name(item)
         shown_name = self.told.get(c.FULL_NAME, full_name)
-        originals = metadata.callspec_parameters(item)
-        return {
-            c.FULL_NAME: full_name,
-            c.TITLE_PATH: metadata.title_path(item),
-            c.TEST_CASE_ID: md5(full_name),
-            c.HISTORY_ID: metadata.history_id(shown_name, self.test.parameters, originals),
-        }
+        key = full_name, shown_name, parameters
+        if self._known is None or self._known[0] != key:
+            originals = metadata.callspec_parameters(item)
+            its = {
+                c.FULL_NAME: full_name,
+                c.TITLE_PATH: metadata.title_path(item),
+                c.TEST_CASE_ID: md5(full_name),
+                c.HISTORY_ID: metadata.history_id(shown_name, parameters, originals),
+            }
+            self._known = (full_name, shown_name, list(parameters)), its
+        return {**self._known[1]}
+
+    def so_far(self) -> SoFar:
+        """Return what would be said of the test if it ended now; nothing of it is changed."""
+        item, test = self.item, self.test
+        parameters = test._parameters or []
+        title, texts = test.title, (test.description, test.description_html)
+        if not self.identified:
+            parameters = [*parameters, *self._new_parameters()]
+            title = metadata.title(item) if title == test.first_title else title
+            texts = texts[0] or metadata.description(item), texts[1]
+        labels, links = test.labels, test.links
+        if not self._is_labelled:
+            more = self._labels_and_links()
+            labels, links = [*labels, *more[0]], [*links, *more[1]]
+        its = {**self._known_by(parameters), **self.told}
+        return SoFar(title, *texts, labels, links, parameters, its)
+
+    def _labels_and_links(self) -> tuple[_Labels, _Links]:
+        """Return those that marks and the item's place give; tests side by side have the same."""
+        item, told = self.item, self.test.labels
+        if told or item.parent is None:
+            return list(metadata.labels(item, told)), list(metadata.links(item))
+        marks = [mark for node in item.listchain() for mark in node.own_markers]
+        key = kept.process_id(), get_ident(), *map(id, marks)
+        known = item.parent.stash.setdefault(_LABELS, {})
+        if key not in known:
+            # With the marks themselves: what is there has an id of its own.
+            known[key] = list(metadata.labels(item, ())), list(metadata.links(item)), marks
+        labels, links, _ = known[key]
+        return labels, links
 
     def attributes(self, diagnostics: Diagnostics) -> dict[str, Any]:
         """Return what its span says of it beside what it was told."""
@@ -174,11 +241,10 @@ class TestAttempt:
         if self._is_labelled:
             return
         self._is_labelled = True
-        test = self.test
-        with diagnostics.caught("taking a test's labels"):
-            test.labels += list(metadata.labels(self.item, test.labels))
-        with diagnostics.caught("taking a test's links"):
-            test.links += metadata.links(self.item)
+        with diagnostics.caught("taking a test's labels and links"):
+            labels, links = self._labels_and_links()
+            self.test.labels += labels
+            self.test.links += links
 
 
 class InPhase:

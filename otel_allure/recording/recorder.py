@@ -237,6 +237,7 @@ class Recorder:
                 self._attach_below(context, attachment)
             else:
                 holder.attachments.append(attachment)
+                self.report.changed(self._home(span), now_ns(), item)
         elif self._home(span):
             self._attach_below(context, attachment)
         else:

@@ -191,6 +191,12 @@ class RunningItem:
                 attributes[c.TRACE] = trace
             if status in (FAILED, BROKEN):
                 self.span.set_status(StatusCode.ERROR, message)
+        if self._parameters or self._attachments or self.attributes:
+            attributes.update(self.told())
+
+    def told(self) -> dict[str, Any]:
+        """Return what it was told, but for how it ends, as attributes."""
+        attributes: dict[str, Any] = {}
         if self._parameters:
             attributes.update(_parameter_arrays(self._parameters))
         if self._attachments:
@@ -198,6 +204,12 @@ class RunningItem:
             attributes.update(_arrays(names, self._attachments))
         if self.attributes:
             attributes.update(self.attributes)
+        return attributes
+
+
+def parameter_arrays(parameters: list[Parameter]) -> dict[str, Any]:
+    """Return parameters as span attributes."""
+    return dict(_parameter_arrays(parameters))
 
 
 def _arrays(names: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, Any]]:

@@ -125,12 +125,14 @@ def start_step(title: str, parameters: dict[str, str] | None = None) -> RunningS
         base, tracer = live_context(), global_tracer()
     if ITEM not in base:
         catch_up()
-    title = text_of(title)
-    item = RunningStep(c.STEP, title, tracer.start_span(title, base, start_time=now_ns()), base)
+    title, start_ns = text_of(title), now_ns()
+    item = RunningStep(c.STEP, title, tracer.start_span(title, base, start_time=start_ns), base)
     if parameters:
         item._parameters = [
             Parameter(text_of(name), text_of(value)) for name, value in parameters.items()
         ]
+    if recorder is not None and start_ns >= recorder.report.due_ns:
+        recorder.report.changed(getattr(item.span, "home", 0), start_ns, item)
     return item
 
 

@@ -74,6 +74,11 @@ class Redaction:
         # Most texts come again: titles of steps, parameters of spans.
         self._short_text = lru_cache(4096)(self._text)
 
+    @property
+    def known(self) -> object:
+        """What is known to be a secret: another object, once there is more."""
+        return self._known
+
     def learn(self, values: Iterable[str]) -> None:
         """Mask these values from now on, too."""
         known = self._with(values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Protocol
 
 from allure_commons.model2 import Parameter
 
@@ -22,7 +22,17 @@ NOT_SHOWN = "not shown"
 STATUSES = (PASSED, FAILED, BROKEN, SKIPPED, UNKNOWN)
 
 
-def parameters_of(span: Span, redaction: Redaction, identity: str | None) -> Iterator[Parameter]:
+class WithAttributes(Protocol):
+    """A span, or what is known of one that runs."""
+
+    @property
+    def attributes(self) -> Attributes:
+        """As a span has them."""
+
+
+def parameters_of(
+    span: WithAttributes, redaction: Redaction, identity: str | None
+) -> Iterator[Parameter]:
     """Yield the parameters of a span of ours.
 
     Tests are told apart by their parameters, so of those of a test what is masked or cut is shown
@@ -68,7 +78,7 @@ def texts_at(attributes: Attributes, name: str) -> list[str | None]:
     return [None if entry is None else as_text(entry) for entry in values]
 
 
-def rows_at(span: Span, *names: str) -> Iterator[tuple[str | None, ...]]:
+def rows_at(span: WithAttributes, *names: str) -> Iterator[tuple[str | None, ...]]:
     """Return the parallel arrays `names` as rows, None where one is shorter or missing."""
     return zip_longest(*(texts_at(span.attributes, name) for name in names))
 
