@@ -23,7 +23,7 @@ SUITES ?=
 # Most tests run pytest in a process of its own, which would compile the package anew each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test matrix lint docs bench suites clean
+.PHONY: demo test node matrix lint docs bench suites clean
 .SECONDARY:  # keep what pattern rules make on the way
 
 demo: $(VENV)/.demo  ## run the example and look at what it reports
@@ -40,6 +40,10 @@ demo: $(VENV)/.demo  ## run the example and look at what it reports
 
 test: $(VENV)/.test  ## the whole test suite
 	$(BIN)/python -m pytest $(ARGS)
+
+node: $(VENV)/.test  ## the example with a service in Node.js; half a minute for npm the first time
+	npm install --prefix examples/node-service --no-audit --no-fund
+	$(BIN)/python -m pytest tests/test_node_service.py -n 0
 
 matrix: $(PYTESTS:%=matrix-%)  ## the plugin's tests with other versions of pytest
 

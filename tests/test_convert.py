@@ -36,6 +36,7 @@ CHECKOUT = [s for spans in read_jsonl(DATA / "otlp" / "checkout-js.jsonl") for s
 def plain_steps(only_steps, monkeypatch):
     monkeypatch.setenv("OTEL_EXPORTER_ALLURE_FINDINGS", "")
     monkeypatch.setenv("OTEL_EXPORTER_ALLURE_ONLY_REQUESTS", "off")
+    monkeypatch.setenv("OTEL_EXPORTER_ALLURE_JOIN_CALLS", "off")
 
 
 @pytest.fixture
