@@ -145,6 +145,7 @@ PROJECTS: dict[str, tuple[str, ...]] = {
     "start.md": (),
     "tutorial.md": (),
     "how-to/aiohttp-asyncpg.md": (),
+    "how-to/assert-on-traces.md": (),
     "how-to/backend.md": (),
     "how-to/fastapi-sqlalchemy.md": (),
     "how-to/headers-and-bodies.md": (),
