@@ -5,8 +5,11 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import os
 import random
 import socket
+import subprocess
+import sys
 import threading
 import time
 import zlib
@@ -20,6 +23,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 
+from otel_allure.cli import main as cli
 from otel_allure.inputs.arrivals import Arrivals, ArrivalsReader, variables_for
 from otel_allure.inputs.forwarding import Forwarder
 from otel_allure.inputs.otlp_receiver import OtlpReceiver, address_of
@@ -28,7 +32,7 @@ from otel_allure.model.diagnostics import Diagnostics
 from otel_allure.model.settings import Settings
 from otel_allure.model.spans import Link, Log, Record, Span
 from otel_allure.recording.tracer import RecordingTracer, is_ours
-from otel_allure.testing.results import tree
+from otel_allure.testing.results import Results, tree
 from otel_allure.testing.spans import build_span
 
 from .trace_formats import dumped, message, to_otlp
@@ -527,6 +531,66 @@ def test_many_at_a_time(receiver):
     for thread in threads:
         thread.join()
     assert len(receiver.taken) == 8 * 20 * len(SPANS)
+
+
+# -- in a process of its own
+
+SENDER = """
+import os, sys
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.trace import Link
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter()))
+tracer = provider.get_tracer("t")
+with tracer.start_as_current_span("test", attributes={"test.case.name": "checkout"}) as test:
+    with tracer.start_as_current_span("send"):
+        pass
+with tracer.start_as_current_span("receive", links=[Link(test.get_span_context())]):
+    with tracer.start_as_current_span("think"):
+        pass
+sys.exit(3)
+"""
+
+
+@pytest.mark.usefixtures("only_steps")
+def test_the_command_makes_results_of_what_a_program_sends(tmp_path, capfd):
+    """Of its consumer's trace, too, though the root with the link comes last."""
+    output = tmp_path / "results"
+    program = [sys.executable, "-c", SENDER]
+    assert cli.main(["receive", "-o", str(output), "--", *program]) == 3
+    (result,) = Results(output).results
+    assert (result["name"], tree(result)) == ("checkout", ["send", {"receive": ["think"]}])
+    assert "4 spans and log records: 1 result in" in capfd.readouterr().out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
+def test_the_command_ends_by_a_signal_and_writes_what_it_has(tmp_path):
+    command = [sys.executable, "-m", "otel_allure", "receive", "-o", str(tmp_path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stderr is not None
+        endpoint = program.stderr.readline().split()[-1]
+        host = address_of(endpoint.removeprefix("http://"))
+        with closing(http.client.HTTPConnection(*host, timeout=10)) as connection:
+            connection.request("POST", "/v1/traces", REQUEST, JSON)
+            assert connection.getresponse().status == 200
+        program.terminate()
+        assert program.wait(30) == 0
+    assert [result["name"] for result in Results(tmp_path).results] == ["GET /"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["--address", "192.0.2.1:1"], 2, "receiver_token"),
+        (["--address", "nonsense:x"], 2, "it is no HOST:PORT"),
+        (["--", "no-such-program"], 127, "there is no program no-such-program"),
+    ],
+)
+def test_the_command_says_what_is_wrong(arguments, code, told, capsys):
+    assert cli.main(["receive", *arguments]) == code
+    assert told in capsys.readouterr().err
 
 
 # -- in a run of pytest

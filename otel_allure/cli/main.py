@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_tree(commands)
     _add_report(commands)
     _add_convert(commands)
+    _add_receive(commands)
     return parser
 
 
@@ -191,6 +192,40 @@ def _convert(options: argparse.Namespace) -> int:
     from otel_allure.cli.convert import convert_files
 
     return convert_files(options)
+
+
+def _add_receive(commands: Any) -> None:
+    receive: argparse.ArgumentParser = commands.add_parser(
+        "receive",
+        help="receive spans by OTLP/HTTP and make results of them",
+        description="Receive spans and log records by OTLP/HTTP, as JSON or protobuf, and make"
+        " results of their traces: until it is interrupted, or until PROGRAM has ended, which is"
+        " told by its environment where to send them. Settings are those of the environment,"
+        " OTEL_EXPORTER_ALLURE_RECEIVER_TOKEN for example.",
+        epilog="Exit code: 0, or that of the program; 2: nothing can be received; 127: there is no"
+        " such program.",
+    )
+    receive.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="where to listen (default: a free port of this machine)",
+    )
+    receive.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        type=Path,
+        default=Path(os.environ.get(RESULTS_DIR) or DEFAULT_RESULTS_DIR),
+        help=f"where results go (default: ${RESULTS_DIR}, else {DEFAULT_RESULTS_DIR})",
+    )
+    receive.add_argument("program", nargs=argparse.REMAINDER, help="a program and its arguments")
+    receive.set_defaults(command=_receive)
+
+
+def _receive(options: argparse.Namespace) -> int:
+    from otel_allure.cli.receive import receive
+
+    return receive(options)
 
 
 def _add_directory(command: argparse.ArgumentParser) -> None:

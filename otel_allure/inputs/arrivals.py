@@ -28,6 +28,7 @@ from otel_allure.translation.linked_traces import LinkedTraces
 
 LEFT_OUT = "…"
 """In the place of what is too deep, and the name of what is too much."""
+TOO_MANY = "there are more than receiver_max_spans for one test"
 _DOING = "receiving spans"
 _NAME = "arrivals"
 _ID, _LENGTH = 16, 4
@@ -45,6 +46,51 @@ class ArrivalsFile(NamedTuple):
     key: str
 
 
+class Bounds:
+    """Leaves out what is too much of a record, and tells it.
+
+    Args:
+        settings: how much may be.
+        diagnostics: told of what is left out.
+    """
+
+    def __init__(self, settings: Settings, diagnostics: Diagnostics) -> None:
+        self._settings = settings
+        self._diagnostics = diagnostics
+
+    def applied(self, record: Record) -> Record:
+        """Return a record without what is too much."""
+        limit = self._limited
+        if isinstance(record, Log):
+            return record._replace(attributes=limit(record.attributes))
+        return record._replace(
+            attributes=limit(record.attributes),
+            events=tuple(e._replace(attributes=limit(e.attributes)) for e in record.events),
+            resource=limit(record.resource),
+        )
+
+    def _limited(self, attributes: Attributes) -> Attributes:
+        most, levels = self._settings.receiver_max_attributes, self._settings.receiver_max_levels
+        if len(attributes) > most:
+            self._diagnostics.add(_DOING, "some have more than receiver_max_attributes")
+            left = len(attributes) - most
+            first = dict(list(attributes.items())[:most])
+            attributes = {**first, LEFT_OUT: f"{left} more attributes"}
+        if any(isinstance(value, (dict, tuple, list)) for value in attributes.values()):
+            return {key: self._flat(value, levels) for key, value in attributes.items()}
+        return attributes
+
+    def _flat(self, value: Any, levels: int) -> Any:
+        if not isinstance(value, (dict, tuple, list)):
+            return value
+        if levels == 0:
+            self._diagnostics.add(_DOING, "some have more than receiver_max_levels")
+            return LEFT_OUT
+        if isinstance(value, dict):
+            return {key: self._flat(each, levels - 1) for key, each in value.items()}
+        return tuple(self._flat(each, levels - 1) for each in value)
+
+
 class Arrivals:
     """Takes records in, from any thread, and leaves them where readers find them.
 
@@ -58,6 +104,7 @@ class Arrivals:
         self._settings = settings
         self._diagnostics = diagnostics
         self._run = run
+        self._bounds = Bounds(settings, diagnostics)
         self._lock = threading.Lock()
         self._seal = Seal()
         self._directory = tempfile.mkdtemp(prefix="otel-allure-received-")
@@ -80,12 +127,12 @@ class Arrivals:
         refused: list[str] = []
         with self._lock:
             for record in records:
-                bounded = self._bounded(record)
+                bounded = self._bounds.applied(record)
                 if isinstance(bounded, Span):
                     self._linked.note(bounded)
                     self.services[service_of(bounded)] += 1
                 if not self._deliver(bounded):
-                    refused.append(_TOO_MANY)
+                    refused.append(TOO_MANY)
             self._send_home()
         return refused
 
@@ -94,7 +141,7 @@ class Arrivals:
         trace_id = record.trace_id
         home = self._linked.home(trace_id)
         if self._counts[home] >= self._settings.receiver_max_spans:
-            self._diagnostics.add(_DOING, _TOO_MANY)
+            self._diagnostics.add(_DOING, TOO_MANY)
             return False
         self._counts[home] += 1
         if home != trace_id:
@@ -138,38 +185,6 @@ class Arrivals:
         head = trace_id.to_bytes(_ID, "big") + len(sealed).to_bytes(_LENGTH, "big")
         kept.write(self._file, head + sealed)
 
-    def _bounded(self, record: Record) -> Record:
-        """Return a record without what is too much of it."""
-        limit = self._limited
-        if isinstance(record, Log):
-            return record._replace(attributes=limit(record.attributes))
-        return record._replace(
-            attributes=limit(record.attributes),
-            events=tuple(e._replace(attributes=limit(e.attributes)) for e in record.events),
-            resource=limit(record.resource),
-        )
-
-    def _limited(self, attributes: Attributes) -> Attributes:
-        most, levels = self._settings.receiver_max_attributes, self._settings.receiver_max_levels
-        if len(attributes) > most:
-            self._diagnostics.add(_DOING, "some have more than receiver_max_attributes")
-            left = len(attributes) - most
-            first = dict(list(attributes.items())[:most])
-            attributes = {**first, LEFT_OUT: f"{left} more attributes"}
-        if any(isinstance(value, (dict, tuple, list)) for value in attributes.values()):
-            return {key: self._flat(value, levels) for key, value in attributes.items()}
-        return attributes
-
-    def _flat(self, value: Any, levels: int) -> Any:
-        if not isinstance(value, (dict, tuple, list)):
-            return value
-        if levels == 0:
-            self._diagnostics.add(_DOING, "some have more than receiver_max_levels")
-            return LEFT_OUT
-        if isinstance(value, dict):
-            return {key: self._flat(each, levels - 1) for key, each in value.items()}
-        return tuple(self._flat(each, levels - 1) for each in value)
-
     def without_a_test(self, claimed: Iterable[int]) -> Counter[str]:
         """Return how many requests to services of this run belong to no test, by service.
 
@@ -196,9 +211,6 @@ class Arrivals:
         with self._lock:
             kept.close(self._file)
         shutil.rmtree(self._directory, ignore_errors=True)
-
-
-_TOO_MANY = "there are more than receiver_max_spans for one test"
 
 
 class ArrivalsReader:

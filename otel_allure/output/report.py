@@ -187,6 +187,16 @@ class Report:
         with self._reentrant:
             return self._traces.take_logs(trace_id, span_ids)
 
+    def take_back(self, trace_id: int) -> list[Record]:
+        """Give away what is in memory of a trace, and remove what was written of it."""
+        with self._reentrant:
+            trace = self._traces.take_back(trace_id)
+            if trace is None:
+                return []
+            self._supersede(trace, set())
+            logs = (log for logs in trace.logs.values() for log in logs)
+            return [*trace.spans.values(), *logs]
+
     def kept_spans(self) -> list[list[Span]]:
         """Return the spans of the traces that are in memory."""
         with self._reentrant:

@@ -254,6 +254,10 @@ class TraceBuffer:
         ]
         return ready + self._evict()
 
+    def take_back(self, trace_id: int) -> Trace | None:
+        """Give a trace away, with all that is known of it: it belongs into another."""
+        return self._traces.pop(trace_id, None)
+
     def kept(self) -> list[Trace]:
         """Return all traces that are in memory."""
         return list(self._traces.values())
