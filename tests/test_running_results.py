@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, NamedTuple
@@ -199,6 +199,34 @@ def test_nothing_else_is_left(reports: dict[Death, Results], death: Death) -> No
     for path in report.directory.iterdir():
         assert PASSWORD not in path.read_text("utf-8")
         assert path.suffix != ".tmp"
+
+
+def test_fixtures_that_are_set_up_are_there(reports: dict[Death, Results]) -> None:
+    report = reports[DEATHS[0]]
+    (fixture,) = report.fixtures_of(the_test(report))
+    assert (fixture["name"], names(fixture["steps"])) == ("wide", [("connect", [])])
+    assert len(report.containers) == 1
+
+
+def test_fixtures_name_most_of_who_uses_them(run: Callable[..., Any]) -> None:
+    """They are written when twice as many have: for each would cost the square of their number."""
+    source = """
+        import os
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def wide():
+            yield
+
+        @pytest.mark.parametrize("n", range(12))
+        def test_user(wide, n):
+            if n == 10:
+                os._exit(1)
+    """
+    report = run(source, plugins=()).report
+    (container,) = report.containers
+    assert len(container["children"]) == 8
+    assert {*container["children"]} < {result["uuid"] for result in report.results}
 
 
 def test_what_had_failed_before_is_said(reports: dict[Death, Results]) -> None:

@@ -353,6 +353,20 @@ class Report:
         )
         self._publish_all(trace, translated)
 
+    def write_container_so_far(self, spans: Iterable[Span], users: list[str]) -> None:
+        """Write what the container of a fixture would be if the process ended now.
+
+        Listeners are told when it has ended, as of a result; so are files that are made of spans.
+        """
+        translated = to_container(spans, users, self.presentation)
+        for container in translated.containers:
+            for fixture in container.befores + container.afters:
+                for item in all_steps(fixture):
+                    item.attachments = [
+                        a for a in item.attachments if a.source not in translated.files
+                    ]
+            self.directory.report_container(container)
+
     def _write_results(self, trace: Trace) -> None:
         spans: Iterable[Span] = trace.spans.values()
         whole = True

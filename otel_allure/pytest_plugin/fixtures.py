@@ -62,7 +62,8 @@ class FixtureLife:
         self.parts: list[RunningItem] = []
         self.apart: str | None = None
         self.failed = self._in_part = False
-        self._users = 0
+        self._users = self._ever_used = 0
+        self._noted = 1  # with the test that it is set up for
         self._torn_down_ns: int | None = None
 
     @property
@@ -74,6 +75,17 @@ class FixtureLife:
     def acquire(self) -> None:
         """Note that a running test uses it."""
         self._users += 1
+        self._ever_used += 1
+
+    def is_news(self) -> bool:
+        """Whether twice as many tests have used it as when that was asked and true before.
+
+        To note each would cost the square of their number.
+        """
+        is_news = self._ever_used >= 2 * self._noted
+        if is_news:
+            self._noted = self._ever_used
+        return is_news
 
     def release(self) -> None:
         """Note that such a test has finished."""

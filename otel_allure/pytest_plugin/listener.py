@@ -16,7 +16,7 @@ import os
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,7 @@ from otel_allure.pytest_plugin import metadata, options
 from otel_allure.pytest_plugin.captured import Logs, taken_from
 from otel_allure.pytest_plugin.captured_output import Output
 from otel_allure.pytest_plugin.coroutines import Place, in_place, is_async
-from otel_allure.pytest_plugin.fixtures import Fixtures
+from otel_allure.pytest_plugin.fixtures import FixtureLife, Fixtures, uuid_of
 from otel_allure.pytest_plugin.phase_outcomes import excinfo_of, outcome_of_report
 from otel_allure.pytest_plugin.running_results import RunningResults
 from otel_allure.pytest_plugin.running_tests import RunningTests
@@ -118,6 +118,7 @@ class AllureListener(stand_in.AllureListener):
         self._logs = Logs(config, self.recorder)
         self._output = Output(config)
         self._results = RunningResults(self.report, self._known_spans)
+        self._fixtures.on_set_up = self._note_fixture
         self._reading = threading.RLock()
 
     # -- what other plugins use; nobody pays who does not ask
@@ -361,7 +362,6 @@ class AllureListener(stand_in.AllureListener):
 
         with self.diagnostics.caught("noting what runs"):
             self._journal = Journal(told, worker)
-            self._fixtures.on_set_up = self._note_fixture
 
     def _note_running(self, attempt: TestAttempt) -> None:
         if self._journal is not None:
@@ -369,9 +369,9 @@ class AllureListener(stand_in.AllureListener):
                 self._journal.note_running(attempt.snapshot(self.diagnostics))
 
     def _note_fixture(self, container: RunningItem) -> None:
+        span: Any = container.span
         if self._journal is not None:
             with self.diagnostics.caught("noting what runs"):
-                span: Any = container.span
                 below = (s.record() for s in self._unwritten() if s.trace_id == span.trace_id)
                 its = [
                     s._replace(attributes=container.described()) if s.parent_id is None else s
@@ -380,6 +380,25 @@ class AllureListener(stand_in.AllureListener):
                 self._journal.note_fixture(its)
                 if container.test is not None:
                     self._journal.note_uses([(span.trace_id, span.span_id)], container.test.span)
+        if container.test is not None and self._keeps_results:
+            self._write_fixture(container, [uuid_of(container.test)])
+
+    def _write_fixture(self, container: RunningItem, users: Iterable[str]) -> None:
+        """Write a wider fixture as it would be if the process ended now."""
+        span: Any = container.span
+        with self.diagnostics.caught("noting what runs"):
+            known = self._session.spans_so_far(span.trace_id, self._ended)
+            self.report.write_container_so_far(known, sorted(users))
+
+    def _note_user(self, attempt: TestAttempt, life: FixtureLife) -> None:
+        if life.container is not None and life.is_news() and self._keeps_results:
+            users = {*self.report.users_of(life.key), uuid_of(attempt.test)}
+            users |= {uuid_of(each.test) for each in self.running.values() if each.uses(life)}
+            self._write_fixture(life.container, users)
+
+    @property
+    def _keeps_results(self) -> bool:
+        return self.report.settings.running_results and self.report.redirect is None
 
     # -- tests
 
@@ -412,8 +431,7 @@ class AllureListener(stand_in.AllureListener):
         """
         is_test = type(item).__name__ not in _NO_TESTS
         is_known = self._journal is not None or not hasattr(self.config, "workerinput")
-        wanted = self.report.settings.running_results and self.report.redirect is None
-        return wanted and is_test and is_known
+        return self._keeps_results and is_test and is_known
 
     def _note_overlap(self, attempt: TestAttempt) -> None:
         if self.running:
@@ -512,6 +530,8 @@ class AllureListener(stand_in.AllureListener):
             new = [
                 life for life in self._fixtures.used_by(attempt.item, complete) if attempt.use(life)
             ]
+            for life in new:
+                self._note_user(attempt, life)
             if self._journal is not None and new:
                 self._journal.note_uses([life.key for life in new], attempt.test.span)
 
