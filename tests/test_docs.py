@@ -310,6 +310,11 @@ def test_options_that_pages_name_exist(pytester, monkeypatch):
         assert set(option.findall(page.read_text("utf-8"))) <= known, page
 
 
+def test_every_page_can_be_reached():
+    listed = re.findall(r"^ +- .*: ([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(page.relative_to(DOCS).as_posix() for page in PAGES)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test_lists_have_a_blank_line_above(page):
     """Without one the site shows them as a part of the paragraph."""
