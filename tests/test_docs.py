@@ -249,9 +249,11 @@ def collector():
     with Collector() as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="commands of a POSIX shell")
