@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
+from otel_allure import TraceUsageError
+from otel_allure.pytest_plugin import budgets_file
 from otel_allure.testing.results import Results, steps, tree
 
 HEAD = """
@@ -165,10 +171,6 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def in_child(directory: Any, source: str, *arguments: str) -> tuple[str, Results]:
-    import os
-    import subprocess
-    import sys
-
     (directory / "test_it.py").write_text(source, "utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "otel_allure.pytest_plugin"]
     command += ["-p", "pytest_asyncio.plugin", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto"]
@@ -405,3 +407,106 @@ async def test_budget():
     done = run(source, plugins=("asyncio-cooperative",), alluredir=False)
     done.outcome.assert_outcomes(passed=2, failed=1)
     done.outcome.stdout.fnmatch_lines(["*budget(sql=0): expected at most sql=0, found sql=1"])
+
+
+KEPT = """
+["test_it.py::test_more_than_before"]
+sql = 1
+calls = 1
+
+["test_it.py::test_that_is_not_run"]
+http = 7
+"""
+
+
+def test_budgets_are_kept_in_a_file(tmp_path):
+    """Enforced for tests that are in it, and written for those that pass; and metrics."""
+    (tmp_path / "budgets.toml").write_text(KEPT, "utf-8")
+    source = (
+        HEAD
+        + """
+def test_more_than_before():
+    sql("SELECT * FROM orders")
+    sql("SELECT * FROM lines")
+
+@pytest.mark.parametrize("name", ['with "quotes"'])
+def test_new(name):
+    sql("SELECT * FROM orders")
+
+def test_calls_nothing():
+    pass
+"""
+    )
+    arguments = ["--allure-otel-check-budgets", "--allure-otel-write-budgets"]
+    arguments += ["-o", "allure_otel_budget=calls=20", "-o", "allure_otel_metrics=on"]
+    output, report = in_child(tmp_path, source, *arguments, "--alluredir=results")
+    assert "1 failed, 2 passed" in output, output
+    assert "budgets.toml: expected at most sql=1, calls=1, found sql=2, calls=2" in output
+    assert "otel-allure: of 2 tests budgets.toml knows no budget" in output
+    written = budgets_file.read(tmp_path / "budgets.toml")
+    assert {name: {k: v for k, v in its.items() if v} for name, its in written.items()} == {
+        "test_it.py::test_calls_nothing": {},
+        "test_it.py::test_more_than_before": {"sql": 1, "calls": 1},
+        'test_it.py::test_new[with "quotes"]': {"sql": 1, "calls": 1},
+        "test_it.py::test_that_is_not_run": {"http": 7},
+    }
+    (perf,) = report.directory.glob("*-perf.json")
+    values = {row["key"]: row["value"] for row in json.loads(perf.read_text("utf-8"))}
+    assert (values["otel.sql"], values["otel.http"], values["otel.errors"]) == (3, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "--allure-otel-write-budgets writes it"),
+        ("[", "budgets.toml: "),
+        ("a = 1", "a is not a table"),
+        ("[a]\nsq = 1", "'sq' is none of sql"),
+        ("[a]\nsql = -1", "is not a whole number of at least 0"),
+    ],
+)
+def test_a_file_that_holds_no_budgets_is_told(tmp_path, text, told):
+    path = tmp_path / "budgets.toml"
+    if text is not None:
+        path.write_text(text, "utf-8")
+    with pytest.raises(TraceUsageError, match=re.escape(told)):
+        budgets_file.read(path)
+
+
+MARKS = {
+    "@pytest.mark.budget(sq=1)": "'sq' is none of sql, http, rpc, messages, cache, calls, errors",
+    "@pytest.mark.budget(3)": "of what? It takes names: budget(sql=3)",
+}
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_mark_that_is_no_budget_ends_the_run(pytester, monkeypatch, mark):
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makepyfile(f"import pytest\n{mark}\ndef test_it(): pass")
+    done = pytester.runpytest_inprocess("-p", "otel_allure.pytest_plugin", "-q")
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines([f"*{MARKS[mark].replace('[', '[[]')}*"])
+
+
+def test_what_others_call_so_is_theirs(pytester, monkeypatch):
+    """A fixture `trace` and a mark `budget` of somebody else's."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makeini("[pytest]\nmarkers =\n    budget(quarter): who pays\n")
+    pytester.makeconftest("import pytest\n@pytest.fixture\ndef trace(): return 'mine'")
+    pytester.makepyfile("""
+        import sys
+
+        import pytest
+
+        @pytest.mark.budget("Q3")
+        def test_it(trace):
+            assert trace == "mine"
+
+        @pytest.mark.parametrize("trace", ["of a parameter"])
+        def test_parameter(trace):
+            assert trace == "of a parameter"
+            from opentelemetry.trace import get_current_span
+            assert not get_current_span().is_recording()
+    """)
+    done = pytester.runpytest_inprocess("-p", "otel_allure.pytest_plugin", "-q", "--strict-markers")
+    done.assert_outcomes(passed=2)

@@ -91,6 +91,13 @@ def _choice(*choices: str) -> Callable[[str], str]:
     return choice
 
 
+def _budget(text: str) -> tuple[str, ...]:
+    for word in _words()(text):
+        if re.fullmatch(r"[a-z]+=\d+(\.\d+)?", word) is None:
+            raise SettingsError(f"{word!r} is not of the form sql=20")
+    return _words()(text)
+
+
 def _url_pattern(text: str) -> str:
     if text and "{trace_id}" not in text:
         raise SettingsError("there is no {trace_id} in it")
@@ -248,6 +255,17 @@ class Settings:
         _switch,
         "Write the result of a test while it runs, in case the process is ended",
     )
+    otel_budget: tuple[str, ...] = _set(
+        (), _budget, "The most calls, errors and seconds of any test, as sql=20 seconds=5"
+    )
+    otel_budgets_file: str = _set(
+        "budgets.toml",
+        str,
+        "Where --allure-otel-write-budgets and --allure-otel-check-budgets keep budgets of tests",
+    )
+    otel_metrics: bool = _set(
+        False, _switch, "Write the run's calls, errors and time as metrics of Allure 3"
+    )
     environment: bool = _set(
         True, _switch, "Write environment.properties, executor.json and categories.json"
     )
@@ -342,6 +360,9 @@ class Options(TypedDict, total=False):
     otel_soft_checks: str
     otel_inconclusive: str
     running_results: bool | str
+    otel_budget: Sequence[str]
+    otel_budgets_file: str
+    otel_metrics: bool | str
     environment: bool | str
     otel_receiver: bool | str
     receiver_address: str

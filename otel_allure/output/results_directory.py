@@ -333,7 +333,7 @@ _HISTORY = "history"
 _HARMLESS = re.compile(r"\.git(ignore|keep|attributes)|\.keep|\.DS_Store|\.nfs.*|lost\+found")
 """What belongs to the directory, not to its content: it is left alone."""
 _OURS = re.compile(
-    r".+-(result|container|globals|testrun)\.json"
+    r".+-(result|container|globals|perf|testrun)\.json"
     r"|.+-attachment(\..*)?|.+-testsuite\.(json|xml)|.+\.[0-9]+(-[0-9]+)?\.tmp"
     r"|categories\.json|executor\.json|environment\.(properties|xml)|history\.jsonl"
 )

@@ -86,6 +86,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", metadata.BUDGET_LINE)
 
     _start(config)
+    if options.wants_traces(config):
+        from otel_allure.pytest_plugin.traces import Traces
+
+        Traces.register(config, [])
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -122,7 +126,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Confi
     selection.select(items, config)
     for item in items if _listener in config.stash else ():
         metadata.otel_context(item, "")
-    if any(map(_may_ask, items)):
+    if any(map(_may_ask, items)) or options.wants_traces(config):
         from otel_allure.pytest_plugin.traces import Traces
 
         Traces.register(config, items)

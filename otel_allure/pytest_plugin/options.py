@@ -111,6 +111,8 @@ _INI_TYPES: dict[type, Any] = {
     str: "string",
     tuple: "linelist",
 }
+WRITE_BUDGETS = "--allure-otel-write-budgets"
+CHECK_BUDGETS = "--allure-otel-check-budgets"
 INSTRUMENT = "--allure-otel-instrument"
 INSTRUMENT_INI = "allure_otel_instrument"
 
@@ -135,6 +137,13 @@ def add_options(parser: pytest.Parser) -> None:
         help="Comma-separated names of installed OpenTelemetry instrumentations to activate while"
         " a report is written (aiohttp-client,asyncpg for example), or 'all'.",
     )
+    for flag, meaning in (
+        (WRITE_BUDGETS, "Write what each test that passes calls into a file of budgets."),
+        (CHECK_BUDGETS, "Fail tests that call more than that file allows."),
+    ):
+        parser.getgroup("otel-allure").addoption(
+            flag, action="store_true", default=False, help=meaning
+        )
     for setting in settings.SETTINGS:
         kind = type(setting.default)
         how: dict[str, Any] = {
@@ -208,3 +217,14 @@ def instrumentations(config: pytest.Config) -> list[str]:
     """Return what to instrument, from the command line and from the ini file."""
     values = [*config.getini(INSTRUMENT_INI), *(_given(config, INSTRUMENT_INI) or ())]
     return [name.strip() for value in values for name in value.split(",") if name.strip()]
+
+
+def wants_traces(config: pytest.Config) -> bool:
+    """Whether something is wanted of the traces of all tests."""
+    if config.getoption(WRITE_BUDGETS) or config.getoption(CHECK_BUDGETS):
+        return True
+    names = {"otel_budget", "otel_metrics"}
+    wanted = [setting for setting in settings.SETTINGS if setting.name in names]
+    return any(
+        _given(config, s.ini) or _ini_value(config, s) or os.environ.get(s.variable) for s in wanted
+    )

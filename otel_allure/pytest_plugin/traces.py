@@ -5,22 +5,27 @@ Where no report is written, a test that asks is recorded all the same, alone and
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable, Generator
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from otel_allure.assertions.budgets import Budget, checked, exceeded, words
+from otel_allure.assertions.budgets import Budget, checked, exceeded, measured, words
 from otel_allure.assertions.errors import InconclusiveError, TraceUsageError
-from otel_allure.assertions.live import Asked, RecordedTest, Running, Trace
+from otel_allure.assertions.live import RecordedTest, Running, Trace
 from otel_allure.assertions.texts import failure_text
 from otel_allure.assertions.waiting import not_awaited
 from otel_allure.compat.patches import undo_all
 from otel_allure.compat.pytest import CALL_SPEC, FIXTURE_MANAGER
+from otel_allure.model.clock import now_ns
+from otel_allure.output.allure_json import new_uuid
+from otel_allure.pytest_plugin import budgets_file, options
 from otel_allure.pytest_plugin.listener import CONCURRENT_RUNNERS, AllureListener
 from otel_allure.pytest_plugin.metadata import BUDGET_LINE, BUDGET_MARK
-from otel_allure.pytest_plugin.test_attempt import TestAttempt
 from otel_allure.pytest_plugin.third_party import cooperative, stand_in, subtests
 
 _PLUGIN = "otel_allure_traces"
@@ -48,6 +53,30 @@ class Traces:
         self._config = config
         self._quiet: AllureListener | None = None
         self._undo: list[Callable[[], None]] = []
+        self._settings = options.read_settings(config)
+        self._writes = bool(config.getoption(options.WRITE_BUDGETS))
+        self._checks = bool(config.getoption(options.CHECK_BUDGETS))
+        self._default, self._file = self._read_budgets()
+        self._of_all = self._writes or self._checks or bool(self._default)
+        self._measured: dict[str, dict[str, int]] = {}
+        """What tests have called that have passed, by node id."""
+        self._totals: Counter[str] = Counter()
+        self._unknown = 0
+        self._start_ns = now_ns()
+        self._wrong = ""
+
+    def _read_budgets(self) -> tuple[Budget, budgets_file.Budgets]:
+        pairs = (word.split("=") for word in self._settings.otel_budget)
+        default = {name: float(most) for name, most in pairs}
+        try:
+            default = checked(default, "allure_otel_budget") if default else {}
+            return default, budgets_file.read(self._path) if self._checks else {}
+        except TraceUsageError as error:
+            raise pytest.UsageError(f"otel-allure: {error}") from None
+
+    @property
+    def _path(self) -> Path:
+        return self._config.rootpath / self._settings.otel_budgets_file
 
     @classmethod
     def register(cls, config: pytest.Config, items: list[pytest.Item]) -> Traces:
@@ -61,7 +90,7 @@ class Traces:
             traces = cls(config)
             config.pluginmanager.register(traces, _PLUGIN)
         for item in items:
-            budget_of(item)
+            _budget_of(item)
         return traces
 
     # -- recording, where no report does
@@ -89,7 +118,7 @@ class Traces:
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
         """Record all tests, where tests run at the same time: their bodies come before hooks."""
         at_once = any(name in sys.modules for name in CONCURRENT_RUNNERS)
-        if self._listener is not None or not at_once or not any(map(asks, session.items)):
+        if self._listener is not None or not at_once or not any(map(self._asks, session.items)):
             return (yield)
         undo = self._start()
         try:
@@ -100,7 +129,7 @@ class Traces:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Record a test that asks."""
-        if self._listener is not None or not asks(item):
+        if self._listener is not None or not self._asks(item):
             return (yield)
         undo = self._start()
         try:
@@ -129,47 +158,149 @@ class Traces:
             cooperative.follow(listener),
         ]
 
+    def _asks(self, item: pytest.Item) -> bool:
+        return self._of_all or _has_fixture(item) or bool(_budget_of(item))
+
     # -- the end of a test
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Tell what was forgotten, and what is beyond the budget."""
         __tracebackhide__ = True
-        listener = self._listener
         try:
             result = yield
         except InconclusiveError as error:
-            if listener is not None and listener.report.settings.otel_inconclusive == "skip":
+            if self._settings.otel_inconclusive == "skip":
                 pytest.skip(f"inconclusive: {error}")
             raise
-        attempt = None if listener is None else listener.running.at(item)
-        if listener is not None and attempt is not None:
-            self._finish(item, listener, attempt)
-        return result
-
-    def _finish(self, item: pytest.Item, listener: AllureListener, attempt: TestAttempt) -> None:
-        __tracebackhide__ = True
-        test = attempt.test
-        asked: Asked | None = test.asked
-        told: list[str] = []
-        if asked is not None:
-            told += map(not_awaited, asked.not_awaited())
-            if listener.report.settings.otel_soft_checks == "fail":
-                told += asked.failed
-        budget = budget_of(item)
-        if budget:
-            told += _beyond(budget, RecordedTest(lambda: (listener.recorder, test)))
+        finally:
+            if self._settings.otel_metrics:
+                self._count(item)
+        told = self._told(item)
         if told:
             pytest.fail("\n\n".join(told), pytrace=False)
+        return result
+
+    def _source(self, item: pytest.Item) -> RecordedTest | None:
+        listener = self._listener
+        attempt = None if listener is None else listener.running.at(item)
+        if listener is None or attempt is None:
+            return None
+        running = listener.recorder, attempt.test
+        return RecordedTest(lambda: running)
+
+    def _told(self, item: pytest.Item) -> list[str]:
+        """Return what a test fails by that has passed so far."""
+        source = self._source(item)
+        if source is None:
+            return []
+        asked = source.asked()
+        told = list(map(not_awaited, asked.not_awaited()))
+        if self._settings.otel_soft_checks == "fail":
+            told += asked.failed
+        budget = {**self._default, **_budget_of(item)}
+        if budget:
+            told += _beyond(budget, source, f"budget({words(budget)})")
+        if self._checks:
+            known = self._file.get(item.nodeid)
+            self._unknown += known is None
+            told += _beyond(known, source, self._path.name) if known is not None else []
+        if self._writes and not told:
+            view = source.look()
+            self._measured[item.nodeid] = measured(view.spans, view)
+        return told
+
+    # -- the end of the run
+
+    def _count(self, item: pytest.Item) -> None:
+        source = self._source(item)
+        if source is not None:
+            view = source.look()
+            self._totals.update(measured(view.spans, view))
+            test = view.test()
+            self._totals["milliseconds"] += 0 if test is None else view.took_ns(test) // 1_000_000
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take over what a worker of xdist has counted."""
+        counts, totals, unknown = getattr(node, "workeroutput", {}).get(_PLUGIN, ({}, {}, 0))
+        self._measured.update(counts)
+        self._totals.update(totals)
+        self._unknown += unknown
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self) -> Generator[None, Any, Any]:
+        """Write what was counted, or tell it to the process that does."""
+        try:
+            return (yield)
+        finally:
+            output = getattr(self._config, "workeroutput", None)
+            if output is not None:
+                output[_PLUGIN] = (self._measured, dict(self._totals), self._unknown)
+            else:
+                self._write()
+
+    def _write(self) -> None:
+        listener = self._listener
+        if listener is not None and self._settings.otel_metrics and self._totals:
+            body = json.dumps(metrics(self._totals, self._start_ns, now_ns()))
+            file_name = f"{new_uuid()}-perf.json"
+            listener.report.publish("report_attached_data", body=body, file_name=file_name)
+        if self._writes:
+            try:
+                budgets_file.write(self._path, self._measured)
+            except (OSError, TraceUsageError) as error:
+                self._wrong = str(error)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what became of the file of budgets."""
+        if self._writes:
+            written = f"{len(self._measured)} budgets are in {self._path}"
+            terminalreporter.write_line(f"otel-allure: {self._wrong or written}")
+        if self._unknown:
+            count = f"{self._unknown} tests" if self._unknown > 1 else "1 test"
+            terminalreporter.write_line(
+                f"otel-allure: of {count} {self._path.name} knows no budget;"
+                f" {options.WRITE_BUDGETS} writes them"
+            )
 
 
-def _beyond(budget: Budget, source: RecordedTest) -> list[str]:
+def metrics(totals: Mapping[str, int], start_ns: int, end_ns: int) -> list[dict[str, Any]]:
+    """Return what a run has called, as Allure 3 reads metrics."""
+    return [
+        {
+            "id": "otel-allure",
+            "key": f"otel.{name}",
+            "value": count,
+            "start": start_ns // 1_000_000,
+            "stop": end_ns // 1_000_000,
+            "title": _TITLES.get(name, name),
+            "unit": "ms" if name == "milliseconds" else "",
+            "group": "Calls of the tests",
+            "better": "lower",
+        }
+        for name, count in totals.items()
+    ]
+
+
+_TITLES = {
+    "sql": "SQL queries",
+    "http": "HTTP requests",
+    "rpc": "Remote procedure calls",
+    "messages": "Messages",
+    "cache": "Cache commands",
+    "calls": "Calls in all",
+    "errors": "Errors",
+    "milliseconds": "Time of the tests",
+}
+
+
+def _beyond(budget: Budget, source: RecordedTest, asked: str) -> list[str]:
     """Return what is told where a test has gone beyond its budget."""
     view = source.look()
     test = view.test()
     took_ns = 0 if test is None else view.took_ns(test)
     failure = exceeded(budget, view.spans, view, took_ns)
-    asked = f"budget({words(budget)})"
     text = "" if failure is None else failure_text(asked, failure, view)
     offenders = () if failure is None else failure.offenders
     source.note(asked, text, offenders, is_soft=False)
@@ -177,11 +308,6 @@ def _beyond(budget: Budget, source: RecordedTest) -> list[str]:
 
 
 # -- which tests ask
-
-
-def asks(item: pytest.Item) -> bool:
-    """Whether a test has our fixture, or a budget."""
-    return _has_fixture(item) or bool(budget_of(item))
 
 
 def _has_fixture(item: pytest.Item) -> bool:
@@ -194,11 +320,15 @@ def _has_fixture(item: pytest.Item) -> bool:
     manager = FIXTURE_MANAGER.of(item.session)
     if manager is None:
         return True
-    definitions = manager.getfixturedefs(_FIXTURE, item) or ()
-    return any(definition.func.__module__ == __package__ for definition in definitions)
+    for definition in reversed(manager.getfixturedefs(_FIXTURE, item) or ()):
+        if getattr(definition.func, "__module__", None) == __package__:
+            return True
+        if _FIXTURE not in definition.argnames:  # else it makes something of ours
+            break
+    return False
 
 
-def budget_of(item: pytest.Item) -> Budget:
+def _budget_of(item: pytest.Item) -> Budget:
     """Return the budget that marks give a test: of each kind the nearest one counts.
 
     Raises:
