@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 import os
+import shutil
 import sys
 import threading
 from collections import Counter, deque
@@ -149,8 +150,8 @@ class AllureListener(stand_in.AllureListener):
         """Begin to record, before any code of the user is imported."""
         when_over = self._session.when_over
         self._spool.prepare(self.diagnostics)
-        if self.report.is_silent and self._spool.directory is not None:
-            self.report.directory.path = Path(self._spool.directory, "not-written")
+        if self.report.is_silent:  # children write the bodies of attachments themselves
+            self._work_in(Path(f"{self._spool.directory or os.devnull}-not-kept"))
         when_over(self._spool.close)
         self._session.start()
         for end in (
@@ -164,6 +165,11 @@ class AllureListener(stand_in.AllureListener):
         ):
             when_over(end)
         self._greenlets.refresh()
+
+    def _work_in(self, path: Path) -> None:
+        """Write into a directory that does not stay."""
+        self.report.directory.path = path
+        self._session.when_over(lambda: shutil.rmtree(path, ignore_errors=True))
 
     def stop(self) -> None:
         """Write what is left and put everything back."""
@@ -398,7 +404,9 @@ class AllureListener(stand_in.AllureListener):
 
     @property
     def _keeps_results(self) -> bool:
-        return self.report.settings.running_results and self.report.redirect is None
+        report = self.report
+        is_written = report.redirect is None and not report.is_silent
+        return report.settings.running_results and is_written
 
     # -- tests
 
