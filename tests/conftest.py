@@ -51,6 +51,8 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[
     """
     # Loading every plugin that is installed takes longer than most of these runs.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    # So all fixtures are there, by the names that they have for allure-pytest.
+    monkeypatch.setenv("OTEL_EXPORTER_ALLURE_FIXTURES", "allure-pytest")
 
     def run(
         source: str | None,

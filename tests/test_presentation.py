@@ -121,17 +121,32 @@ DATABASES = {
         "SELECT x",
     ),
     "nothing but a comment": ({"db.system": "x", "db.statement": "-- nothing"}, "the span's name"),
-    "operation and index": ({"db.system": "redis", "db.operation": "GET", "db.name": "0"}, "GET 0"),
+    "operation and index": (
+        {"db.system": "redis", "db.operation": "GET", "db.name": "0"},
+        "redis GET",
+    ),
     "operation and collection": (
         {"db.system.name": "mongodb", "db.operation.name": "find", "db.collection.name": "u"},
         "find u",
     ),
-    "a command": ({"db.system": "redis", "db.statement": "SET ? ?"}, "SET"),
+    "a command": ({"db.system": "redis", "db.statement": "SET ? ?"}, "redis SET"),
+    "a command and its key": (
+        {"db.system.name": "valkey", "db.query.text": "GET user:1"},
+        "valkey GET user:1",
+    ),
+    "values are no key": (
+        {"db.system": "redis", "db.statement": "SET user:1 x y"},
+        "redis SET user:1",
+    ),
+    "no password": ({"db.system": "redis", "db.statement": "auth hunter2"}, "redis auth"),
     "a command and a collection": (
         {"db.system": "mongodb", "db.statement": "find {'a': 1}", "db.mongodb.collection": "u"},
         "find u",
     ),
-    "several commands": ({"db.system": "redis", "db.statement": "SET ?\nGET ?"}, "the span's name"),
+    "several commands": (
+        {"db.system": "redis", "db.statement": "SET ?\nGET ?"},
+        "redis the span's name",
+    ),
     "a document": ({"db.system": "elasticsearch", "db.statement": "{}"}, "the span's name"),
     "nothing more": ({"db.system": "x", "db.name": "shop"}, "the span's name"),
 }

@@ -248,27 +248,27 @@ pymongo
     delete full (broken)
 redis
   set and get
-    SET
-    GET
+    redis SET
+    redis GET
   nothing there
-    GET
+    redis GET
   a hash
-    HSET
-    HGETALL
+    redis HSET
+    redis HGETALL
   a pipeline
-    INCRBY INCRBY INCRBY [query.txt]
+    redis INCRBY INCRBY INCRBY [redis INCRBY INCRBY INCRBY.txt]
   a transaction
-    SET DECRBY [query.txt]
+    redis SET DECRBY [redis SET DECRBY.txt]
   a wrong type
-    LPUSH (broken)
+    redis LPUSH (broken)
   one command for each
-    30 x GET
+    30 x redis GET
   connection refused
-    GET (broken)
+    redis GET (broken)
   at once, async
-    3 x GET
+    3 x redis GET
   a timeout, async
-    BLPOP
+    redis BLPOP
 requests
   get an item
     GET /items/7 → 200 [GET /items/7]

@@ -32,6 +32,7 @@ FAILED_IN: Final = "allure.failed_in"
 """Of a test that has failed: the name of the phase that says so."""
 
 CONTAINER_ID: Final = "allure.container_id"
+OF_PLUGIN: Final = "allure.fixture.of_plugin"
 """On a fixture of a test: uuid of the container that has it to itself; empty: it is not shown."""
 
 STATUS: Final = "allure.status"

@@ -194,6 +194,12 @@ class Settings:
     asgi_events: bool = _set(
         False, _switch, "Show the spans of ASGI's single events, http send and http receive"
     )
+    fixtures: str = _set(
+        "own",
+        _choice("own", "allure-pytest"),
+        "own: leave out fixtures that plugins have made, where there is nothing to see in them;"
+        " allure-pytest: show fixtures and finalizers as allure-pytest does",
+    )
     join_calls: bool = _set(
         True, _switch, "Show client and server of one call, where both are known, as one step"
     )
@@ -343,6 +349,7 @@ class Options(TypedDict, total=False):
     ignore_kinds: Sequence[str]
     ignore_failed: bool | str
     asgi_events: bool | str
+    fixtures: str
     join_calls: bool | str
     findings: Sequence[str]
     n_plus_one: int | str

@@ -201,7 +201,11 @@ class Presentation:
         message = error.message or error.answer or "error"
         if error.answer and error.message and not error.trace:
             message = f"{error.answer}: {error.message}"
-        return Outcome(error.status, text(message), text(error.trace) or None)
+        if not error.trace:
+            return Outcome(error.status, text(message), None)
+        from otel_allure.presentation.stack_traces import folded
+
+        return Outcome(error.status, text(message), folded(text(error.trace)) or None)
 
 
 def _domains(span: Span) -> list[Domain]:

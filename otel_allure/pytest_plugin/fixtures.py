@@ -23,6 +23,7 @@ from otel_allure.model.clock import now_ns
 from otel_allure.model.outcome import outcome_of
 from otel_allure.pytest_plugin import metadata
 from otel_allure.pytest_plugin.coroutines import Place, in_place, is_async
+from otel_allure.pytest_plugin.plugins_fixtures import is_of_plugin
 from otel_allure.pytest_plugin.tracebacks import hidden
 from otel_allure.recording.contexts import ISOLATED, ITEM, as_left, attached, root_context
 from otel_allure.recording.listeners import finalizer_told, has_fixture_listeners
@@ -43,6 +44,7 @@ class FixtureLife:
     Attributes:
         container: the span of its life; None for a fixture of function scope.
         failed: whether its set-up did.
+        of_plugin: whether a plugin has made it.
         parts: its set-up, and those of its finalizers that have run.
         apart: the uuid of the container that it has been given, see `own_container`.
         context: what is current for the fixture's own code.
@@ -61,6 +63,7 @@ class FixtureLife:
         self._test = test
         self.parts: list[RunningItem] = []
         self.apart: str | None = None
+        self.of_plugin = False
         self.failed = self._in_part = False
         self._users = self._ever_used = 0
         self._noted = 1  # with the test that it is set up for
@@ -155,7 +158,8 @@ class FixtureLife:
     def attributes(self, phase: str) -> dict[str, Any]:
         """Return what a part of it says: what it is, and where it is shown."""
         apart = {} if self.apart is None else {c.CONTAINER_ID: self.apart}
-        return {c.PHASE_NAME: phase, **apart}
+        of_plugin = {c.OF_PLUGIN: True} if self.of_plugin else {}
+        return {c.PHASE_NAME: phase, **apart, **of_plugin}
 
     def own_container(self) -> str:
         """Return the uuid of its container.
@@ -226,13 +230,14 @@ class Fixtures:
         return None
 
     def set_up(
-        self, fixturedef: pytest.FixtureDef[Any], test: RunningTest | None
+        self, fixturedef: pytest.FixtureDef[Any], test: RunningTest | None, node: pytest.Item
     ) -> Generator[None, pluggy.Result[Any], None]:
         """Record a fixture's set-up around the `yield`, and see to its finalizers."""
         name = getattr(fixturedef.func, metadata.TITLE_ATTRIBUTE, None) or fixturedef.argname
         life = self._lives[fixturedef] = FixtureLife(
             name, self._recorder, test, self._container(fixturedef, name, test)
         )
+        life.of_plugin = is_of_plugin(fixturedef, node)
         function = original(fixturedef.func)
         if is_async(function):
             _set_function(fixturedef, in_place(function, lambda: self._place_of(fixturedef)))

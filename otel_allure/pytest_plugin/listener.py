@@ -782,9 +782,10 @@ class AllureListener(stand_in.AllureListener):
         if function is _DIRECT_PARAMETER or is_ours or fixturedef.argname.startswith(_NO_FIXTURES):
             yield
             return
-        attempt = self.running.at(ITEM_OF_REQUEST.of(request) or request.node)
+        node = ITEM_OF_REQUEST.of(request) or request.node
+        attempt = self.running.at(node)
         test = attempt.test if attempt is not None else None
-        yield from self._fixtures.set_up(fixturedef, test)
+        yield from self._fixtures.set_up(fixturedef, test, node)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_post_finalizer(

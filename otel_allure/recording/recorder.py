@@ -6,7 +6,7 @@ ambient state about *where* something runs: that is the context's, see `running_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from allure_commons.model2 import GlobalAttachment, GlobalError, Globals
@@ -35,6 +35,8 @@ from otel_allure.recording.running_item import (
 from otel_allure.recording.tracer import RecordingSpan, global_tracer
 from otel_allure.redaction.redaction import Redaction
 from otel_allure.translation.to_results import to_results
+
+_FOR_EYES = ("image/svg+xml", "text/html")
 
 
 class Recorder:
@@ -285,16 +287,27 @@ class Recorder:
         """Write the spans that belong to no test as an attachment of the run."""
         with self.report.diagnostics.caught("writing what ran outside of tests"):
             lines: list[str] = []
+            documents: list[str] = []
             for spans, logs in self.report.take_others():
                 translated = to_results(spans, self.report.presentation, logs, self.diagnostics.add)
-                self.report.publish_files(translated)
                 for result in translated.results:
                     self.outside.append(str(result.name))
                     lines += tree_lines(plain(result))
                     for step in all_steps(result):
-                        for a in step.attachments:
-                            self.attach_global(Attachment(a.name, a.source, a.type or ""))
+                        documents += self._documents_of(step, translated.files)
             self._write_outside([*lines, *self._log_lines()], "Outside of tests")
+            self._write_outside(documents, "Outside of tests: requests, queries and logs")
+
+    def _documents_of(self, step: Any, files: Mapping[str, str]) -> Iterator[str]:
+        """Yield what is made of a step's spans; what an author has attached goes to the run.
+
+        There may be hundreds, which nobody would find his own among. A picture is not for here.
+        """
+        for a in step.attachments:
+            if a.source not in files:
+                self.attach_global(Attachment(a.name, a.source, a.type or ""))
+            elif a.type not in _FOR_EYES:
+                yield from (f"── {step.name}: {a.name}", files[a.source].rstrip(), "")
 
     def write_logs_outside(self, name: str) -> None:
         """Write the log records that belong to no span as an attachment of the run."""

@@ -24,6 +24,10 @@ class LogPlaces:
         self._items: dict[int, ExecutableItem] = {}  # by span id
         self._spans: dict[int, Span] = {}  # by `id` of what the span has become
 
+    def has(self, span: Span) -> bool:
+        """Whether a span has logged something."""
+        return bool(self._logs.get(span.span_id))
+
     def note(self, span: Span, item: ExecutableItem) -> None:
         """Note that what is in `span` is shown in `item`; the first span is the one it is of."""
         if self._logs:

@@ -231,7 +231,8 @@ def _to_container(
     its.attempt(reset, "what is left out", its.add_what_is_left_out, reset, root)
     if reset.steps or reset.attachments or any(p.name == NOT_SHOWN for p in reset.parameters):
         container.befores.append(reset)
-    translated.containers.append(container)
+    if container.befores or container.afters or not its.leaves_fixtures_out:
+        translated.containers.append(container)
     return translated
 
 
@@ -239,6 +240,8 @@ _FAILURES = (FAILED, BROKEN)
 _DATABASE = frozenset(("db.system", "db.system.name"))
 _WHERE = ("system", "server", "database")
 """Parameters that are told at the first call of a database, as they are the same for all."""
+_UNNAMED_FINALIZERS = ("finalizer", "<lambda>")
+"""What pytest or nobody has named."""
 _TRANSPARENT = (c.PHASE, c.CONTAINER)  # their content is shown where they are
 
 
@@ -274,6 +277,7 @@ class _Translator:
         self._apart: dict[str, TestResultContainer] = {}
         self._whole_trace: Attachment | None = None
         self._databases: set[tuple[tuple[str, str], ...]] = set()
+        self.leaves_fixtures_out = False
         self.attaches = True
         """Whether what is made of spans is attached; see the setting `attach_for`."""
         self._may_be_drawn = is_worth_a_picture(tree)
@@ -313,6 +317,9 @@ class _Translator:
                 self._tell_twins(holder, span)
                 self.attempt(holder, "all attachments", self._collect_attachments, span, holder)
             elif kind == c.FIXTURE:
+                if self._is_of_no_interest(span):
+                    self.leaves_fixtures_out = True
+                    continue
                 below, depth = self._fixture(span, container), 1
                 shown.append(Shown(span, below, 0))
             else:
@@ -430,11 +437,38 @@ class _Translator:
         has_service = name.endswith(")") and " (" in name
         return f"{name[:-1]}, {span.kind})" if has_service else f"{name} ({span.kind})"
 
+    def _is_of_no_interest(self, span: Span) -> bool:
+        """Whether it is a fixture that a plugin has made, in which there is nothing to see."""
+        a, settings = span.attributes, self.presentation.settings
+        if c.OF_PLUGIN not in a or settings.fixtures != "own" or span.end_ns is None:
+            return False
+        is_slow = 0 < settings.slow_ms * 1_000_000 <= span.end_ns - span.start_ns
+        says_something = (c.STATUS, c.MESSAGE, c.CONTAINER_ID, c.ATTACHMENT_SOURCES)
+        return not (
+            is_slow
+            or not a.keys().isdisjoint((*says_something, c.PARAMETER_NAMES))
+            or span.span_id in self._condensed.children
+            or self.tree.twins[span.span_id]
+            or self._logs.has(span)
+        )
+
+    def _name_of_fixture(self, span: Span) -> str:
+        """Return its name; that of a finalizer as people say it."""
+        name = self._masked(span.name)
+        of, separator, finalizer = name.rpartition("::")
+        if self.presentation.settings.fixtures != "own" or not separator or not of:
+            return name
+        if span.attributes.get(c.PHASE_NAME) != "after":
+            return name
+        if finalizer.isdigit() or finalizer in _UNNAMED_FINALIZERS:
+            return f"{of} (tear-down)"
+        return f"{of} ({finalizer})"
+
     def _fixture(self, span: Span, container: TestResultContainer) -> ExecutableItem:
         before = span.attributes.get(c.PHASE_NAME) != "after"
         start, stop = self.tree.milliseconds(span)
         kind = TestBeforeResult if before else TestAfterResult
-        fixture: ExecutableItem = kind(name=self._masked(span.name), start=start, stop=stop)
+        fixture: ExecutableItem = kind(name=self._name_of_fixture(span), start=start, stop=stop)
         self.describe(fixture, span)
         uuid = span.attributes.get(c.CONTAINER_ID)
         if isinstance(uuid, str) and _NO_FILE_OR_UUID.fullmatch(uuid):

@@ -164,6 +164,7 @@ def _start(run: Run, plugin: str, project: Path) -> subprocess.Popen[str]:
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "COLUMNS": "100",
+        "OTEL_EXPORTER_ALLURE_FIXTURES": "allure-pytest",  # the same ones as there
     }
     given = {name: value.format(project=project) for name, value in run.environment.items()}
     return subprocess.Popen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from otel_allure.model.spans import Attributes, Span
@@ -35,13 +36,25 @@ _NOT_SQL = {
     "redis",
     "valkey",
 }
+_OF_KEYS = {"dragonfly", "keydb", "memcached", "redis", "valkey"}
+_NO_KEY = re.compile(r"[?{\['\"]|b['\"]")
+"""What instrumentations write for a value that they do not tell; or it is no key."""
+_WITHOUT_KEY = {"ACL", "AUTH", "CONFIG", "ECHO", "EVAL", "EVALSHA", "HELLO", "MIGRATE", "SCRIPT"}
+"""Commands whose first argument is no key, but a password or a script, maybe."""
+_MARKS = ("db.system.name", "db.system")
 _LONGEST_QUERY_FOR_TITLE = 2000
 _SHORT_QUERY = 72
 
 
 def title(span: Span) -> str | None:
-    """Return operation and target, as `db.query.summary` has them."""
+    """Return operation and target, as `db.query.summary` has them.
+
+    Of a database that has keys it is command and key, after its name: `GET` alone says little.
+    """
     a = span.attributes
+    system = text_of(a, *_MARKS)
+    if system in _OF_KEYS:
+        return _command_and_key(system, span)
     summary = text_of(a, "db.query.summary")
     if summary is not None:
         return summary
@@ -55,6 +68,17 @@ def title(span: Span) -> str | None:
         return words(operation, text_of(a, *_TARGET, "db.namespace", "db.name"))
     command = _command(query)
     return words(command, text_of(a, *_TARGET)) if command else None
+
+
+def _command_and_key(system: str, span: Span) -> str | None:
+    query = (text_of(span.attributes, *sql.QUERY) or "").strip()
+    if "\n" in query:  # several commands
+        return words(system, span.name)
+    command, *arguments = query.split(maxsplit=2) or [text_of(span.attributes, *OPERATION) or ""]
+    key = next((key for key in arguments[:1] if not _NO_KEY.match(key)), None)
+    if command.upper() in _WITHOUT_KEY:
+        key = None
+    return words(system, command or span.name, key)
 
 
 def _command(query: str | None) -> str | None:
@@ -110,8 +134,6 @@ def documents(span: Span, redaction: Redaction) -> Iterator[Document]:
         body = sql.document(query, parameters, redaction)
         yield Document(f"{name}.sql", "text/plain", "txt", body)
 
-
-_MARKS = ("db.system.name", "db.system")
 
 DOMAIN = Domain(
     name="Databases",
