@@ -113,11 +113,31 @@ def test_architecture_lists_every_module():
 def test_compose_file_names_what_exists():
     """There may be no Docker where this runs: at least its files and services are there."""
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    assert set(compose["services"]) == {"db", "shop", "tests"}
-    for name in ("shop", "tests"):
-        service = compose["services"][name]
-        assert (ROOT / service["build"]["context"] / service["build"]["dockerfile"]).exists()
-        assert set(service["depends_on"]) <= set(compose["services"])
+    services = compose["services"]
+    assert set(services) == {"db", "shop", "collector", "jaeger", "tests", "report"}
+    for service in services.values():
+        if "build" in service:
+            assert (ROOT / service["build"]["context"] / service["build"]["dockerfile"]).exists()
+        assert set(service.get("depends_on", ())) <= set(services)
+    (config,) = [word.partition("=")[2] for word in services["collector"]["command"]]
+    (folder,) = [volume.split(":") for volume in services["collector"]["volumes"]]
+    text = (ROOT / folder[0] / Path(config).name).read_text()
+    wanted = set(re.findall(r"\$\{env:(\w+)\}", text))
+    assert wanted == set(services["collector"]["environment"])
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "examples" / "collector").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_configurations_of_the_collector_are_whole(path):
+    """Each component that a pipeline names is there, and each that is there is named."""
+    configuration = yaml.safe_load(path.read_text())
+    pipelines = configuration["service"]["pipelines"].values()
+    for kind in ("receivers", "processors", "exporters"):
+        named = {name for pipeline in pipelines for name in pipeline[kind]}
+        assert named == set(configuration[kind])
+    readme = (path.parent / "README.md").read_text()
+    assert f"`{path.name}`" in readme
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,25 @@ def test_calls_nest_below_the_step_they_happened_in(suite):
     assert max(alice["start"], bob["start"]) <= min(alice["stop"], bob["stop"])
 
 
+@pytest.mark.skipif(os.name == "nt", reason="it is stopped by a signal")
+def test_a_server_of_its_own_process_is_in_the_steps(tmp_path):
+    """step → the client's call → the server's → its SQL, by OTLP, to the end of the run."""
+    path = f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(SHOP)]
+    command += [f"--alluredir={tmp_path}", "--allure-otel-instrument=aiohttp-client"]
+    command += ["--allure-otel-receiver", "-p", "no:asyncio-cooperative", "-k", "visitors"]
+    environment = {**os.environ, "PATH": path, "SHOP_APART": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    alice, bob, *_ = tree(Results(tmp_path)["Two visitors at once"])
+    for branch, name, item in ((alice, "Alice", 1), (bob, "Bob", 2)):
+        call = {f"GET /items/{item} → 200": ["SELECT items"]}
+        assert branch == {
+            f"{name} looks around": [{f"Look at item {item}": [call]}, f"[what {name} saw]"]
+        }
+    assert "nothing was received" not in done.stdout
+
+
 def test_expected_4xx_leaves_the_steps_green(suite):
     result = suite["test_unknown_item"]
     assert {step["status"] for step in steps(result)} == {"passed"}
