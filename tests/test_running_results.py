@@ -238,3 +238,18 @@ def test_what_had_failed_before_is_said(reports: dict[Death, Results]) -> None:
 
 def test_it_can_be_switched_off(reports: dict[Death, Results]) -> None:
     assert [result["name"] for result in reports[OFF].results] == ["test_before"]
+
+
+def test_what_is_written_while_a_test_runs_is_not_counted(run):
+    """Each value counts once, however often the result of its test is written."""
+    done = run(
+        """
+        import allure
+        def test_log_in():
+            with allure.step("one"), allure.step("two") as step:
+                step.parameter("token", "tok-4711-abcd")
+        """,
+        plugins=(),
+        passed=1,
+    )
+    done.outcome.stdout.fnmatch_lines(["otel-allure: masked by name token 1"])

@@ -71,7 +71,9 @@ class RunningResults:
         result = _RunningResult(attempt, report.presentation, self._shared)
         # That it cannot be written is told when the last word about the test cannot be, too.
         with report.diagnostics.caught("noting what runs"), suppress(OSError):
-            report.directory.write_running(result.so_far([], now_ns()))
+            with redaction.uncounted():
+                begun = result.so_far([], now_ns())
+            report.directory.write_running(begun)
             self._results[attempt.trace_id] = result
             if report.on_change is None:
                 report.on_change, report.due_ns = self.note, 0
@@ -100,7 +102,9 @@ class RunningResults:
         try:
             with report.diagnostics.caught("noting what runs"), suppress(OSError, RecursionError):
                 spans = [_Seen.of(span) for span in self._spans({result.trace_id, trace_id})]
-                report.directory.write_running(result.so_far(spans, start_ns))
+                with report.presentation.redaction.uncounted():
+                    so_far = result.so_far(spans, start_ns)
+                report.directory.write_running(so_far)
         finally:
             took_ns = now_ns() - start_ns
             # That others had the processor meanwhile is no cost; a slow disk is.
