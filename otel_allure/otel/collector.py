@@ -47,6 +47,14 @@ class _Open(NamedTuple):
         return record if self.adopted is None else self.adopted.applied(record)
 
 
+_Key = tuple[int, int, int | None]
+
+
+def _key(span: ReadableSpan, context: SpanContext) -> _Key:
+    """Return what a span is known by: ids repeat where tests seed `random`, which makes them."""
+    return context.trace_id, context.span_id, span.start_time
+
+
 class SpanCollector(SpanProcessor):
     """Hands spans to a report as they end, without a queue that could drop them.
 
@@ -61,23 +69,23 @@ class SpanCollector(SpanProcessor):
     def __init__(self, report: Report, since_ns: int = 0) -> None:
         self.report = report
         self.since_ns = since_ns
-        self._open: dict[int, _Open] = {}
-        self._ended: deque[int] = deque(maxlen=_ECHOES)
+        self._open: dict[_Key, _Open] = {}
+        self._ended: deque[_Key] = deque(maxlen=_ECHOES)
         register(self)
 
     def has(self, span: ReadableSpan) -> bool:
         """Whether a span has started here and not ended."""
         context = span.context
-        return context is not None and context.span_id in self._open
+        return context is not None and _key(span, context) in self._open
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Note the span as open."""
         with self.report.diagnostics.caught("noting a span's start"):
             context = span.context
-            if context is not None and context.span_id not in self._open:
+            if context is not None and _key(span, context) not in self._open:
                 adopted = adopt(context, span.parent, parent_context)
                 started = _Open(span, _offset_ns(span.start_time), adopted)
-                self._open[context.span_id] = started
+                self._open[_key(span, context)] = started
                 self.report.started(started.trace_id, context.span_id)
                 self.report.changed(started.trace_id, now_ns())
                 if self.report.redirect is not None:  # this may be all that gets to be known of it
@@ -89,12 +97,13 @@ class SpanCollector(SpanProcessor):
             context = span.context
             if context is None:
                 return
-            started = self._open.get(context.span_id) or self._late(span, context)
+            key = _key(span, context)
+            started = self._open.get(key) or self._late(span, context)
             if started is not None:
-                self._ended.append(context.span_id)
+                self._ended.append(key)
                 # It stays open until the report has it: another thread may be the last to look.
                 self.report.add([started.record(span)])
-                self._open.pop(context.span_id, None)
+                self._open.pop(key, None)
                 if self.report.closed:
                     self.report.settle()
 
@@ -104,7 +113,7 @@ class SpanCollector(SpanProcessor):
         None if it is none of ours: this was added twice, or the span is the business of others.
         """
         offset_ns = _offset_ns(span.end_time)
-        if context.span_id in list(self._ended) or self.started_ns(span) < self.since_ns:
+        if _key(span, context) in list(self._ended) or self.started_ns(span) < self.since_ns:
             return None
         return _Open(span, offset_ns, adopt(context, span.parent, None))
 

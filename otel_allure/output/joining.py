@@ -87,7 +87,8 @@ def join(
     if root.parent_id is None:
         uuid = trace_uuid(root.trace_id)
         before = files.read(result_file_name(uuid))
-        if before is None or _told(before, _SPAN) == _told(result, _SPAN):
+        is_free = before is None and uuid not in taken
+        if is_free or (before is not None and _told(before, _SPAN) == _told(result, _SPAN)):
             result.uuid = uuid
             _take_in(result, before, files)
         return result
