@@ -117,7 +117,7 @@ OUTCOMES = {
     "server": (
         (http("client", 2, 1, 500)._replace(status="error"), failing(SERVER, **RAISED)),
         "broken",
-        "HTTP 500\nStockError: out of sync",
+        "StockError: out of sync\nHTTP 500",
         "Traceback: stock",
     ),
     "server alone": (

@@ -109,12 +109,12 @@ def test_the_container_of_a_wider_one_is_written_if_something_is_in_it(below, ex
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("db::0", "db (tear-down)"),
-        ("db::12", "db (tear-down)"),
-        ("db::finalizer", "db (tear-down)"),
-        ("db::<lambda>", "db (tear-down)"),
+        ("db::0", "db"),
+        ("db::12", "db"),
+        ("db::finalizer", "db"),
+        ("db::<lambda>", "db"),
         ("db::close", "db (close)"),
-        ("a::b::0", "a::b (tear-down)"),
+        ("a::b::0", "a::b"),
         ("db", "db"),
         ("::0", "::0"),
     ],
@@ -150,5 +150,5 @@ def test_a_run(run, monkeypatch):
     parts = {f["name"] for each in containers for f in each.get("befores", [])}
     assert {name.partition("_fixture")[0] for name in parts} == {"_database", "_xunit_setup_method"}
     afters = {f["name"] for each in containers for f in each.get("afters", [])}
-    assert "_database (tear-down)" in afters
+    assert "_database" in afters
     assert not any("loop" in name or "monkeypatch" in name for name in parts | afters)

@@ -131,7 +131,7 @@ def trees(spans: list[Span]) -> dict[str, object]:
                 build_span("db::0", 7, 1, attributes=AFTER),
                 foreign("DROP", 8, 7),
             ],
-            {"test": ["use"], "befores db": ["create"], "afters db (tear-down)": ["DROP"]},
+            {"test": ["use"], "befores db": ["create"], "afters db": ["DROP"]},
             id="fixtures go to the container",
         ),
         pytest.param(
@@ -568,7 +568,7 @@ def test_the_trace_of_a_wide_fixture_is_a_container():
         ],
         "afters": [
             {
-                "name": "db (tear-down)",
+                "name": "db",
                 "status": "passed",
                 "start": 80,
                 "stop": 81,

@@ -133,10 +133,10 @@ def told_of(layers: Sequence[Span]) -> Iterator[tuple[str, str]]:
 
 
 def joint_outcome(outcomes: Sequence[Outcome]) -> Outcome:
-    """Return the worst of the outcomes, with what all of them say."""
+    """Return the worst of the outcomes, with what all of them say: exceptions before answers."""
     worst = min(outcomes, key=lambda outcome: _WORST_FIRST.index(outcome.status))
     told: list[str] = []
-    for outcome in outcomes:
+    for outcome in sorted(outcomes, key=lambda outcome: not outcome.trace):
         message = outcome.message or ""
         if message and not any(message in other for other in told):
             told = [other for other in told if other not in message] + [message]

@@ -453,7 +453,7 @@ class _Translator:
         )
 
     def _name_of_fixture(self, span: Span) -> str:
-        """Return its name; that of a finalizer as people say it."""
+        """Return its name; of a tear-down that of the fixture, and what it calls if that has one."""
         name = self._masked(span.name)
         of, separator, finalizer = name.rpartition("::")
         if self.presentation.settings.fixtures != "own" or not separator or not of:
@@ -461,7 +461,7 @@ class _Translator:
         if span.attributes.get(c.PHASE_NAME) != "after":
             return name
         if finalizer.isdigit() or finalizer in _UNNAMED_FINALIZERS:
-            return f"{of} (tear-down)"
+            return of
         return f"{of} ({finalizer})"
 
     def _fixture(self, span: Span, container: TestResultContainer) -> ExecutableItem:
