@@ -13,6 +13,7 @@ from opentelemetry.trace import get_tracer_provider
 from otel_allure.compat.opentelemetry import processors_of
 from otel_allure.formats.sdk import from_sdk
 from otel_allure.inputs.own_report import OwnReport
+from otel_allure.inputs.termination import flush_when_terminated
 from otel_allure.model import spans
 from otel_allure.otel.collector import earliest_now_ns
 from otel_allure.otel.registry import register
@@ -31,7 +32,8 @@ class AllureSpanExporter(SpanExporter):
     It works under `BatchSpanProcessor` and `SimpleSpanProcessor` and from several threads. While a
     pytest run of this process writes its own report, that has these spans already, and the
     exporter stands aside. Until it is shut down, `import allure` takes part in its report. Making
-    one touches no files: the directory is made with the first.
+    one touches no files: the directory is made with the first. Where the environment asks for it,
+    by `OTEL_TRACES_EXPORTER`, SIGTERM has it write what waits, unless the program has a handler.
 
     Args:
         results_dir: where the files go. Default: the environment variable
@@ -50,6 +52,9 @@ class AllureSpanExporter(SpanExporter):
         self._stopped = False
         self._process_start_ns = 0
         register(self)
+        names = os.environ.get("OTEL_TRACES_EXPORTER", "").split(",")
+        if "allure" in map(str.strip, names) and not belongs_to_session(earliest_now_ns()):
+            flush_when_terminated(self.flush_at_exit)
 
     @property
     def report(self) -> Report:
