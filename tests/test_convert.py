@@ -386,6 +386,15 @@ def test_a_corrected_clock_is_told(tmp_path):
     }.items()
 
 
+def test_a_clock_in_a_file_of_zipkin(convert):
+    """The server's half has the id of its client's, and began 65 ms before it."""
+    _, found, _ = convert(TRACES / "zipkin-skew.json")
+    assert tree(found["get"]) == [{"post": [{"post (serviceb)": ["async"]}]}]
+    (serve,) = found["get"]["steps"][0]["steps"]
+    told = {p["name"]: p["value"] for p in serve["parameters"]}
+    assert told["clock"] == "another one; moved by +65.9 ms"
+
+
 def test_one_process_has_one_clock():
     spans = [s._replace(resource={"service.name": "here"}) for s in call((1000, 1100), (400, 460))]
     assert list(in_their_parents(spans)) == spans

@@ -466,6 +466,16 @@ def test_links_are_followed_whatever_comes_first(both):
     assert found == {"process": (mine, 2), "inner": (mine, 20), "later": (mine, 20)}
 
 
+def test_the_second_hop_may_come_before_the_first(both):
+    """Nobody can know where it belongs, until the first has come."""
+    mine = our_trace()
+    it = both(mine)
+    it.arrivals.take([build_span("second", 30)._replace(trace_id=9, links=[Link(8, 20)])])
+    assert it.reader.read() == []
+    it.arrivals.take([build_span("first", 20)._replace(trace_id=8, links=[Link(mine, 2)])])
+    assert {span.name: span.parent_id for span in it.reader.read()} == {"first": 2, "second": 20}
+
+
 def test_baggage_joins_too(both):
     mine = our_trace()
     it = both(mine)
