@@ -71,9 +71,7 @@ class RunningResults:
         result = _RunningResult(attempt, report.presentation, self._shared)
         # That it cannot be written is told when the last word about the test cannot be, too.
         with report.diagnostics.caught("noting what runs"), suppress(OSError):
-            with redaction.uncounted():
-                begun = result.so_far([], now_ns())
-            report.directory.write_running(begun)
+            report.directory.write_running(result.so_far([], now_ns()))
             self._results[attempt.trace_id] = result
             if report.on_change is None:
                 report.on_change, report.due_ns = self.note, 0
@@ -102,9 +100,7 @@ class RunningResults:
         try:
             with report.diagnostics.caught("noting what runs"), suppress(OSError, RecursionError):
                 spans = [_Seen.of(span) for span in self._spans({result.trace_id, trace_id})]
-                with report.presentation.redaction.uncounted():
-                    so_far = result.so_far(spans, start_ns)
-                report.directory.write_running(so_far)
+                report.directory.write_running(result.so_far(spans, start_ns))
         finally:
             took_ns = now_ns() - start_ns
             # That others had the processor meanwhile is no cost; a slow disk is.
@@ -176,7 +172,12 @@ class _RunningResult:
         self._know(redaction.secrets_of(s for s in spans if s.span_id not in self._searched))
         self._searched.update(span.span_id for span in spans if span.end_ns is not None)
         now_ms = at_ns // 1_000_000
-        return {**self._test(), "stop": now_ms, "steps": self._steps(spans, now_ms)}
+        before = dict(redaction.counts)  # what is masked counts when it is written at last
+        try:
+            return {**self._test(), "stop": now_ms, "steps": self._steps(spans, now_ms)}
+        finally:
+            redaction.counts.clear()
+            redaction.counts.update(before)
 
     def _know(self, secrets: set[str]) -> None:
         """Mask these from now on, also in what is there already."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from copy import copy
 from functools import lru_cache
 from typing import Any, Protocol
@@ -94,16 +93,6 @@ class Redaction:
         other = copy(self)
         other._know(known)
         return other
-
-    @contextmanager
-    def uncounted(self) -> Iterator[None]:
-        """Count nothing meanwhile: what is written will be written once more."""
-        counts = self.counts.copy()
-        try:
-            yield
-        finally:
-            self.counts.clear()
-            self.counts.update(counts)
 
     def _with(self, values: Iterable[str]) -> KnownValues:
         new = [v for v in values if _is_distinctive(v) and v not in self._known] if self._on else []
