@@ -330,6 +330,35 @@ def test_orphans_of_one_missing_parent_are_one_result(tmp_path):
     assert len(Results(tmp_path).results) == 2
 
 
+def test_directories_of_results_are_merged(convert, tmp_path):
+    """Two machines have consumers below one span, which a third has; OTLP has one more below."""
+
+    def of(service: str, *spans: Span) -> list[Span]:
+        return [span._replace(resource={"service.name": service}) for span in spans]
+
+    parts = {
+        "one": of("a", build_span("GET /", 1), build_span("send", 2, 1, kind="producer")),
+        "two": of("b", build_span("take b", 3, 2, kind="consumer", parent_is_remote=True)),
+        "three": of("c", build_span("take c", 4, 2, kind="consumer", parent_is_remote=True)),
+    }
+    for name, spans in parts.items():
+        report = Report(tmp_path / "in" / name)
+        report.add(spans)
+        report.directory.report_attached_data("text", f"{name}-attachment.txt")
+    code, found, told = convert(tmp_path / "in")
+    assert (code, "3 results merged" in told) == (0, True)
+    (result,) = found.results
+    names = ["send", "take b (b)", "take c (c)"]
+    assert sorted(step["name"] for step in steps(result)) == names
+    assert len(list((tmp_path / "results").glob("*-attachment.txt"))) == 3
+    late = of("d", build_span("take d", 5, 4, kind="consumer", parent_is_remote=True))
+    (tmp_path / "spans").write_bytes(dumped(to_otlp(late)))
+    for source in ("spans", "in"):  # OTLP that belongs below results; then they are merged again
+        code, found, _ = convert(tmp_path / source)
+        (result,) = found.results
+        assert sorted(step["name"] for step in steps(result)) == [*names, "take d (d)"]
+
+
 # -- clocks, ids
 
 MS = 1_000_000

@@ -16,6 +16,7 @@ from otel_allure.formats.otlp_protobuf import MissingProtobufError
 from otel_allure.inputs.trace_files import MissingZstdError, UnknownFormatError, read_parts
 from otel_allure.inputs.trace_store import TraceStore
 from otel_allure.model import settings
+from otel_allure.output.merging import merge_results, results_in
 from otel_allure.output.report import Report
 from otel_allure.recording.recorder import Recorder
 
@@ -34,14 +35,20 @@ def convert_files(options: argparse.Namespace) -> int:
         return 2
     told = _Told()
     sources = list(_sources(options.files, options.output, told))
+    in_folders = [source.path for source in sources if source.path and not source.is_named]
+    results = results_in(in_folders)
+    sources = [source for source in sources if source.path not in set(results)]
     with TraceStore() as store, _progress() as progress:
         for source in progress(sources, "Reading"):
             _read(source, store, told)
-        if not store.counts.total():
+        if not store.counts.total() and not results:
             told.say_that_nothing_was_found()
             return 2
         report = Report(options.output, settings=found, whole_traces=True)
-        _write(report, store, progress)
+        if not _merge(results, report, told):
+            return 2
+        if store.counts.total():
+            _write(report, store, progress)
     _say(report, store, told)
     return 1 if told.incomplete or report.diagnostics.counts else 0
 
@@ -130,7 +137,7 @@ def _files_in(folder: Path, output: Path) -> Iterator[Path]:
     """Yield the files in a folder and those below, but for hidden ones and for results of ours."""
     for path in sorted(folder.rglob("*")):
         is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not is_hidden and path.is_file() and output not in path.parents:
+        if not is_hidden and path.is_file() and output.absolute() not in path.absolute().parents:
             yield path
 
 
@@ -157,6 +164,18 @@ def _read(source: _Source, store: TraceStore, told: _Told) -> None:
 
 
 # -- out
+
+
+def _merge(results: list[Path], report: Report, told: _Told) -> bool:
+    """Copy results of others into the directory, and return whether that was possible."""
+    try:
+        merged = merge_results(results, report.directory) if results else 0
+    except OSError as error:
+        told.problem(str(report.directory.path), "", error)
+        return False
+    if merged:
+        print(f"{_counted(merged, 'result')} merged", file=sys.stderr)
+    return True
 
 
 def _write(report: Report, store: TraceStore, progress: Any) -> None:

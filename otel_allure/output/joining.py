@@ -110,6 +110,29 @@ def join(
     raise AssertionError
 
 
+def join_parts(directory: ResultsDirectory, file_name: str) -> None:
+    """Put the parts that wait for a span of a result into it.
+
+    Args:
+        directory: of the results.
+        file_name: of the result; one that has no spans of others below it stays as it is.
+    """
+    told = _Files(directory, 0).read(file_name)
+    trace_id = None if told is None else next(iter(_visible_trace_id(told)), None)
+    if told is None or trace_id is None or result_file_name(trace_uuid(trace_id)) != file_name:
+        return
+    before = set(_places(told))
+    _take_in(told, told, _Files(directory, trace_id))
+    if set(_places(told)) != before:
+        directory.report_result(told)
+
+
+def _visible_trace_id(result: TestResult) -> Iterator[int]:
+    for parameter in result.parameters:
+        if parameter.name == "trace_id":
+            yield int(parameter.value or "0", 16)
+
+
 class _Files:
     """The results of one trace."""
 

@@ -349,6 +349,12 @@ def _is_ours(path: Path) -> bool:
     return is_file and _OURS.fullmatch(path.name) is not None
 
 
+def is_file_of_results(path: Path) -> bool:
+    """Whether a file is one that a directory of results has, by its name."""
+    is_temporary = path.name.endswith(".tmp")
+    return not is_temporary and path.is_file() and _OURS.fullmatch(path.name) is not None
+
+
 def check_regular(source: str | os.PathLike[str]) -> None:
     """Raise what is wrong with a file that is to be copied.
 
