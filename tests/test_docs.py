@@ -168,6 +168,7 @@ PROJECTS: dict[str, tuple[str, ...]] = {
     "how-to/assert-on-traces.md": (),
     "how-to/backend.md": (),
     "how-to/fastapi-sqlalchemy.md": (),
+    "how-to/from-a-mock-to-a-trace.md": (),
     "how-to/headers-and-bodies.md": (),
     "how-to/httpx-in-process.md": (),
     "how-to/less-noise.md": (),
