@@ -32,7 +32,7 @@ demo: $(VENV)/.demo  ## run the example and look at what it reports
 		--allure-otel-instrument=aiohttp-client,aiohttp-server,asyncpg \
 		--allure-otel-tree=failed; test $$? -eq 1
 	@echo
-	@echo "(One of these tests fails on purpose.) Another one, as a tree of steps:"
+	@echo "(Two of these tests fail on purpose.) Another one, as a tree of steps:"
 	@echo
 	@$(BIN)/otel-allure tree $(RESULTS) --test "Two visitors at once" --no-fixtures
 	@echo

@@ -30,13 +30,13 @@ def suite(tmp_path_factory):
     command += [f"--alluredir={directory}", f"--allure-otel-instrument={INSTRUMENTATIONS}"]
     command += ["-p", "no:asyncio-cooperative"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert "1 failed, 25 passed, 1 skipped, 1 xfailed" in done.stdout, done.stdout + done.stderr
+    assert "2 failed, 26 passed, 1 skipped, 1 xfailed" in done.stdout, done.stdout + done.stderr
     return Results(directory)
 
 
 def test_every_test_has_a_result(suite):
     statuses = Counter(result["status"] for result in suite.results)
-    assert statuses == {"passed": 25, "failed": 1, "skipped": 2}
+    assert statuses == {"passed": 26, "failed": 2, "skipped": 2}
 
 
 def test_calls_nest_below_the_step_they_happened_in(suite):
@@ -93,6 +93,18 @@ def test_failure_is_in_the_step_that_failed(suite):
     result = suite["test_ten_units_earn_the_discount"]
     failed = [step["name"] for step in steps(result) if step["status"] == "failed"]
     assert failed == ["Compare the total with the price list"]
+
+
+def test_a_test_that_asks_its_trace_marks_the_calls(suite):
+    result = suite["Order history does not ask once for each order"]
+    expected = "trace.step('Read all orders of *').no_n_plus_one()"
+    assert [s["name"] for s in steps(result) if s["status"] == "failed"] == [expected]
+    marked = [step["name"] for step in steps(result) if step["name"].endswith("✗")]
+    assert marked[0].startswith("SELECT order_lines ×12")
+    assert all(name.startswith("SELECT order_lines") for name in marked)
+    assert f"{expected}: expected no equal calls" in result["statusDetails"]["message"]
+    asked = tree(suite["Two looks at once: one query each, at the same time"])
+    assert "trace.overlap('Alice looks around', 'Bob looks around')" in asked
 
 
 def test_every_test_that_used_the_database_has_it_as_fixture(suite):
