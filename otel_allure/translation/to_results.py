@@ -453,7 +453,7 @@ class _Translator:
         )
 
     def _name_of_fixture(self, span: Span) -> str:
-        """Return its name; of a tear-down that of the fixture, and what it calls if that has one."""
+        """Return its name; of a tear-down the fixture's, and that of what it calls, if any."""
         name = self._masked(span.name)
         of, separator, finalizer = name.rpartition("::")
         if self.presentation.settings.fixtures != "own" or not separator or not of:
