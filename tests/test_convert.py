@@ -458,8 +458,6 @@ def test_documents_that_never_end_are_read_in_time():
     """Each line could begin one: the time must follow the size."""
     for line in ("[\n", '{"a":\n', '{"a": 1,\n', "}\n", '"\n', "{}x\n"):
         told: list[object] = []
-        parts = trace_files.read_parts(
-            io.BytesIO(line.encode() * 5_000), lambda *t: told.append(t)
-        )
+        parts = trace_files.read_parts(io.BytesIO(line.encode() * 5_000), lambda *t: told.append(t))
         with pytest.raises(trace_files.UnknownFormatError):
             list(parts)
