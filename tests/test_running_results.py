@@ -208,6 +208,19 @@ def test_fixtures_that_are_set_up_are_there(reports: dict[Death, Results]) -> No
     assert len(report.containers) == 1
 
 
+def test_attachments_of_the_test_itself(run: Callable[..., Any]) -> None:
+    source = """
+        import os
+        import allure
+
+        def test_it():
+            allure.attach("body", "note")
+            os._exit(1)
+    """
+    (result,) = run(source, plugins=()).report.results
+    assert [attachment["name"] for attachment in result["attachments"]] == ["note"]
+
+
 def test_fixtures_name_most_of_who_uses_them(run: Callable[..., Any]) -> None:
     """They are written when twice as many have: for each would cost the square of their number."""
     source = """

@@ -493,7 +493,8 @@ class AllureListener(stand_in.AllureListener):
             attempt.verdict.raised["setup"] = excinfo_of(outcome.exception)
         self._note_fixtures(attempt, complete=outcome.exception is None)
         attempt.identify(self.diagnostics)
-        self._note_running(attempt)
+        if not self._keeps_results:  # else its result says more
+            self._note_running(attempt)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:

@@ -209,7 +209,7 @@ class RunningItem:
 
 def parameter_arrays(parameters: list[Parameter]) -> dict[str, Any]:
     """Return parameters as span attributes."""
-    return dict(_parameter_arrays(parameters))
+    return dict(_parameter_arrays(parameters)) if parameters else {}
 
 
 def _arrays(names: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, Any]]:
