@@ -226,6 +226,39 @@ def test_without_a_provider(run, monkeypatch):
     assert report.body(outside).split(maxsplit=1)[1].startswith("at import")
 
 
+def test_what_is_outside_of_tests_is_few_attachments(run, monkeypatch):
+    """A tree and the documents of all calls; what an author has attached stays his own."""
+    monkeypatch.setenv("OTEL_EXPORTER_ALLURE_ATTACH_HTTP", "on")
+    done = run(
+        """
+        import allure
+        from opentelemetry import trace
+
+        for number in range(9):
+            asked = {"http.request.method": "GET", "url.full": f"http://x/{number}"}
+            asked["http.request.body.content"] = f"body {number}"
+            kind = trace.SpanKind.CLIENT
+            with trace.get_tracer("t").start_as_current_span("GET", kind=kind, attributes=asked):
+                if number == 4:
+                    allure.attach("mine", "by the author")
+
+        def test_it():
+            pass
+        """,
+        plugins=(),
+        passed=1,
+    )
+    found = {a["name"]: a for entry in done.report.globals for a in entry["attachments"]}
+    assert set(found) == {
+        "by the author",
+        "Outside of tests",
+        "Outside of tests: requests, queries and logs",
+    }
+    documents = done.report.body(found["Outside of tests: requests, queries and logs"])
+    assert all(f"GET /{number}" in documents for number in range(9))
+    assert all(f"body {number}" in documents for number in range(9))
+
+
 @pytest.mark.parametrize(
     "sampler",
     [
