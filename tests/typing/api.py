@@ -10,7 +10,16 @@ from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter
 from typing_extensions import assert_type
 
-from otel_allure import AllureSpanExporter, AllureSpanProcessor, log_step, step
+from otel_allure import (
+    AllureSpanExporter,
+    AllureSpanProcessor,
+    Selection,
+    Trace,
+    log_step,
+    step,
+    trace,
+)
+from otel_allure.model.spans import Span
 
 exporter: SpanExporter = AllureSpanExporter()
 exporter = AllureSpanExporter(results_dir="allure-results")
@@ -141,3 +150,15 @@ async def steps() -> None:
     log_step("seen", "skipped", "there was none")
     async with step("title") as t:
         t.parameter("name", 1)
+
+
+async def asks(its: Trace) -> None:
+    assert_type(its.sql.at_most(3).below("checkout"), Selection)
+    assert_type(its.http("GET *", status=200)[0], Span)
+    assert_type(its.step("pay").check, Trace)
+    assert_type(await its.wait_for("process order", service="billing"), Selection)
+    await its.eventually(lambda: trace.sql.exactly(3))
+    its.wait_for("process order", timeout=2).once()
+    with its.budget(sql=1):
+        pass
+    its.sql.at_most("3")  # type: ignore[arg-type]  # pyright: ignore
