@@ -18,7 +18,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from otel_allure.model.diagnostics import Diagnostics
-from otel_allure.recording.variables import follow_variables
+from otel_allure.recording.variables import Variables
 from otel_allure.redaction.known_values import KnownValues
 from otel_allure.redaction.redaction import MASK, Redaction
 
@@ -213,7 +213,7 @@ def test_hostile_texts_take_no_time(text):
 def learned():
     """Pairs that were set while the test ran."""
     found: list[tuple[str, str]] = []
-    end = follow_variables(lambda name, value: found.append((name, value)), Diagnostics())
+    end = Variables(lambda name, value: found.append((name, value)), Diagnostics()).follow()
     yield found
     end()
 
@@ -255,7 +255,7 @@ def test_the_environment_is_what_it_was():
 
     method = type(os.environ).__setitem__
     before, code = look(), method.__code__
-    end = follow_variables(lambda name, value: None, Diagnostics())
+    end = Variables(lambda name, value: None, Diagnostics()).follow()
     assert method.__code__ is not code
     assert look() == before
     end()
@@ -268,7 +268,7 @@ def test_what_goes_wrong_while_learning_is_told_and_harms_nothing(monkeypatch):
         raise ValueError("ours")
 
     diagnostics = Diagnostics()
-    end = follow_variables(learn, diagnostics)
+    end = Variables(learn, diagnostics).follow()
     try:
         monkeypatch.setenv("A_1", "1")
         assert os.environ["A_1"] == "1"
@@ -285,7 +285,7 @@ def test_variables_that_tests_set_are_known(run):
     """Also those that are removed before anything is written; and what is weak stays."""
     chance = random.Random(8)
     secrets = [
-        "".join(chance.choices(string.ascii_letters + string.digits, k=20)) for _ in range(5)
+        "".join(chance.choices(string.ascii_letters + string.digits, k=20)) for _ in range(8)
     ]
     done = run(
         f"""
@@ -317,12 +317,24 @@ def test_variables_that_tests_set_are_known(run):
             monkeypatch.setenv("DATABASE", "postgresql://bob:{secrets[3]}@db/shop")
             print("says {secrets[3]}")
 
+        def test_replaced(monkeypatch):
+            monkeypatch.setattr(os, "environ", {{"NEW_TOKEN": {secrets[5]!r}}})
+            print("has {secrets[5]}")
+
+        def test_replaced_for_a_while():
+            with mock.patch.object(os, "environ", {{"NEW_SECRET": {secrets[6]!r}}}):
+                allure.attach("has {secrets[6]}", name="body")
+
+        def test_patched():
+            with mock.patch.dict(os.environ, {{"ITS_TOKEN": {secrets[7]!r}}}, clear=True):
+                print("has {secrets[7]}")
+
         def test_weak(monkeypatch):
             monkeypatch.setenv("AUTH_TOKEN", "production")
             monkeypatch.setenv("FOLDER", {secrets[4]!r})
             print("in production, {secrets[4]}")
         """,
-        passed=4,
+        passed=7,
         failed=1,
     )
     text = everything_in(done.report.directory)

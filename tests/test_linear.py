@@ -19,7 +19,7 @@ import pytest
 
 import otel_allure.redaction
 from otel_allure.model.settings import Settings
-from otel_allure.redaction import issued_tokens
+from otel_allure.redaction import issued_tokens, no_secrets
 from otel_allure.redaction.lazy import Lazy
 from otel_allure.redaction.redaction import Redaction
 
@@ -166,6 +166,24 @@ def _grows_too_fast(call: Any, hostile: Hostile, size: int = _SIZE) -> bool:
 
 def test_patterns_are_found():
     assert len(PATTERNS) > 200
+
+
+_SOON = 0.01
+"""Seconds for a value: what goes back and tries again, in all ways, takes years."""
+
+
+def test_signs_of_no_secrets_are_soon_known():
+    """Each is matched with a value of which only so many characters are looked at."""
+    longest = no_secrets._LONGEST
+    wrong = [
+        (sign.form, each)
+        for sign in no_secrets._SIGNS
+        for pattern in [re.compile(sign.form, re.DOTALL)]
+        for each in hostile(pattern)
+        if min(_seconds(pattern.fullmatch, each.text(longest) + "\0", 0, longest) for _ in range(2))
+        > _SOON
+    ]
+    assert wrong == []
 
 
 def test_this_would_find_a_pattern_that_is_not_linear():

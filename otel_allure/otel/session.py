@@ -16,7 +16,7 @@ from otel_allure.recording.activation import activate, deactivate
 from otel_allure.recording.recorder import Recorder
 from otel_allure.recording.threads import hand_over_contexts
 from otel_allure.recording.tracer import RecordingSpan, RecordingTracer
-from otel_allure.recording.variables import follow_variables
+from otel_allure.recording.variables import Variables
 
 
 class Session:
@@ -54,6 +54,8 @@ class Session:
         self.recorder = Recorder(self.report, self.provider.tracer, is_session=True)
         self.recorder.adoptions.follow(self.tracer)
         self.recorder.span_processor = self.collector
+        self.variables = Variables(self.report.learn_variable, self.diagnostics)
+        self.recorder.before_masking = self.variables.look
         self._undo = ExitStack()
 
     def start(self) -> None:
@@ -63,7 +65,7 @@ class Session:
         activate(self.recorder)
         self.when_over(lambda: deactivate(self.recorder))
         self.when_over(hand_over_contexts())
-        self.when_over(follow_variables(self.report.learn_variable, self.diagnostics))
+        self.when_over(self.variables.follow())
 
     def when_over(self, undo: Callable[[], object]) -> None:
         """Have `undo` called when the session is over: the last to come is the first to go.

@@ -618,6 +618,7 @@ class AllureListener(stand_in.AllureListener):
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Take over what pytest made of a phase."""
+        self._session.variables.look()
         before = self.running.at(item)
         report = yield
         attempt = self.running.at(item)

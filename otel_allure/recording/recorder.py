@@ -81,6 +81,8 @@ class Recorder:
         """Returns what is known of a running test's trace by its id, in a test session."""
         self.remote_variables: Callable[[Mapping[str, str]], dict[str, str]] | None = None
         """Returns what tells programs where to send their spans, if something receives them."""
+        self.before_masking: Callable[[], None] | None = None
+        """Called before something is masked while a test runs, in a test session."""
         self.adoptions = Adoptions(self.place, self.is_open)
         """Traces of others that are shown in those of tests and fixtures."""
         self._tracer = tracer or global_tracer
@@ -97,6 +99,8 @@ class Recorder:
 
     def redaction_in(self, item: RunningItem | None) -> Redaction:
         """Return what is masked there: secret parameters of its test and steps, too."""
+        if self.before_masking is not None:
+            self.before_masking()
         redaction = self.report.presentation.redaction
         parameters: list[Parameter] = []
         while item is not None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from otel_allure.redaction.pair_forms import form
+from otel_allure.redaction.pair_forms import OF_CODE, form
 
 _WORD = r"(?P<secret>'[^'\r\n]+'|\"[^\"\r\n]+\"|(?:[^\s'\";|&)]|&(?=\w))+)"
 """An argument of a command."""
 _ARGUMENTS = r"[ \t](?:[^\r\n|;&]{0,200}?[ \t])??"
 _USER = (
-    r"['\"]?(?!\d+:\d+(?!\S)|(?P<user>[a-z_-]+):(?P=user)(?!\S)|user(?:name)?:pass(?:word)?(?!\S))"
+    r"['\"]?(?!\d+:\d+(?!\S)|(?P<user>[a-z_-]+):(?P=user)(?![^\s'\"]))"
     r"(?P<secret>[^\s:'\"]+:[^\s'\"]+)"
 )
 _START = r"(?:(?<![\w.-])|(?<=\\n)|(?<=\\t))"
@@ -29,12 +29,18 @@ def _line(start: str, secret: str = _WORD) -> re.Pattern[str]:
 
 
 _ALONE = r"(?:(?<=^)|(?<=\n)|(?<=[>':] )|(?<=['>]))"
-_LAST = r"(?P<secret>\"[^\"]+\"|(?=[^\s'\"]*[\d\W_])[^\s/'\"]{4,})(?=\s*(?:$|: |<|'|\\r|\r|\n))"
+_LAST = (
+    r"(?P<secret>\"[^\"]+\"|(?=[^\s'\"]*[\d\W_])[^\s/'\"]{4,}?)"
+    rf"(?=\s*(?:$|: |<|'|\\r|\r|\n|{OF_CODE}))"
+)
 """The last word of a line of a protocol; it is no mere word."""
 Forms = tuple[tuple[str, re.Pattern[str]], ...]
 OPTIONS: Forms = (
-    ("curl", _command("curl", r"(?:-[a-zA-Z]{0,6}u|--user|--proxy-user)[ \t=]*", _USER)),
-    ("curl", _command("curl", r"(?:-b|--cookie)[ \t=]*", r"(?P<secret>'[^'=]+=[^']+'|\S+=\S+)")),
+    ("curl", _command("curl", r"(?:-[a-zA-Z]{0,6}u|--user|--proxy-user)[ \t=]{0,20}", _USER)),
+    (
+        "curl",
+        _command("curl", r"(?:-b|--cookie)[ \t=]{0,20}", r"(?P<secret>'[^'=]+=[^']+'|\S+=\S+)"),
+    ),
     ("mysql", _command(r"mysql\w*", r"-p(?=[^\s-])")),
     ("mariadb", _command(r"mariadb(?:-\w+)?", r"-p(?=[^\s-])")),
     ("sshpass", _command("sshpass", r"-p[ \t]*")),
@@ -48,9 +54,9 @@ OPTIONS: Forms = (
     ("rar", _command("rar", r"-h?p(?=[^\s-])")),
     ("unrar", _command("unrar", r"-h?p(?=[^\s-])")),
     ("htpasswd", _command("htpasswd", r"-\w{0,9}b\w{0,9}[ \t](?:\S{1,200}[ \t]){1,2}")),
-    ("http ", _command("http", r"(?:-a|--auth)[ \t=]+", _USER)),
-    ("https ", _command("https", r"(?:-a|--auth)[ \t=]+", _USER)),
-    ("smbclient", _command("smbclient", r"(?:-U|--user)[ \t=]*['\"]?[^\s%]+%")),
+    ("http ", _command("http", r"(?:-a|--auth)[ \t=]{1,20}", _USER)),
+    ("https ", _command("https", r"(?:-a|--auth)[ \t=]{1,20}", _USER)),
+    ("smbclient", _command("smbclient", r"(?:-U|--user)[ \t=]{0,20}['\"]?[^\s%]+%")),
     ("mosquitto_", _command(r"mosquitto_[ps]ub", r"-P[ \t]*")),
     ("sqlcmd", _command("sqlcmd", r"-P[ \t]*")),
     ("bcp", _command("bcp", r"-P[ \t]*")),
@@ -59,11 +65,16 @@ OPTIONS: Forms = (
     ("rabbitmqadmin", _command("rabbitmqadmin", r"-p[ \t]*")),
     ("useradd", _command("useradd", r"-p[ \t]*")),
     ("usermod", _command("usermod", r"-p[ \t]*")),
-    ("ssh-keygen", _command("ssh-keygen", r"-[NP][ \t]*(?!['\"]{2})")),
+    *(
+        (program, _command(rf"{program}\w*", rf"(?-i:{option})[ \t]+(?!['\"]{{2}})"))
+        for program, options in (("ssh-keygen", ("-N", "-P")), ("snmp", ("-A", "-X")))
+        for option in options
+    ),
+    ("etcdctl", _command("etcdctl", r"--user[ \t=]+", _USER)),
     ("openssl enc", _command("openssl", r"-k[ \t]+")),
-    ("aws ssm", _command("aws", r"put-parameter[ \t][^\r\n]{0,200}?--value[ \t=]+")),
-    ("aws secretsmanager", _command("aws", r"--secret-string[ \t=]+")),
-    ("gh secret", _command("gh", r"secret set \S+[ \t]+(?:-b|--body)[ \t=]+")),
+    ("aws ssm", _command("aws", r"put-parameter[ \t][^\r\n]{0,200}?--value[ \t=]{1,20}")),
+    ("aws secretsmanager", _command("aws", r"--secret-string[ \t=]{1,20}")),
+    ("gh secret", _command("gh", r"secret set \S+[ \t]+(?:-b|--body)[ \t=]{1,20}")),
     (
         "convertto-securestring",
         form(rf"convertto-securestring[ \t]+(?:-string[ \t]+)?(?!-){_WORD}"),
@@ -90,9 +101,15 @@ ARGUMENTS: Forms = (
     ("vault login", _line(r"vault login[ \t]+(?![-$])")),
     ("aws configure", _line(r"aws configure set[ \t]+\S*(?:secret|token|access_key)\S*[ \t]+")),
     ("setx ", _line(r"setx \w*(?:pass|pwd|secret|token|key)\w*[ \t]+")),
-    (
-        "poetry config",
-        _line(r"poetry config[ \t]+(?:http-basic\.\S+[ \t]+\S+|pypi-token\.\S+)[ \t]+"),
+    *(
+        (
+            f"{program} config",
+            _line(
+                rf"{program} config[ \t]+(?:-\S+[ \t]+)?"
+                r"(?:http-basic\.\S+[ \t]+\S+|[\w-]+-token\.\S+)[ \t]+"
+            ),
+        )
+        for program in ("poetry", "composer")
     ),
     ("pass:", form(r"(?<=[ \t=])pass:(?P<secret>[^\s'\"]+)")),  # openssl
     *(
@@ -117,6 +134,7 @@ ARGUMENTS: Forms = (
             r"input password[ ]{2,20}\S+[ ]{2,20}", r"(?P<secret>[^\s$*](?:\S|[ ](?![ ])){0,200})"
         ),
     ),
+    ("<<<", form(rf"(?:(?<=stdin )|(?<=token )|(?<=login ))<<<[ ]?{_WORD}")),
     (" login ", form(rf"(?<=\w)(?-i: LOGIN )(?:\"[^\"]+\"|[\w@.]+) {_LAST}")),  # IMAP
     ("pass ", form(rf"{_ALONE}(?-i:PASS ){_LAST}")),  # FTP, POP3
     ("auth ", form(rf"{_ALONE}(?-i:AUTH )\w+ {_LAST}")),  # Redis

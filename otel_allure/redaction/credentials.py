@@ -64,6 +64,10 @@ _OF_CODE = lazy(
     r"|(?:str|int|bytes|bool|object|Any|None|string|Final)(?:[,)]| [|=]|$)"
 )
 _MARK = lazy(r"^[bf](?=['\"])")
+_STAND_IN = lazy(
+    r"pass(?:word|wd)?|token|secret|api[_-]?key|\$\{?\w+\}?|\[\w+\]|<\w+>|yyy|xxx", re.IGNORECASE
+)
+"""What documentation has behind the name of a user."""
 _ASSIGNED = lazy(r"[\w.-]+=(?P<value>[^;]*)")
 
 _RANDOM = r"(?P<secret>(?=[^\s'\"]*\d)[^\s'\"/,;]{6,})"
@@ -121,7 +125,10 @@ FORMS: tuple[tuple[str, Forms], ...] = (
             (".auth(", form(rf"\.auth\([ ]?['\"]\w+['\"],[ ]?(?P<secret>{STRING})(?=\))")),
             (
                 "getconnection(",
-                form(rf"getconnection\({STRING},[ ]?['\"]\w*['\"],[ ]?(?P<secret>{STRING})"),
+                form(
+                    rf"getconnection\((?:{STRING}|[\w.]+),[ ]?['\"]\w*['\"],"
+                    rf"[ ]?(?P<secret>{STRING})"
+                ),
             ),
         ),
     ),
@@ -218,7 +225,8 @@ def _is_none(secret: str, needle: str, text: str, at: int) -> bool:
         return is_placeholder(inner) or _PROSE.fullmatch(inner) is not None or inner == "Bearer"
     if needle in ("bearer", "basic"):
         return not looks_random(inner) and not _is_user_and_password(inner)
-    return MASK in inner or is_placeholder(inner)
+    user, _, password = inner.partition(":")
+    return MASK in inner or is_placeholder(inner) or bool(user and _STAND_IN.fullmatch(password))
 
 
 def _is_user_and_password(encoded: str) -> bool:

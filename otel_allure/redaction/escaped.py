@@ -18,9 +18,9 @@ from otel_allure.redaction.places import MASK, Place
 
 
 class _Escape(NamedTuple):
-    """A way to escape: a text without which there is none of it, and what is escaped as a whole."""
+    """A way to escape: texts, one of which is in all of it, and what is escaped as a whole."""
 
-    needle: str
+    needles: tuple[str, ...]
     piece: re.Pattern[str]
     read: Callable[[str], str]
     write: Callable[[str, str], str]
@@ -52,28 +52,36 @@ def _read_literal(literal: str) -> str:
     return str(ast.literal_eval(literal))
 
 
+def _read_literals(literals: str) -> str:
+    return "".join(_read_literal(match[0]) for match in _LITERAL.finditer(literals))
+
+
 # What is not closed is passed over as a whole: to look again from each quote would be quadratic.
 _LITERAL = lazy(
     r"(?P<mark>['\"])(?:(?!(?P=mark))[^\\\r\n]|\\(?:[^\r\n]|(?=[\r\n])|\Z))*"
     r"(?:(?P=mark)|(?=[\r\n])|\Z)"
 )
+_CLOSED = r"(?:'(?:[^'\\\r\n]|\\[^\r\n])*'|\"(?:[^\"\\\r\n]|\\[^\r\n])*\")"
+_LITERALS = lazy(rf"{_CLOSED}(?:\n(?:E[ ])?[ \t]*(?:[+-][ \t]+)?{_CLOSED})*|['\"][^\r\n]*")
+"""One literal on several lines, as pprint writes long ones; those of a diff are marked."""
 _ENTITIES = lazy(r"(?<![^<>&'\"])[^<>&'\"]*&(?:[^<>&'\"]|&(?=[#\w]{2,8};))*")
 _ENTITY = lazy(r"&#?\w{1,8};")
 _ESCAPES = (
     _Escape(
-        "%",
+        ("%",),
         lazy(r"(?<![\w%.+*~-])[\w.+*~-]*%[0-9A-Fa-f]{2}[\w.+*~%-]*", re.ASCII),
         lambda piece: (unquote_plus if "+" in piece else unquote)(piece),
         _in_url,
     ),
-    _Escape("&", _ENTITIES, _read_html, _in_html),
+    _Escape(("&",), _ENTITIES, _read_html, _in_html),
     _Escape(
-        '""',
+        ('""',),
         lazy(r'(?<![^,;\t\n])"(?:[^"]|""){1,100000}"(?![^,;\t\r\n])'),
         lambda piece: piece[1:-1].replace('""', '"'),
         lambda value, _: '"' + value.replace('"', '""') + '"',
     ),
-    _Escape("\\", _LITERAL, _read_literal, _in_literal),
+    _Escape(("\\",), _LITERAL, _read_literal, _in_literal),
+    _Escape(("'\n", '"\n'), _LITERALS, _read_literals, _in_literal),
 )
 
 
@@ -85,10 +93,11 @@ def find(text: str, masked: Masked) -> Iterator[Place]:
         masked: returns a text without its secrets, and the rules that say so.
     """
     for escape in _ESCAPES:
-        if escape.needle not in text:
+        if not any(map(text.__contains__, escape.needles)):
             continue
         for match in escape.piece.finditer(text):
-            place = _place(match, escape, masked) if escape.needle in match[0] else None
+            is_escaped = any(map(match[0].__contains__, escape.needles))
+            place = _place(match, escape, masked) if is_escaped else None
             if place is not None:
                 yield place
 

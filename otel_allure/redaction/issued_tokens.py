@@ -182,7 +182,7 @@ TOKENS = (
     ),
     Token("openshift", ("sha256~",), r"[\w-]{43}(?![\w-])", f"{_GITLEAKS}openshift.go"),
     Token(
-        "octopus", ("API-",), r"(?=[A-Z]*\d)[A-Z0-9]{25,34}(?!\w)",
+        "octopus", ("API-",), r"(?![0-9A-F]{32}(?!\w))(?=[A-Z]*\d)[A-Z0-9]{25,34}(?!\w)",
         f"{_GITLEAKS}octopusdeploy.go",
     ),
     Token("buildkite", ("bkua_", "bkaj_"), r"\w{40,}", f"{_TRUFFLEHOG}buildkite"),
@@ -190,7 +190,9 @@ TOKENS = (
     Token("sonar", ("squ_", "sqp_", "sqa_"), r"[0-9a-f]{40}(?!\w)", f"{_GITLEAKS}sonar.go"),
     Token("harness", ("pat.", "sat."), r"[\w-]{22}\.[A-Za-z0-9]{24}\.[A-Za-z0-9]{20}(?!\w)",
           f"{_GITLEAKS}harness.go", alone=True),
-    Token("infracost", ("ico-",), r"[A-Za-z0-9]{32}(?!\w)", f"{_GITLEAKS}infracost.go"),
+    Token(
+        "infracost", ("ico-",), r"(?<!\.ico-)[A-Za-z0-9]{32}(?!\w)", f"{_GITLEAKS}infracost.go"
+    ),
     Token("prefect", ("pnu_", "pnb_"), r"[A-Za-z0-9]{36}(?!\w)", f"{_GITLEAKS}prefect.go"),
     Token("pulumi", ("pul-",), r"[0-9a-f]{40}(?!\w)", f"{_GITLEAKS}pulumi.go"),
     Token(
@@ -231,7 +233,7 @@ TOKENS = (
     Token(
         "slack",
         (*(f"xox{kind}-" for kind in "abcdeoprs"), "xoxe.xoxb-", "xoxe.xoxp-", "xapp-", "xwfp-"),
-        rf"{_ENCODED}{{10,}}",
+        rf"(?=[^\s\d]{{0,16}}\d)(?=(?:[A-Za-z0-9]{{1,13}}-){{0,4}}[A-Za-z0-9%+/]{{7}}){_ENCODED}{{10,}}",
         "https://docs.slack.dev/authentication/tokens",
     ),
     Token(
@@ -326,7 +328,8 @@ TOKENS = (
         f"{_GITLEAKS}openai.go",
     ),
     Token(
-        "huggingface", ("hf_", "api_org_"), r"[A-Za-z0-9]{30,}",
+        "huggingface", ("hf_", "api_org_"),
+        r"(?=[A-Za-z]{0,33}\d|[a-z]{0,33}[A-Z])[A-Za-z0-9]{34}(?!\w)",
         "https://huggingface.co/docs/hub/security-tokens",
     ),
     Token("groq", ("gsk_",), r"[A-Za-z0-9]{40,}", f"{_TRUFFLEHOG}groq"),

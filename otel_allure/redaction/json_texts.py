@@ -24,11 +24,13 @@ _NAME_BEFORE = lazy(r"(?P<name>[\w.-]{1,100})\\?[\"']?\]?[ \t]*(?:=>|[:=])[ \t]*
 _LONGEST_NAME = 120
 _FLAT = lazy(r"(?:pin|sid|sig|signature)\Z", re.IGNORECASE)
 """Names of secrets that are one value: what is below is about something else."""
-_NAMING = frozenset({"name", "key", "field", "header", "param", "parameter", "property", "path"})
+_NAMING = frozenset(
+    {"name", "key", "field", "header", "param", "parameter", "property", "path", "parameterkey"}
+)
 _KIND = frozenset({"type", "kind"})
 _VALUES = frozenset(
-    {"value", "content", "data", "stringValue", "old", "new", "oldValue", "newValue", "old_value"}
-    | {"new_value", "secretString"}
+    {"value", "content", "data", "stringvalue", "old", "new", "oldvalue", "newvalue", "old_value"}
+    | {"new_value", "secretstring", "parametervalue"}
 )
 _SCHEMA = frozenset({"type", "$ref", "format", "minLength", "maxLength", "oneOf", "anyOf", "allOf"})
 _LITERALS = frozenset({"null", "true", "false"})
@@ -159,9 +161,9 @@ class _Walk:
         if level.is_object:
             last = value.rpartition("/")[2]
             is_kind = level.key in _KIND and value == "password"
-            if is_kind or (level.key in _NAMING and self._names.is_sensitive(last)):
+            if is_kind or (level.key.lower() in _NAMING and self._names.is_sensitive(last)):
                 level.named = value
-            elif level.key in _VALUES:
+            elif level.key.lower() in _VALUES:
                 level.values.append((match, value))
         elif level.number == 1 and self._names.is_sensitive(value):
             level.named = value
@@ -184,10 +186,10 @@ class _Walk:
             outer.likely += level.likely
             level.likely = []
         for place, key in level.likely:
-            if not level.is_schema or key in _VALUES:
+            if not level.is_schema or key.lower() in _VALUES:
                 yield place
         if level.values and not level.named and outer is not None and level.is_object:
-            outer.values += level.values if outer.key in _VALUES else []
+            outer.values += level.values if outer.key.lower() in _VALUES else []
         if not level.named or (not level.is_object and level.number != 2):
             return
         for match, value in level.values:

@@ -102,6 +102,7 @@ class KnownValues:
             plain.update(_plain_ways(value))
             encoded.update(_encoded_ways(value.encode("utf-8", "surrogatepass")))
         self._encoded = encoded
+        self._cut = _Cut(plain)
         self._needles = _Needles(frozenset(w for w in plain | encoded if len(w) >= _SHORTEST))
 
     def __contains__(self, value: str) -> bool:
@@ -128,7 +129,49 @@ class KnownValues:
         for start, end in self._needles.places(text):
             rest = _REST_OF_BASE64.match(text, end) if text[start:end] in self._encoded else None
             found.append((start, end if rest is None else rest.end()))
-        return found
+        return [*found, *self._cut.places(text)] if CUT in text else found
+
+
+CUT = "..."
+"""What pytest and others put where they leave something out."""
+
+
+class _Cut:
+    """Texts of which the end or the beginning was left out: `'deployed with abcdefghij...'`."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._by_start: dict[str, list[str]] = {}
+        self._by_end: dict[str, list[str]] = {}
+        self._longest = 0
+        for text in texts:
+            if len(text) > _SHORTEST:
+                self._by_start.setdefault(text[:_SHORTEST], []).append(text)
+                self._by_end.setdefault(text[-_SHORTEST:], []).append(text)
+                self._longest = max(self._longest, min(len(text), _LONGEST_CUT))
+
+    def places(self, text: str) -> Iterator[_Place]:
+        for cut in _CUT_HERE.finditer(text) if self._longest else ():
+            yield from self._before(text, cut.start())
+            yield from self._behind(text, cut.end())
+
+    def _before(self, text: str, end: int) -> Iterator[_Place]:
+        for start in range(max(0, end - self._longest), end - _SHORTEST + 1):
+            known = self._by_start.get(text[start : start + _SHORTEST], ())
+            if any(value.startswith(text[start:end]) for value in known):
+                yield start, end
+                return
+
+    def _behind(self, text: str, start: int) -> Iterator[_Place]:
+        for end in range(min(len(text), start + self._longest), start + _SHORTEST - 1, -1):
+            known = self._by_end.get(text[end - _SHORTEST : end], ())
+            if any(value.endswith(text[start:end]) for value in known):
+                yield start, end
+                return
+
+
+_LONGEST_CUT = 250
+"""Characters beside a cut that are looked at: pytest leaves 240 in all."""
+_CUT_HERE = lazy(r"(?<!\.)\.\.\.(?!\.)")
 
 
 def _plain_ways(value: str) -> Iterator[str]:

@@ -84,7 +84,19 @@ _ABOUT = (
         "help",
     ),
     *("hint", "host"),
-    *("input", "invalid", "issuer", "jar", "label", "length", "limit", "lifetime", "link"),
+    *(
+        "input",
+        "invalid",
+        "issuer",
+        "jar",
+        "label",
+        "length",
+        "limit",
+        "lifetime",
+        "link",
+        "manager",
+        "mgr",
+    ),
     *("message", "method", "mode", "name", "param", "parameter", "path", "placeholder", "policy"),
     *("port", "prompt", "provider", "required", "rules", "scheme", "server", "service", "size"),
     *("sock", "status", "stdin", "strength", "through", "timeout", "ttl", "type", "ur[il]"),
@@ -96,11 +108,11 @@ _ABOUT = (
 _OF_PAGES = "next|prev(?:ious)?|page|paging|pagination|continuation|cursor|start(?:ing|page)?|skip"
 NO_SECRETS = lazy(
     rf"(?:^|[^a-z0-9])(?:(?:{_OF_PAGES}|resume|sync)(?:[_-]?(?:continuation|page|sync))?[_-]?token"
-    r"|(?:idempotency|fencing|cancell?ation|bos|eos|pad|unk|cls|sep|mask|stop)[_-]?token"
-    r"|(?:existing|pull|tls)[_-]?secrets?)\Z",
+    r"|(?:idempotency|fencing|cancell?ation|bos|eos|pad|unk|cls|sep|mask|stop)[_-]?token(?:[_-]?ids?)?"
+    r"|(?:existing|pull|tls)[_-]?secrets?|[a-z_-]{0,40}credentials?[_-]?ids?)\Z",
     re.IGNORECASE,
 )
-"""Names that end like those of secrets and are none: pages of a list, objects of Kubernetes."""
+"""Names that end like those of secrets and are none: pages of a list, objects, their ids."""
 
 SENSITIVE = lazy(
     rf"(?:{'|'.join(_ANYWHERE)}|(?:^|[^a-z0-9])(?:{'|'.join(_WORDS)}))"
@@ -117,7 +129,19 @@ ENDS = ("password", "passwd", "passphrase", "passcode", "pwd", "secret", "token"
 
 OTHER_ENDS = (
     *("passwords", "key", "keys", "key_id", "keyid", "tokens", "jwt", "jwe", "auth", "pass", "pw"),
-    *("pin", "otp", "sig", "csrf", "xsrf", "credential", "cookie", "session", "signature", "sid"),
+    *(
+        "pin",
+        "otp",
+        "sig",
+        "csrf",
+        "xsrf",
+        "credential",
+        "cookie",
+        "session",
+        "session id",
+        "signature",
+        "sid",
+    ),
     *("sessid", "pswd", "psk", "samlresponse", "cvv", "cvc", "bearer", "code", "codes", "answer"),
     *("remember_me", "remember-me", "rememberme", "hmac", "clave", "parola"),
 )
@@ -157,6 +181,7 @@ _STRENGTHS = (
         + _ENDED,
     ),
     (WORD, rf"(?:{'|'.join((*ENDS, *OTHER_ENDS, 'secrets', 'cvv2', 'cvc2'))}){_ENDED}"),
+    (WORD, rf"(?:^|[^a-z0-9])(?:pass|{'|'.join(('api_?key', *ENDS))})[^a-z0-9]"),
 )
 _STRENGTH = tuple((kind, lazy(form, re.IGNORECASE)) for kind, form in _STRENGTHS)
 

@@ -18,7 +18,9 @@ _STAND_IN = (
     r"\\?\$\w+|\$\{[^{}]*\}?|\$\([^()]*\)?|\$\{\{[^{}]*\}\}|\{\{?[\w .!:|()-]*\}?\}?"
     r"|<[^\W\d][^<>\d]*(?:64)?>?|</\w+>?"
     r"|%\w+%|%\(?\w*\)?[sdrq]|\[[A-Za-z_ |-]+\]|\?|:[a-z_]\w*|@\w+(?:\.\w+)*|\.{2,}|[*xX•·…-]{2,}"
-    r"|\*+|…|&lt;[A-Za-z _-]+&gt;|#\{[^{}]*\}|(?:YOUR|MY|EXAMPLE|SOME)(?:[_-][A-Z]+)+"
+    r"|\*+|…"
+    r"|(?:\w{1,15}?[_.~-]){0,3}(?P<filler>[A-Za-z])(?P=filler){7,}"
+    r"|&lt;[A-Za-z _-]+&gt;|#\{[^{}]*\}|(?:YOUR|MY|EXAMPLE|SOME)(?:[_-][A-Z]+)+"
 )
 _PLACEHOLDER = lazy(_STAND_IN, re.IGNORECASE)
 _SCHEME = lazy(r"(?:bearer|basic|token|apikey)[ ](?=\S)", re.IGNORECASE)
@@ -108,6 +110,8 @@ _DOTTED = (
     r"|(?:[a-z]+\.)*[a-z]+/[a-z.-]+"
 )
 """Names with dots, paths, types of content."""
+_ARTIFACT = r"[a-z]+(?:[-_.][a-z]+)+[-:@]v?\d+(?:\.\d+)+(?:[-.]\w+)?"
+"""Of Maven, with its version."""
 _FILE = (
     r"[\w./~-]*[\w-]\.(?:conf|crt|env|ini|js|json|key|mjs|pem|properties|py|sh|toml|ts|txt|ya?ml)"
 )
@@ -182,10 +186,13 @@ _SIGNS = (
     Sign(_COLOR, _OTHERS),
     Sign(_COUNTED_ELSEWHERE),
     Sign(rf"(?=.*[a-z]{{4}}){_PASCAL_WITH_DIGITS}", _OTHERS, SAID),
-    Sign(r".*\{[\w!:.]*\}.*", _OTHERS, QUOTED),
+    Sign(r"[\w\s:/.,-]*(?:\{[\w!:.]*\}[\w\s:/.,-]*)+", _OTHERS, QUOTED),
     Sign(rf"[a-z_][\w]*\.{_PASCAL_WITH_DIGITS}", _OTHERS, SAID),
     Sign(_URL, _OTHERS),
     Sign(_FILE, _OTHERS),
+    Sign(rf"\.{{1,2}}/{_FILE}"),
+    Sign(r"<-?\d{1,5}>", where=BARE_LEAF),
+    Sign(_ARTIFACT, _OTHERS),
     Sign(_DOTTED, _OTHERS, f"{SPACED}{SAID}{QUOTED}{_BELOW}"),
     Sign(r"(?:/[A-Za-z_{}.-]+)+/?", where=f"{LEAF}{CELL}{LISTED}"),
     Sign(_LOUD, _OTHERS, f"{ASSIGNED}{SPACED}{SAID}{QUOTED}{PAIR}"),
@@ -294,6 +301,7 @@ _NAMED_PART = r"(?:[A-Z]?[a-z]+\d{0,2}|[A-Z]{2,}\d{0,2}|\d{1,3})"
 _NO_TOKEN = lazy(
     rf"{_USUAL}"
     # times, sizes, versions
+    r"|[a-z][a-z+]{1,15}://\S*"
     r"|[\dTZ:.,/+ -]+|\d+(?:\.\d+)*\s?[a-zA-Z%µ]{1,7}|0x[0-9a-fA-F]+|v?\d+(?:\.\w+)+"
     rf"|{_NAMED_PART}(?:[-_./]{_NAMED_PART})+|[\w.-]*[\w-]\.[a-z]{{2,4}}"
     r"|[\w.-]*(?:[/\\][\w.-]+)+[/\\]?|\w+=\S*|\S+:\d+(?::\d+)?|[A-Z]{4,}\d{1,3}"
@@ -341,6 +349,8 @@ def is_none(name: str, operator: str, value: str, after: str, before: str = "") 
     sign = operator.strip("\\'\"`] \t").removesuffix("b")
     if is_nothing(name, value) or _is_another(sign, operator, name):
         return True
+    if sign in _APPENDING and not looks_random(inner):
+        return True
     if sign == ",":
         where = PAIR if is_pair(before, after) else LISTED
         return is_no_value(name, where, inner) or (
@@ -357,6 +367,7 @@ def is_none(name: str, operator: str, value: str, after: str, before: str = "") 
 
 
 _IN_TUPLE = lazy(r"(?:^|\n)[^=\n]*, \Z")
+_APPENDING = ("+=", ".=")
 _COMPARISONS = ("==", "!=", "===", "!==")
 _PAIR_BEFORE = lazy(r"(?:(?:^|[\[({,\s])[(\[]|\{[ ]?)[bu]?['\"]?\Z")
 _SETTER_BEFORE = lazy(

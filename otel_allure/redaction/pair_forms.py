@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from otel_allure.redaction.lazy import lazy
+from otel_allure.redaction.places import FRAGMENT
 
 
 def form(pattern: str) -> re.Pattern[str]:
@@ -22,6 +23,8 @@ QUOTED = (  # as it is, or as it is within other quotes: \"...\"
     r"|(?P<quote>\\+['\"])(?:(?P=quote)|.*?[^\\](?P=quote))"
     r"|\\*['\"][^\r\n]*)"  # one that was cut off
 )
+OF_CODE = r":[\w.]+\.py:\d"
+"""A place of code, which pytest puts behind the name of a logger."""
 UNMASKED = r"(?![=>]?[ \t]*\*{4})"  # not again, as an unquoted mask would take in what is after it
 _CALL = (
     r"(?-i:(?:\w+\.)*(?:\w*(?:Auth|Credentials?|Secret\w*|Password|Cookies?|Dict|Key|Namespace)"
@@ -40,9 +43,10 @@ _NOT_EMPTY = (
 _COLORS = r"(?:\x1b\[[\d;]*m)*"
 _YAML = r"(?:(?:!!?(?!getatt|import|ref|sub)\w+|&\w+)[ \t]+)?(?![|>][+-]?\d?[ \t]*[\r\n])"
 _BARE = (
-    r"(?!`)(?:(?![,|][ ]?[\w.-]+=|,\w+:|</|<br|&quot;|&#39;|\\[nr]\w+[=:]|\{[\s\"'])"
+    rf"(?!`)(?:(?!{OF_CODE})"
+    r"(?![,|][ ]?[\w.-]+=|,\w+:|</|<br|&quot;|&#39;|\\[nr]\w+[=:]|\{[\s\"'])"
     r"[^\s;&\x1b]){0,1000}"
-    r"(?:(?!</|&quot;|\{[\s\"'])[^\s;&,)}\]\x1b])"
+    rf"(?:(?!{OF_CODE}|</|&quot;|\{{[\s\"'])[^\s;&,)}}\]\x1b])"
 )
 _VALUE = (
     rf"{UNMASKED}[ \t]*{_COLORS}{_YAML}{_NOT_EMPTY}"
@@ -52,7 +56,9 @@ _VALUE = (
     rf"(?:[\[({{]|`[^`\r\n]+`|{_BARE}))"  # of what is in brackets, the bracket
 )
 _ANNOTATED = r":[ \t]*[\w.\[\], |]{1,60} = "
-_IS = rf"(?:[=-]>|[!=]==?|<>|[:?]?=|{_ANNOTATED}|(?!{_ANNOTATED})[:\uff1a])"
+_IS = (
+    rf"(?:[=-]>|[!=]==?|<>|(?:[:?+.]|:{{2,3}}|\?\?|\|\|)?=|{_ANNOTATED}|(?!{_ANNOTATED})[:\uff1a])"
+)
 _ESCAPED_QUOTE = r"(?:%22|%27|&quot;|&#34;|&#39;|&#x27;)"
 _END = r"(?:&lt;|%3c)(?:/|%2f)"
 _BLANKS = r"(?: |%20|\+){0,5}"
@@ -60,13 +66,21 @@ _BLANKS = r"(?: |%20|\+){0,5}"
 
 def _rest_of_literal(quote: str) -> re.Pattern[str]:
     """Return all of a literal that begins with the name, if no other name is in it."""
-    other = r"(?![ ,;&][ ]?[\w.-]+=)"
-    return form(rf"=(?!['\"])(?P<secret>(?:{other}(?:[^{quote}\\\r\n]|\\.)){{1,500}})(?={quote})")
+    is_code = r"(?![\w.]{0,60}['\"\[({])"
+    inner = rf"(?:(?![ ,;&][ ]?[\w.-]+=)(?:[^{quote}\\\r\n]|\\.)){{1,500}}"
+    return form(rf"={is_code}(?P<secret>{inner})(?={quote})")
 
 
 FORMS: tuple[tuple[str | tuple[str, ...], re.Pattern[str]], ...] = (
     ('"', _rest_of_literal('"')),  # "PASSWORD=abc def"
     ("'", _rest_of_literal("'")),
+    (  # password = <<EOS, and the value on the next lines
+        "",
+        form(
+            r"[ ]?[=:][ ]?<<[-~]?['\"]?(?P<end>\w{1,40})['\"]?\r?\n"
+            r"(?P<secret>[^\r\n]{1,1000}(?:\r?\n[^\r\n]{1,1000}){0,50}?)(?=\r?\n[ \t]*(?P=end))"
+        ),
+    ),
     (  # Stripe-Signature: t=1700000000,v1=abc
         "",
         form(
@@ -144,7 +158,8 @@ FORMS: tuple[tuple[str | tuple[str, ...], re.Pattern[str]], ...] = (
     (  # Token(value='abc'), Secret(value=abc, expires=3600)
         "",
         form(
-            rf"\([ ]?(?:value|secret\w*|raw|plain\w*)=(?P<secret>{STRING}|[^\s'\",()]{{1,200}})"
+            rf"\([ ]?(?:\w{{1,40}}=(?:{STRING}|[^\s'\",()]{{1,60}}),[ ]?){{0,3}}"
+            rf"(?:value|secret\w*|raw|plain\w*)=(?P<secret>{STRING}|[^\s'\",()]{{1,200}})"
             r"(?=[ ]?[,)])"
         ),
     ),
@@ -172,9 +187,9 @@ FORMS: tuple[tuple[str | tuple[str, ...], re.Pattern[str]], ...] = (
     ),
     ("", form(r"%3D(?!\*{4})(?P<secret>(?:(?!%26)[^\s&\"'<>]){1,1000})")),
     (  # - name: PASSWORD, and `value: abc` on the next line
-        ("name: ", 'name: "', "name: '", "name:  "),
+        ("name: ", 'name: "', "name: '", "name:  ", "key: "),
         form(
-            rf"['\"]?[ \t]*\r?\n[ \t]*value:{UNMASKED}[ \t]+"
+            rf"['\"]?[ \t]*\r?\n[ \t]*(?:parameter)?value:{UNMASKED}[ \t]+"
             rf"(?P<secret>{QUOTED}|[^\s'\"#][^\r\n]*)"
         ),
     ),
@@ -197,6 +212,7 @@ _BEGINNINGS = (
     *(
         "=",
         "=",
+        " =:",
         "'\":",
         "=:",
         " =",
@@ -254,12 +270,13 @@ VALUE_BEFORE = (
         form(rf"ill (?:text |in )?(?P<secret>{STRING}) (?:in|into) [\w\[=#.'\" ]{{0,60}}$"),
     ),
     ("where ", form(rf"where (?P<secret>{STRING}) = [^\r\n]{{0,500}}$")),  # of pytest
-    ("assert ", form(rf"assert (?P<secret>{STRING}) [!=]= [\w.]{{0,200}}$")),
 )
 """What comes before a name, if its value does, and a word of it."""
 
-QUERY_NAME = lazy(r"(?:^\s*|[&;]\s*|[?#])(?P<name>[\w.%\[\]\-]+)=(?!\*{4})")
-QUERY_VALUE = lazy(r"(?P<secret>[\[({]|[^&;#\s'\"]{0,1000}[^&;#\s'\"\])}>,])")
+QUERY_NAME = lazy(r"(?:(?m:^)[ \t]*|[&;]\s*|[?#])(?P<name>[\w.%\[\]\-]+)=(?!\*{4})")
+QUERY_VALUE = lazy(
+    rf"(?P<secret>[\[({{]|(?:(?!{FRAGMENT})[^&;\s'\"]){{0,1000}}(?!{FRAGMENT})[^&;\s'\"\])}}>,])"
+)
 LONG, REST = 1000, lazy(r"[^\s;&,)}\]'\"<\x1b]*")
 """Characters of a value that are looked at, and what comes behind them."""
 ANY_NAME = lazy(rf"(?<![\w.-])(?P<name>[\w.-]{{1,100}})\\*['\"]?[ \t]*(?:=>|==?|:){UNMASKED}[ \t]*")

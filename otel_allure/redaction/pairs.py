@@ -26,7 +26,7 @@ from otel_allure.redaction.pair_forms import (
     VALUE_BEFORE,
 )
 from otel_allure.redaction.phrases import below, said
-from otel_allure.redaction.places import Place, rule_of
+from otel_allure.redaction.places import FRAGMENT, Place, rule_of
 
 _LONGEST_NAME = 100
 _LONGEST_START = 20
@@ -40,6 +40,9 @@ _HEADERS = ("authorization", "cookie")
 _TO = lazy(r"\s*->\s*(?P<secret>'[^'\r\n]*'|\"[^\"\r\n]*\")")
 _DECLARED_BEHIND = frozenset("=: \t[]'\"<")
 _ENDS_OF_VALUES = frozenset("'\")> .=#`")
+_FRAGMENT = lazy(FRAGMENT)
+_LONGEST_SIGN = 8
+_IS_EQUAL = lazy(r"(?P<quote>['\"])[ ]?[!=]==?[ ]?\Z")
 _BRACED = lazy(r"\{[^{}'\",=]*\}")
 
 
@@ -100,6 +103,7 @@ def _after_name(
             yield Place(*span, rule)
     if before[-1:] in _ENDS_OF_VALUES:
         yield from _before_name(text, begin, rule)
+        yield from _compared(text, begin, bare)
 
 
 def _closing(text: str, before: str, stop: int) -> int:
@@ -128,6 +132,19 @@ def _before_name(text: str, begin: int, rule: str) -> Iterator[Place]:
         match = form.match(text, at, begin) if at >= 0 else None
         if match is not None and match.end() == begin:
             yield Place(*match.span("secret"), rule)
+
+
+def _compared(text: str, begin: int, name: str) -> Iterator[Place]:
+    """Yield the literal that a name is compared with: `"abc" == password`."""
+    sign = _IS_EQUAL.search(text, max(0, begin - _LONGEST_SIGN), begin)
+    if sign is None:
+        return
+    end = sign.start() + 1
+    first = max(0, begin - _LONGEST_VALUE, text.rfind("\n", 0, begin))
+    start = text.rfind(sign["quote"], first, end - 1)
+    after = text[begin + len(name) : begin + len(name) + _SOME]
+    if start >= 0 and not is_none(name, "==", text[start:end], after):
+        yield Place(start, end, rule_of(name))
 
 
 def _name_before(text: str, end: int, stop: int) -> str:
@@ -164,7 +181,8 @@ def _value(
     begin, end = match.span("secret")
     operator = text[stop:begin]
     if before[-1:] in ("?", "&"):  # the fragment of a URL
-        end = text.find("#", begin, end) % (end + 1)
+        fragment = _FRAGMENT.search(text, begin, end)
+        end = end if fragment is None else fragment.start()
     rule = rule_of(name.lstrip("-:.[").replace(" ", "_"))
     is_header = name.lower().endswith(_HEADERS) and text[begin] not in "[({"
     if is_header and operator.strip("\\'\"`] \t") in (":", "=", "=>", ":="):

@@ -19,6 +19,7 @@ from otel_allure.redaction.no_secrets import (
     is_nothing,
     looks_random,
 )
+from otel_allure.redaction.pair_forms import OF_CODE
 from otel_allure.redaction.places import MASK
 
 Span = tuple[int, int]
@@ -40,7 +41,8 @@ _SAID = lazy(
     r"(?:[ \t]+|\[(?=['\"]))"
     r"(?:(?P<quote>\\*['\"`])(?P<quoted>(?:(?!(?P=quote))(?:\\[^\r\n]|[^\\\r\n])){3,200})(?P=quote)"
     r"|[\[(<]['\"]?(?P<held>[^\s'\"`<>()\[\]]{4,200})['\"]?[\])>]"
-    r"|(?P<bare>(?![\[({*-])[^\s'\"`,;<>]{3,200}))(?=[\s,;)\]}'\"\\<>]|[.!]?(?:\s|$))",
+    rf"|(?P<bare>(?![\[({{*-])(?:(?!{OF_CODE})[^\s'\"`,;<>]){{3,200}}))"
+    rf"(?=[\s,;)\]}}'\"\\<>]|[.!]?(?:\s|$)|\d{{1,3}}\]|{OF_CODE})",
     re.ASCII,
 )
 _OF_A_LANGUAGE = lazy(
@@ -69,6 +71,8 @@ _BELOW = lazy(
     r"(?=(?P<indent>[ \t]*)(?P<item>- )?\S)"
 )
 _LINE = lazy(r"(?P<indent>[ \t]*)(?P<item>- )?(?P<value>[^\r\n]*)\r?\n?")
+_HOLDS = lazy(r"(?:\w+[._-])?(?:credentials|secrets|passwords|tokens)", re.IGNORECASE)
+_MEMBER = lazy(r"(?P<indent>[ \t]+)[\w.-]+:[ \t]+(?P<value>[^\s#][^\r\n]*)(?:\r?\n|$)")
 _MAPPING = lazy(r"[\w.\"'-]+[ \t]*(?::(?:\s|$)|=)|[#%{\[]")
 
 
@@ -159,8 +163,19 @@ def below(text: str, begin: int, stop: int, name: str) -> Iterator[Span]:
             if not is_no_value(name, LISTED, item["value"]):
                 yield from _value(text, item, name)
             at = item.end()
+    elif is_deeper and _HOLDS.fullmatch(name):
+        for member in _members(text, head.end(), indent):
+            if looks_random(member["value"].strip("'\"")):
+                yield member.span("value")
     elif is_deeper and (item := _LINE.match(text, head.end())):
         yield from _value(text, item, name)
+
+
+def _members(text: str, at: int, indent: int) -> Iterator[re.Match[str]]:
+    """Yield the members of a mapping whose lines are deeper than `indent`."""
+    while (line := _MEMBER.match(text, at)) and len(line["indent"]) > indent:
+        yield line
+        at = line.end()
 
 
 def _block(text: str, at: int, indent: int) -> Iterator[Span]:

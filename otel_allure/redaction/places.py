@@ -35,11 +35,13 @@ def masked_text(text: str, places: Iterable[Place]) -> str:
     return "".join([*pieces, text[done:]])
 
 
+FRAGMENT = r"#(?:[A-Za-z_/!:~-][\w/.:~-]*)?(?=[=&\s'\"<>)\]},;]|$)"
+"""The end of a URL. Other number signs are of a value that should have been escaped."""
 _FIELDS = lazy(
     r"(?:(?<=\?)|(?<![^\s'\"])(?=[^&\s'\"<>=]{1,100}=[^&\s'\"<>]*&))"
-    r"[\w.%\[\]+*~-]+=[^&#\s'\"<>]*(?:&[\w.%\[\]+*~-]*=[^&\s#'\"<>]*)*"
+    r"[\w.%\[\]+*~-]+=[^&\s'\"<>]*(?:&[\w.%\[\]+*~-]*=[^&\s'\"<>]*)*"
 )
-_SEPARATOR = lazy(r"[&#]")
+_SEPARATOR = lazy(rf"&|{FRAGMENT}")
 """Fields of a form, or of a query: what separates them is written otherwise within them."""
 
 

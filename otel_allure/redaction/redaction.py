@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import lru_cache
 from typing import Any, Protocol
@@ -122,21 +122,34 @@ class Redaction:
         Only what cannot be anything but a secret is masked. `test_lexer[NAME]` stays whatever its
         parameter is called, and a folder that is called like a password.
         """
-        if not self._on or self.text(text) == text:
+        if not self._on:
             return text
-        issued: list[Place] = []
-        self._find_told(text, issued)
-        likely = self._known_in(text)
-        self._find_likely(text, likely)
+        plain, origins = _unescaped_id(text)
+        if self.text(plain) == plain:
+            return text
+        told: list[Place] = []
+        self._find_told(plain, told)
         strong = [
-            Place(start, end, rule)
-            for start, end, rule, _ in likely
-            if text.endswith("://", 0, start) or _is_strong(text[start:end])
+            place._replace(shown=MASK)
+            for place in self._places(plain)
+            if place in told
+            or plain.endswith("://", 0, place.start)
+            or _is_strong(plain[place.start : place.end])
         ]
-        return masked_text(text, issued + strong)
+        places = [
+            place._replace(start=origins[place.start], end=origins[place.end]) for place in strong
+        ]
+        return masked_text(text, places)
 
     def _text(self, text: str) -> tuple[str, tuple[str, ...]]:
         """Return a text with its secrets masked, and the rules that say so."""
+        places = self._places(text)
+        if not places:
+            return text, ()
+        return masked_text(text, places), tuple(place.rule for place in places)
+
+    def _places(self, text: str) -> list[Place]:
+        """Return the places of all secrets in a text."""
         places: list[Place] = []
         flat = text
         found = json_texts.spans(text) if '"' in text else []
@@ -150,12 +163,9 @@ class Redaction:
             told += credentials.listed(text)
         self._find_likely(_blanked(flat, told), places)
         places += json_texts.fitted(text, found, told)
-        if not places:
-            return text, ()
-        if "&" in text or "?" in text:
+        if places and ("&" in text or "?" in text):
             places = list(within_fields(text, places))
-        places += _again(text, places)
-        return masked_text(text, places), tuple(place.rule for place in places)
+        return places + _again(text, places) if places else places
 
     def _inner(self, text: str) -> tuple[str, tuple[str, ...]]:
         """Return a text within another one without its secrets, and the rules that say so."""
@@ -393,6 +403,23 @@ def _is_distinctive(value: str) -> bool:
     """Whether a value is unlikely to be found in what is none: long enough, and no mere word."""
     is_word = value.isalpha() and (value.islower() or value.isupper() or value.istitle())
     return len(value.strip()) >= _SHORTEST_KNOWN and not (is_word and len(value) < _LONGEST_WORD)
+
+
+_ESCAPED_IN_ID = re.compile(r"\\(?:[nrt]|x[0-9a-f]{2})")
+
+
+def _unescaped_id(name: str) -> tuple[str, Sequence[int]]:
+    """Return a name without pytest's escapes, and where each of its characters comes from."""
+    if "\\" not in name:
+        return name, range(len(name) + 1)
+    plain, done = "", 0
+    origins: list[int] = []
+    for match in _ESCAPED_IN_ID.finditer(name):
+        sign = match[0].encode().decode("unicode_escape")
+        plain += name[done : match.start()] + sign
+        origins += range(done, match.start() + 1)
+        done = match.end()
+    return plain + name[done:], [*origins, *range(done, len(name) + 1)]
 
 
 _STRONG = 8

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 from otel_allure.redaction.lazy import lazy
 from otel_allure.redaction.names import Names
-from otel_allure.redaction.no_secrets import CELL, is_no_value
+from otel_allure.redaction.no_secrets import CELL, is_no_value, looks_random
 from otel_allure.redaction.places import MASK, Place, rule_of
 
 SEPARATORS = ("|", "│", "\t", ";", ",")
@@ -20,59 +22,85 @@ _FIELD = {
 }
 _COLUMN = lazy(r"[\w .-]{1,60}")
 _COLUMN_OF_CSV = lazy(r"[\w.-]{1,60}")
+_BEFORE_TABLE = lazy(r"^[^,;\t|]*[\s>\[](?=[\w.-]+[,;])|^.*[,;]\"(?=[^\"]*$)")
+"""What a log has before a table, or a row of CSV if the table is in its last field."""
+_AFTER_TABLE = lazy(r"\"?\]?(?:</\w{1,20}>){0,5}(?::[\w.]{1,100}\.py:\d[^,;]*)?\Z")
 _RULER = lazy(r"[\s|+:=-]+")
+
+
+class _Table(NamedTuple):
+    """A table by its first row.
+
+    Attributes:
+        separator: between its fields; empty if there is no table.
+        columns: those that have the name of a secret.
+        signs: how many separators a row has.
+        is_inside: whether something is before it on its line, which may be a mere sentence.
+    """
+
+    separator: str = ""
+    columns: Mapping[int, str] = MappingProxyType({})
+    signs: int = 0
+    is_inside: bool = False
 
 
 def find(text: str, names: Names) -> Iterator[Place]:
     """Yield the values in columns whose first row has the name of a secret."""
-    separator = ""
-    columns: dict[int, str] = {}
-    count = 0
+    table = _Table()
     start = 0
     for line in text.splitlines(keepends=True):
         end = start + len(line.rstrip("\r\n"))
-        if columns and line.count(separator) == count:
-            yield from _row(text, start, end, separator, columns)
-        elif not (separator and (line.count(separator) == count or _RULER.fullmatch(line))):
-            separator, columns = _head(text, start, end, names)
-            count = line.count(separator) if separator else 0
+        if table.columns and line.count(table.separator) == table.signs:
+            yield from _row(text, start, end, table)
+        elif not _is_row(line, table):
+            table = _table(text[start:end], names)
         start += len(line)
 
 
-def _head(text: str, start: int, end: int, names: Names) -> tuple[str, dict[int, str]]:
-    """Return how a row is separated, and the columns that have the names of secrets."""
-    line = text[start:end]
+def _is_row(line: str, table: _Table) -> bool:
+    if not table.separator or (table.separator in ",;" and "|" in line):
+        return False  # of a table in a field of CSV, it may be the first one
+    return line.count(table.separator) == table.signs or _RULER.fullmatch(line) is not None
+
+
+def _table(line: str, names: Names) -> _Table:
+    """Return the table of which a line is the first row, if it may be one."""
     for separator in SEPARATORS:
         if separator in line:
-            bare = separator in ",;"
+            whole, bare = line, separator in ",;"
+            if separator in "|│" and line.rstrip().endswith(separator):
+                line = line[line.index(separator) :]  # without what a log has before it
+            elif bare:
+                line = _BEFORE_TABLE.sub("", line)
             cells = [
                 (cell if bare else cell.strip()).strip("\"'")
                 for cell in line.strip(" |│").split(separator)
             ]
-            column = _COLUMN_OF_CSV if bare else _COLUMN
-            if len(cells) > 1 and all(map(column.fullmatch, cells)):
+            columns: dict[int, str] = {}
+            if len(cells) > 1 and all(map((_COLUMN_OF_CSV if bare else _COLUMN).fullmatch, cells)):
                 first = 1 if line.lstrip().startswith(separator) and separator in "|│" else 0
                 columns = {
                     number + first: cell
                     for number, cell in enumerate(cells)
                     if names.is_sensitive(cell.replace(" ", "_"))
                 }
-                return separator, columns
-            return separator, {}
-    return "", {}
+            return _Table(separator, columns, line.count(separator), bare and line != whole)
+    return _Table()
 
 
-def _row(
-    text: str, start: int, end: int, separator: str, columns: dict[int, str]
-) -> Iterator[Place]:
-    field = _FIELD[separator]
+def _row(text: str, start: int, end: int, table: _Table) -> Iterator[Place]:
+    field = _FIELD[table.separator]
     at = start
-    for number in range(max(columns) + 1):
+    for number in range(max(table.columns) + 1):
         match = field.match(text, at, end)
         if match is None:
             return
-        if number in columns:
-            value = match["value"].strip()
-            if value and MASK not in value and not is_no_value(columns[number], CELL, value):
-                yield Place(*match.span("value"), rule_of(columns[number]))
+        if number in table.columns:
+            name, (begin, stop) = table.columns[number], match.span("value")
+            if table.is_inside and (behind := _AFTER_TABLE.search(text, begin, stop)):
+                stop = behind.start()
+            value = text[begin:stop].strip()
+            is_value = looks_random(value) if table.is_inside else value and MASK not in value
+            if is_value and not is_no_value(name, CELL, value):
+                yield Place(begin, stop, rule_of(name))
         at = match.end()
