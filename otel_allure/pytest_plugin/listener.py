@@ -618,7 +618,8 @@ class AllureListener(stand_in.AllureListener):
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Take over what pytest made of a phase."""
-        self._session.variables.look()
+        if os.environ is not self._session.variables.environ:
+            self._session.variables.look()
         before = self.running.at(item)
         report = yield
         attempt = self.running.at(item)

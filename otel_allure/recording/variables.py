@@ -25,12 +25,15 @@ class Variables:
     Args:
         learn: called with the name and the value of each variable that is set.
         diagnostics: told what goes wrong in that.
+
+    Attributes:
+        environ: `os.environ` as it was when this was made.
     """
 
     def __init__(self, learn: Callable[[str, str], None], diagnostics: Diagnostics) -> None:
         self._learn = learn
         self._diagnostics = diagnostics
-        self._environ = os.environ
+        self.environ = os.environ
 
     def follow(self) -> Callable[[], None]:
         """Begin to hear of what is set, and return what ends it."""
@@ -38,7 +41,7 @@ class Variables:
 
     def look(self) -> None:
         """Learn what is in the mapping that somebody has put in the place of `os.environ`."""
-        if os.environ is not self._environ:
+        if os.environ is not self.environ:
             with self._diagnostics.caught("looking at a replaced environment"):
                 for name, value in list(os.environ.items()):
                     self._told(None, name, value)

@@ -122,11 +122,9 @@ class Redaction:
         Only what cannot be anything but a secret is masked. `test_lexer[NAME]` stays whatever its
         parameter is called, and a folder that is called like a password.
         """
-        if not self._on:
+        if not self._on or ("\\" not in text and self.text(text) == text):
             return text
         plain, origins = _unescaped_id(text)
-        if self.text(plain) == plain:
-            return text
         told: list[Place] = []
         self._find_told(plain, told)
         strong = [
@@ -161,7 +159,7 @@ class Redaction:
         told += self._known_in(text)
         if " -" in text or "-" in text[:1] or "'-" in text or '"-' in text:
             told += credentials.listed(text)
-        self._find_likely(_blanked(flat, told), places)
+        self._find_likely(_blanked(flat, told) if told else flat, places)
         places += json_texts.fitted(text, found, told)
         if places and ("&" in text or "?" in text):
             places = list(within_fields(text, places))
@@ -325,8 +323,6 @@ class _WithAttributes(Protocol):
 
 def _blanked(text: str, places: list[Place]) -> str:
     """Return a text as long, with asterisks at these places: a token is no name of what follows."""
-    if not places:
-        return text
     pieces: list[str] = []
     done = 0
     for start, end, *_ in sorted(places):
