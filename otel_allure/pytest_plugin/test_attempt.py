@@ -205,7 +205,8 @@ class TestAttempt:
         if told or item.parent is None:
             return list(metadata.labels(item, told)), list(metadata.links(item))
         marks = [mark for node in item.listchain() for mark in node.own_markers]
-        key = kept.process_id(), get_ident(), *map(id, marks)
+        place = item.nodeid.rpartition("::")[0]  # with the beginning of a parameter that has "::"
+        key = kept.process_id(), get_ident(), place, *map(id, marks)
         known = item.parent.stash.setdefault(_LABELS, {})
         if key not in known:
             # With the marks themselves: what is there has an id of its own.
