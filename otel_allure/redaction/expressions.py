@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from otel_allure.redaction.lazy import lazy
 from otel_allure.redaction.names import KEY, PASSWORD, strength
 from otel_allure.redaction.no_secrets import BARE_LEAF, QUOTED, closes, is_no_value, looks_random
+from otel_allure.redaction.places import MASK
 
 Span = tuple[int, int]
 
@@ -83,7 +84,9 @@ def find(text: str, stop: int, name: str, end: int) -> Iterator[Span]:
         and not text.startswith("[]", sign.end())
         and text[sign.end() : sign.end() + 1] in ("", "(", "{", "[")
     )
-    if sign is not None and not is_bracket and not closes(text, sign.end()):
+    if sign is None or text.startswith(MASK, sign.end()):
+        return
+    if not is_bracket and not closes(text, sign.end()):
         shown = _SHOWN.match(text, sign.end())
         if shown is not None and not is_no_value(name, BARE_LEAF, shown["secret"]):
             yield shown.span("secret")

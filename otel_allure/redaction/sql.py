@@ -49,7 +49,7 @@ STATEMENTS = (
         "identified",
         _form(
             r"identified\s+(?:with\s+['\"]?\w+['\"]?\s+)?(?:by|as|using)\s+(?:(?:password|values)\s+)?"
-            rf"(?:{_SECRET}|(?!password|values|random)(?P<bare>[\w!#$%&*+-]+)(?=\s|;|$))"
+            rf"(?:{_SECRET}|(?!password|values|random|\*{{4}})(?P<bare>[\w!#$%&*+-]+)(?=\s|;|$))"
         ),
     ),
     ("password", _form(rf"(?<!\w)password(?:\s+|\s*\(\s*){_SECRET}")),
