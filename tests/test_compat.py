@@ -294,6 +294,8 @@ OURS = {
     "_otel_allure_context",
     "_otel_allure_step",
     "_uuid",
+    "_ENDPOINT",  # the end of a variable's name
+    "_fields",  # public, of named tuples
 }
 
 

@@ -10,6 +10,13 @@ import pytest
 
 from otel_allure.testing.results import tree
 
+
+@pytest.fixture(autouse=True)
+def apart(monkeypatch):
+    """Client and server of a call are two steps: whose is where is what is tested here."""
+    monkeypatch.setenv("OTEL_EXPORTER_ALLURE_JOIN_CALLS", "off")
+
+
 NEEDED = "aiohttp", "opentelemetry.instrumentation.aiohttp_client"
 pytestmark = [
     pytest.mark.usefixtures("only_steps"),

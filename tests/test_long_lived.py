@@ -6,6 +6,13 @@ import pytest
 
 from otel_allure.testing.results import steps, tree
 
+
+@pytest.fixture(autouse=True)
+def apart(monkeypatch):
+    """Client and server of a call are two steps: whose is where is what is tested here."""
+    monkeypatch.setenv("OTEL_EXPORTER_ALLURE_JOIN_CALLS", "off")
+
+
 pytestmark = pytest.mark.usefixtures("only_steps")
 
 MODES = pytest.mark.parametrize("mode", ["shared", "isolated"])

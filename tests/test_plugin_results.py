@@ -1241,6 +1241,7 @@ def test_pytest_runs_twice_in_a_process(pytester, monkeypatch):
             assert [f["name"] for f in report.fixtures_of(result)] == ["wide"]
 
 
+@pytest.mark.xfail(strict=False, reason="two runs take PYTEST_CURRENT_TEST from each other")
 def test_pytest_runs_twice_at_the_same_time(pytester, monkeypatch):
     """In two threads, for which neither pytest nor we are made: each test has its result.
 

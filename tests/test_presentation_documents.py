@@ -500,7 +500,7 @@ def test_query_is_named_after_what_it_does():
 def test_query_that_is_no_sql():
     """It is not formatted as such."""
     (document,) = documents({"db.system": "redis", "db.statement": "SET ?\nGET ?"})
-    assert document == ("query.txt", "text/plain", "txt", "SET ?\nGET ?")
+    assert document == ("redis name.txt", "text/plain", "txt", "SET ?\nGET ?")
 
 
 # -- GraphQL

@@ -217,6 +217,11 @@ REFUSED = {
 }  # fmt: skip
 
 
+@pytest.mark.xfail(
+    raises=(BrokenPipeError, ConnectionResetError),
+    strict=False,
+    reason="http.client does not read an answer that comes before it has sent all",
+)
 @pytest.mark.parametrize("name", REFUSED)
 def test_it_refuses(receiver, name):
     """With a status that says why, in the encoding of the request, and nothing is taken."""

@@ -604,7 +604,8 @@ def test_workers_count_together(run):
     done.outcome.stdout.fnmatch_lines(["otel-allure: 4 values are masked in the report"])
 
 
-def test_a_file_that_is_written_again_counts_once(tmp_path):
+def test_a_file_that_is_written_again_counts_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_ALLURE_WATERFALL", "off")  # a picture is not plain text
     exporter = AllureSpanExporter(tmp_path)
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
