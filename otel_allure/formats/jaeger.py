@@ -13,15 +13,12 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from otel_allure.formats.json_fields import MalformedError, id_at, nanoseconds
 from otel_allure.formats.otlp_reader import OnProblem
 from otel_allure.model.sound import KINDS, STATUSES, sound_span
 from otel_allure.model.spans import Attributes, Event, Link, Span
 
 _Record = Mapping[str, Any]
-
-
-class _MalformedError(ValueError):
-    """A span without what makes it one."""
 
 
 def is_jaeger_trace(document: object) -> bool:
@@ -40,7 +37,7 @@ def from_jaeger(trace: _Record, on_problem: OnProblem) -> Iterator[Span]:
     for record in trace["spans"]:
         try:
             if not isinstance(record, Mapping):
-                raise _MalformedError(f"of type {type(record).__name__}, not an object")
+                raise MalformedError(f"of type {type(record).__name__}, not an object")
             yield _span(record, resources)
         except (ValueError, TypeError, AttributeError, OverflowError) as error:
             on_problem("reading a span from Jaeger's JSON", error)
@@ -48,10 +45,10 @@ def from_jaeger(trace: _Record, on_problem: OnProblem) -> Iterator[Span]:
 
 def _span(record: _Record, resources: Mapping[str, Attributes]) -> Span:
     tags = _tags(record.get("tags"))
-    trace_id, span_id = _id(record, "traceID", 128), _id(record, "spanID", 64)
+    trace_id, span_id = id_at(record, "traceID", 128), id_at(record, "spanID", 64)
     parent, links = _references(record, trace_id)
     kind = str(tags.pop("span.kind", "internal")).lower()
-    start_ns = _nanoseconds(record.get("startTime"))
+    start_ns = nanoseconds(record.get("startTime"))
     process = record.get("process")
     resource = resources.get(str(record.get("processID")), {})
     if isinstance(process, Mapping):
@@ -75,7 +72,7 @@ def _span(record: _Record, resources: Mapping[str, Attributes]) -> Span:
             str(record.get("operationName", "")),
             kind,
             start_ns,
-            start_ns + _nanoseconds(record.get("duration", 0)),
+            start_ns + nanoseconds(record.get("duration", 0)),
             status,
             message,
             tags,
@@ -104,19 +101,19 @@ def _references(record: _Record, trace_id: int) -> tuple[int | None, list[Link]]
         _objects(record.get("references")), key=lambda each: each.get("refType") != "CHILD_OF"
     )
     for reference in references:
-        link = Link(_id(reference, "traceID", 128), _id(reference, "spanID", 64))
+        link = Link(id_at(reference, "traceID", 128), id_at(reference, "spanID", 64))
         if parent is None and link.trace_id == trace_id:
             parent = link.span_id
         else:
             others.append(link)
     if parent is None and record.get("parentSpanID"):  # before there were references
-        parent = _id(record, "parentSpanID", 64)
+        parent = id_at(record, "parentSpanID", 64)
     return parent, others
 
 
 def _event(log: _Record, default_ns: int) -> Event:
     fields = _tags(log.get("fields"))
-    time_ns = _nanoseconds(log["timestamp"]) if "timestamp" in log else default_ns
+    time_ns = nanoseconds(log["timestamp"]) if "timestamp" in log else default_ns
     name = str(fields.pop("event", None) or fields.pop("message", ""))
     if name == "error":  # as OpenTracing has it
         name = "exception"
@@ -180,25 +177,3 @@ _TYPES: dict[Any, Any] = {
 
 def _objects(entries: object) -> list[_Record]:
     return [e for e in entries if isinstance(e, Mapping)] if isinstance(entries, list) else []
-
-
-def _id(record: _Record, name: str, bits: int) -> int:
-    """Return an id, which may be shorter than OpenTelemetry's: zeros in front are left out."""
-    text = record.get(name)
-    try:
-        found = int(text, 16) if isinstance(text, str) else 0
-    except ValueError:
-        found = 0
-    if 0 < found < 1 << bits:
-        return found
-    raise _MalformedError(f"{name} is not 1 to {bits // 4} hexadecimal digits")
-
-
-def _nanoseconds(microseconds: Any) -> int:
-    if isinstance(microseconds, bool) or not isinstance(microseconds, (int, float, str)):
-        raise _MalformedError("a time is no number")
-    return (
-        int(float(microseconds) * 1000)
-        if isinstance(microseconds, float)
-        else int(microseconds) * 1000
-    )

@@ -260,3 +260,12 @@ def _logs(
     for _, records in groups:
         for scope, record in records:
             yield reader.log(record, scope.scope.name)
+
+
+def varint(number: int) -> bytes:
+    """Return a number as protobuf encodes it, seven bits a byte (Protocol Buffers, "Encoding")."""
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*encoded, number])

@@ -9,15 +9,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from otel_allure.formats.json_fields import MalformedError, id_at, nanoseconds
 from otel_allure.formats.otlp_reader import OnProblem
 from otel_allure.model.sound import STATUSES, sound_span
 from otel_allure.model.spans import Attributes, Event, Span
 
 _Record = Mapping[str, Any]
-
-
-class _MalformedError(ValueError):
-    """A span without what makes it one."""
 
 
 def is_zipkin_span(document: object) -> bool:
@@ -35,7 +32,7 @@ def from_zipkin(records: Iterable[object], on_problem: OnProblem) -> Iterator[Sp
     for record in records:
         try:
             if not isinstance(record, Mapping):
-                raise _MalformedError(f"of type {type(record).__name__}, not an object")
+                raise MalformedError(f"of type {type(record).__name__}, not an object")
             yield _span(record)
         except (ValueError, TypeError, AttributeError, OverflowError) as error:
             on_problem("reading a span from Zipkin's JSON", error)
@@ -44,7 +41,7 @@ def from_zipkin(records: Iterable[object], on_problem: OnProblem) -> Iterator[Sp
 def _span(record: _Record) -> Span:
     tags = {str(key): value for key, value in (record.get("tags") or {}).items()}
     kind = str(record.get("kind") or "internal").lower()
-    parent_id = _id(record, "parentId", 64) if record.get("parentId") else None
+    parent_id = id_at(record, "parentId", 64) if record.get("parentId") else None
     start_ns = _nanoseconds(record.get("timestamp"))
     duration = record.get("duration")
     status = str(tags.pop("otel.status_code", "")).lower()
@@ -57,8 +54,8 @@ def _span(record: _Record) -> Span:
     message = str(tags.pop("otel.status_description", "") or error or "")
     return sound_span(
         Span(
-            _id(record, "traceId", 128),
-            _id(record, "id", 64),
+            id_at(record, "traceId", 128),
+            id_at(record, "id", 64),
             parent_id,
             parent_id is not None and kind in ("server", "consumer"),
             str(record.get("name") or ""),
@@ -112,20 +109,5 @@ def _remote(endpoint: object, kind: str) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value}
 
 
-def _id(record: _Record, name: str, bits: int) -> int:
-    text = record.get(name)
-    try:
-        found = int(text, 16) if isinstance(text, str) else 0
-    except ValueError:
-        found = 0
-    if 0 < found < 1 << bits:
-        return found
-    raise _MalformedError(f"{name} is not 1 to {bits // 4} hexadecimal digits")
-
-
 def _nanoseconds(microseconds: Any) -> int:
-    if microseconds is None:
-        return 0
-    if isinstance(microseconds, bool) or not isinstance(microseconds, (int, float, str)):
-        raise _MalformedError("a time is no number")
-    return int(microseconds * 1000) if isinstance(microseconds, float) else int(microseconds) * 1000
+    return 0 if microseconds is None else nanoseconds(microseconds)

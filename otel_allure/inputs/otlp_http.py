@@ -17,6 +17,7 @@ from otel_allure.formats.otlp_protobuf import (
     count_metrics_in_protobuf,
     logs_from_protobuf,
     spans_from_protobuf,
+    varint,
 )
 from otel_allure.formats.otlp_reader import OnProblem, count_metrics, from_otlp, logs_from_otlp
 from otel_allure.formats.otlp_schema import OTHER_NAMES
@@ -246,7 +247,7 @@ _CODES = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 408: 4, 411: 3, 413: 8, 415:
 
 
 def _number(field: int, number: int) -> bytes:
-    return bytes([field << 3]) + _varint(number) if number else b""
+    return bytes([field << 3]) + varint(number) if number else b""
 
 
 def _text(field: int, text: str) -> bytes:
@@ -254,12 +255,4 @@ def _text(field: int, text: str) -> bytes:
 
 
 def _bytes(field: int, data: bytes) -> bytes:
-    return bytes([field << 3 | 2]) + _varint(len(data)) + data if data else b""
-
-
-def _varint(number: int) -> bytes:
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*encoded, number])
+    return bytes([field << 3 | 2]) + varint(len(data)) + data if data else b""

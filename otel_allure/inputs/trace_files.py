@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
-from otel_allure.formats.otlp_protobuf import MalformedMessageError
+from otel_allure.formats.otlp_protobuf import MalformedMessageError, varint
 from otel_allure.formats.otlp_reader import OnProblem
 from otel_allure.formats.recognition import (
     Content,
@@ -321,7 +321,7 @@ def _plain(stream: _Stream) -> Iterator[bytes]:
         if size is None or body is None:
             stream.is_short = True
             return
-        yield bytes([_FIELD_1]) + _varint(size) + body
+        yield bytes([_FIELD_1]) + varint(size) + body
 
 
 def _with_varints(stream: _Stream) -> Iterator[bytes]:
@@ -342,14 +342,6 @@ def _with_lengths(stream: _Stream) -> Iterator[bytes]:
             return
         if body:
             yield body
-
-
-def _varint(number: int) -> bytes:
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*encoded, number])
 
 
 def _frame_of(head: bytes) -> _Frame | None:
