@@ -39,6 +39,8 @@ from otel_allure.model.settings import Settings
 
 _IDLE = 60.0
 """Seconds that a connection may wait for its next request: longer than exporters' intervals."""
+_LINGER = 2.0
+"""Seconds for which a client that was refused may still send."""
 _CHUNK = 1 << 16
 _Forward = Callable[[str, Mapping[str, str], bytes], object]
 """Given path, headers and body of each request that was taken."""
@@ -210,6 +212,24 @@ class _Handler(BaseHTTPRequestHandler):
         self.receiver = self.server.receiver
         self._timed = _Timed(self.connection, self.receiver.settings.receiver_timeout)
         self.rfile = io.BufferedReader(self._timed, _CHUNK)
+        self._is_refused = False
+
+    def finish(self) -> None:
+        super().finish()
+        if self._is_refused:
+            self._linger()
+
+    def _linger(self) -> None:
+        """Read for a while what is still sent; to close at once would reset the connection, and
+        with it the answer would be lost (RFC 9112, 9.6).
+        """
+        until = time.monotonic() + _LINGER
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            while (left := until - time.monotonic()) > 0:
+                self.connection.settimeout(left)
+                if not self.connection.recv(_CHUNK):
+                    return
 
     def handle_one_request(self) -> None:
         self._timed.until = 0.0
@@ -248,7 +268,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._check_sender()
             answer = handle()
         except RefusedError as error:
-            self.close_connection = True  # what of its body has not been read is no request
+            self.close_connection = self._is_refused = True  # what is not read is no request
             headers = error.headers
             answer = failure(kind, error.status, str(error))
             self._note(f"{error.status}: {error}")
