@@ -220,8 +220,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._linger()
 
     def _linger(self) -> None:
-        """Read for a while what is still sent; to close at once would reset the connection, and
-        with it the answer would be lost (RFC 9112, 9.6).
+        """Read for a while what is still sent.
+
+        To close at once would reset the connection, and with it lose the answer (RFC 9112, 9.6).
         """
         until = time.monotonic() + _LINGER
         with contextlib.suppress(OSError):
