@@ -12,7 +12,7 @@ The caller keeps others out meanwhile, see `ResultsDirectory.locked`.
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from itertools import count
 from typing import Any, NamedTuple, TypeVar
 
@@ -92,8 +92,8 @@ def join(
             result.uuid = uuid
             _take_in(result, before, files)
         return result
-    if not root.parent_is_remote:
-        return result  # it waits for a span of its own program
+    if not root.parent_is_remote or root.parent_id == root.span_id:
+        return result  # it waits for a span of its own program, or for itself
     _tell(result, _BELOW, root.parent_id)
     theirs = files.read(result_file_name(trace_uuid(root.trace_id)))
     if theirs is not None and _told(result, _BELOW) in _places(theirs):
@@ -183,12 +183,20 @@ def _take_in(
         fitting = [part for part in parts.values() if part.below in places]
         for part in fitting or list(parts.values()):
             del parts[part.id]
+            if _is_shown(part, places):
+                continue
             holder = places.get(part.below, whole)
             holder.steps.append(part.step)
             holder.steps.sort(key=lambda step: step.start or 0)
             inner = _places(part.step)
             places |= inner
             unseen += inner
+
+
+def _is_shown(part: _Part, places: Mapping[str, ExecutableItem]) -> bool:
+    """Whether it is there already: a program wrote it before it had the span above, of its own."""
+    own = places.get(part.id)
+    return own is not None and own.start == part.step.start
 
 
 def _tell(item: ExecutableItem, name: str, span_id: int) -> None:
