@@ -71,12 +71,7 @@ def _add_run(commands: Any) -> None:
         " default exporters need packages that may not be there.",
         epilog="Exit code: that of the program; 2: nothing was run; 127: there is no such program.",
     )
-    run.add_argument(
-        "--results-dir",
-        metavar="DIR",
-        default=os.environ.get(RESULTS_DIR) or DEFAULT_RESULTS_DIR,
-        help=f"where results go (default: ${RESULTS_DIR}, else allure-results)",
-    )
+    _add_results_dir(run, "--results-dir")
     run.add_argument("program", nargs=argparse.REMAINDER, help="the program and its arguments")
     run.set_defaults(command=_run)
 
@@ -177,14 +172,7 @@ def _add_convert(commands: Any) -> None:
         metavar="FILE",
         help="a file, a folder, a pattern as of shells, or - for standard input",
     )
-    convert.add_argument(
-        "-o",
-        "--output",
-        metavar="DIR",
-        type=Path,
-        default=Path(os.environ.get(RESULTS_DIR) or DEFAULT_RESULTS_DIR),
-        help=f"where results go (default: ${RESULTS_DIR}, else {DEFAULT_RESULTS_DIR})",
-    )
+    _add_results_dir(convert, "-o", "--output")
     convert.set_defaults(command=_convert)
 
 
@@ -210,14 +198,7 @@ def _add_receive(commands: Any) -> None:
         metavar="HOST:PORT",
         help="where to listen (default: a free port of this machine)",
     )
-    receive.add_argument(
-        "-o",
-        "--output",
-        metavar="DIR",
-        type=Path,
-        default=Path(os.environ.get(RESULTS_DIR) or DEFAULT_RESULTS_DIR),
-        help=f"where results go (default: ${RESULTS_DIR}, else {DEFAULT_RESULTS_DIR})",
-    )
+    _add_results_dir(receive, "-o", "--output")
     receive.add_argument("program", nargs=argparse.REMAINDER, help="a program and its arguments")
     receive.set_defaults(command=_receive)
 
@@ -226,6 +207,16 @@ def _receive(options: argparse.Namespace) -> int:
     from otel_allure.cli.receive import receive
 
     return receive(options)
+
+
+def _add_results_dir(command: argparse.ArgumentParser, *names: str) -> None:
+    command.add_argument(
+        *names,
+        metavar="DIR",
+        type=Path,
+        default=Path(os.environ.get(RESULTS_DIR) or DEFAULT_RESULTS_DIR),
+        help=f"where results go (default: ${RESULTS_DIR}, else {DEFAULT_RESULTS_DIR})",
+    )
 
 
 def _add_directory(command: argparse.ArgumentParser) -> None:

@@ -48,7 +48,7 @@ def run_program(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 2
-    directory = Path(options.results_dir).absolute()
+    directory = options.results_dir.absolute()
     environment = _environment(directory)
     if (wrong := _not_runnable(program[0], environment)) is not None:
         print(f"otel-allure run: {wrong}", file=sys.stderr)

@@ -384,6 +384,10 @@ class _Handler(BaseHTTPRequestHandler):
         left = int(length[0][:20])
         if left > most:
             raise too_large(most)
+        yield from self._pieces(left)
+
+    def _pieces(self, left: int) -> Iterator[bytes]:
+        """Yield the next so many bytes."""
         while left:
             piece = self.rfile.read1(min(left, _CHUNK))
             if not piece:
@@ -404,12 +408,7 @@ class _Handler(BaseHTTPRequestHandler):
                 while self.rfile.readline(_LONGEST_LINE).strip():
                     pass  # trailers
                 return
-            while left:
-                piece = self.rfile.read1(min(left, _CHUNK))
-                if not piece:
-                    raise RefusedError(400, "the body ends too early")
-                left -= len(piece)
-                yield piece
+            yield from self._pieces(left)
             self.rfile.readline(_LONGEST_LINE)
 
 
