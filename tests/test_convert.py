@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from otel_allure.cli import main as cli
-from otel_allure.inputs import trace_files
+from otel_allure.inputs import compressed, trace_files
 from otel_allure.inputs.trace_store import TraceStore
 from otel_allure.model import conventions as c
 from otel_allure.model.settings import Settings
@@ -241,9 +241,9 @@ def test_a_bomb_is_unpacked_in_pieces():
     """A document that is too large costs itself alone."""
     packer = zlib.compressobj(wbits=31)
     bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(40)) + packer.flush()
-    pieces = list(map(len, trace_files.unpacked(iter([bomb]))))
+    pieces = list(map(len, compressed.unpacked(iter([bomb]))))
     assert sum(pieces) == 40 << 20
-    assert max(pieces) <= trace_files.CHUNK
+    assert max(pieces) <= compressed.CHUNK
 
 
 def test_logs_join_their_steps(convert, tmp_path):

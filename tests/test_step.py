@@ -1056,9 +1056,6 @@ def test_attributes_that_others_read(either):
     assert made.uuid == made.uuid != either("title").uuid
 
 
-@pytest.mark.xfail(
-    strict=False, reason="fails after some other tests in one process: not yet found"
-)
 def test_names_imported_and_steps_made_before_are_taken_over(tmp_path):
     made_before, imported_before = allure.step("made before"), allure.step
     recording = Recording(tmp_path)

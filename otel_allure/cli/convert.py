@@ -13,7 +13,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 from otel_allure import __version__
 from otel_allure.formats.otlp_protobuf import MissingProtobufError
-from otel_allure.inputs.trace_files import MissingZstdError, UnknownFormatError, read_parts
+from otel_allure.inputs.compressed import MissingZstdError
+from otel_allure.inputs.trace_files import UnknownFormatError, read_parts
 from otel_allure.inputs.trace_store import TraceStore
 from otel_allure.model import settings
 from otel_allure.output.merging import merge_results, results_in

@@ -8,10 +8,8 @@ frames that are in use. What is broken costs its own line or message, and is tol
 from __future__ import annotations
 
 import codecs
-import json
-import zlib
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, NamedTuple
 
 from otel_allure.formats.otlp_protobuf import MalformedMessageError, varint
 from otel_allure.formats.otlp_reader import OnProblem
@@ -22,10 +20,18 @@ from otel_allure.formats.recognition import (
     what_bytes_are,
     what_document_is,
 )
+from otel_allure.inputs.compressed import (
+    GZIP,
+    ZSTD,
+    IncompleteError,
+    chunks_of,
+    unpacked,
+    with_head,
+)
+from otel_allure.inputs.json_documents import Documents
 
-CHUNK = 1 << 18
 LARGEST = 1 << 30
-"""Characters of one document, or bytes of one message. What is larger is not read."""
+"""Bytes of one message. What is larger is not read."""
 
 
 class UnknownFormatError(ValueError):
@@ -57,124 +63,9 @@ def read_parts(file: BinaryIO, on_problem: Callable[[str, object], object]) -> I
         MissingZstdError: if it is compressed with zstd, and there is no package for it.
     """
     reader = _FileReader(on_problem)
-    yield from reader.parts(_chunks(file))
+    yield from reader.parts(chunks_of(file))
     if not reader.found:
         raise UnknownFormatError(reader.looks_like)
-
-
-# -- bytes
-
-
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    while chunk := file.read(CHUNK):
-        yield chunk
-
-
-def _with_head(chunks: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
-    """Return the first bytes, and all of them as chunks again."""
-    head = b""
-    for chunk in chunks:
-        head += chunk
-        if len(head) >= size:
-            break
-
-    def again() -> Iterator[bytes]:
-        if head:
-            yield head
-        yield from chunks
-
-    return head, again()
-
-
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-
-
-class MissingZstdError(ImportError):
-    """There is nothing that knows zstd."""
-
-
-class _IncompleteError(ValueError):
-    """Compressed bytes that end too early, or are broken."""
-
-
-def _gunzipped(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield what gzip has packed, in pieces of bounded size; members one after the other."""
-    rest, one = b"", zlib.decompressobj(wbits=31)
-    is_open = False
-    for chunk in chunks:
-        rest += chunk
-        while rest:
-            if one.eof:
-                if not rest.startswith(_GZIP[: len(rest)]):
-                    return  # padding, of tapes for instance
-                one = zlib.decompressobj(wbits=31)
-            try:
-                data = one.decompress(rest, CHUNK)
-            except zlib.error as error:
-                raise _IncompleteError(f"gzip: {error}") from None
-            rest = one.unused_data if one.eof else one.unconsumed_tail
-            is_open = not one.eof
-            if data:
-                yield data
-    if is_open:
-        raise _IncompleteError("gzip: it ends too early")
-
-
-def _unpacked_zstd(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield what zstd has packed; frames one after the other."""
-    new = _zstd()
-    one, is_open = new(), False
-    for chunk in chunks:
-        rest = chunk
-        while rest:
-            if one.eof:
-                one = new()
-            try:
-                # Of one block at most, which is 128 KiB: what it makes of 1 KiB stays small.
-                piece, rest = rest[:_ZSTD_PIECE], rest[_ZSTD_PIECE:]
-                data = one.decompress(piece)
-            except Exception as error:  # each package has its own
-                raise _IncompleteError(f"zstd: {error}") from None
-            is_open = not one.eof
-            if one.eof:
-                rest = one.unused_data + rest
-            if data:
-                yield data
-    if is_open:
-        raise _IncompleteError("zstd: it ends too early")
-
-
-_ZSTD_PIECE = 1 << 10
-
-
-def _zstd() -> Callable[[], Any]:
-    try:
-        from compression.zstd import (  # type: ignore[import-not-found, unused-ignore]
-            ZstdDecompressor,
-        )
-
-        return ZstdDecompressor  # type: ignore[no-any-return]
-    except ImportError:
-        pass
-    try:
-        import zstandard  # type: ignore[import-not-found, unused-ignore]
-    except ImportError:
-        raise MissingZstdError("zstd needs zstandard: pip install 'otel-allure[otlp]'") from None
-    return lambda: zstandard.ZstdDecompressor().decompressobj()
-
-
-def unpacked(chunks: Iterator[bytes], levels: int = 3) -> Iterator[bytes]:
-    """Yield what is packed with gzip or zstd, or the bytes themselves.
-
-    Raises:
-        ValueError: where packed bytes are broken; what came before has been yielded.
-    """
-    head, chunks = _with_head(chunks, 4)
-    if levels and head.startswith(_GZIP):
-        return unpacked(_gunzipped(chunks), levels - 1)
-    if levels and head.startswith(_ZSTD):
-        return unpacked(_unpacked_zstd(chunks), levels - 1)
-    return chunks
 
 
 def _joined(chunks: Iterator[bytes]) -> bytes:
@@ -185,8 +76,6 @@ def _joined(chunks: Iterator[bytes]) -> bytes:
             raise MalformedMessageError("it is too large")
     return bytes(data)
 
-
-# -- what is in them
 
 _HEAD = 1 << 14
 _CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\r\f\x1b\x1e")
@@ -207,7 +96,7 @@ class _FileReader:
 
     def parts(self, chunks: Iterator[bytes]) -> Iterator[Part]:
         try:
-            head, chunks = _with_head(unpacked(chunks), _HEAD)
+            head, chunks = with_head(unpacked(chunks), _HEAD)
             encoding = next((name for bom, name in _BOMS if head.startswith(bom)), None)
             if encoding is None and not _CONTROLS.isdisjoint(head):
                 yield from self._messages(head, chunks)
@@ -215,7 +104,7 @@ class _FileReader:
                 self.looks_like = what_bytes_are(head)
                 decoder = codecs.getincrementaldecoder(encoding or "utf-8")("replace")
                 yield from self._documents(decoder.decode(chunk) for chunk in chunks)
-        except _IncompleteError as error:
+        except IncompleteError as error:
             self.looks_like = str(error)
             self._tell("", error)
 
@@ -348,9 +237,7 @@ def _frame_of(head: bytes) -> _Frame | None:
     """Return how messages are told apart."""
     size = int.from_bytes(head[:4], "big")
     body = head[4:8]
-    if 0 < size < 1 << 27 and (
-        body[:1] in (b"\n", b"{", b"[") or body == _ZSTD or body[:2] == _GZIP
-    ):
+    if 0 < size < 1 << 27 and (body[:1] in (b"\n", b"{", b"[") or body == ZSTD or body[:2] == GZIP):
         return _with_lengths
     if _is_message(head):
         return _plain
@@ -371,155 +258,3 @@ def _is_message(head: bytes) -> bool:
         and first is not None
         and first[0] in (0x0A, 0x12, 0x1A)
     )
-
-
-# -- documents in a text
-
-
-class Documents:
-    """JSON documents in a text: one a line, over many lines, or one after the other.
-
-    Args:
-        on_problem: told the place and what is wrong there.
-
-    Attributes:
-        others: number of lines that are no JSON; those of a log, around what an exporter printed.
-    """
-
-    def __init__(self, on_problem: Callable[[str, object], object]) -> None:
-        self._tell = on_problem
-        self.others = 0
-        self._open: list[tuple[int, str]] = []  # lines of a document that has not ended
-        self._size = self._tried = 0
-
-    def of(self, texts: Iterable[str]) -> Iterator[tuple[int, Any]]:
-        """Yield documents, each with the number of its line."""
-        number = 0
-        for number, line in enumerate(_lines(texts), 1):
-            text = line.strip(_SPACE)
-            if text:
-                yield from self._line(number, line.strip("\x1e"), text)
-        if self._open:
-            yield from self._attempt(is_last=True)
-
-    def _line(self, number: int, line: str, text: str) -> Iterator[tuple[int, Any]]:
-        if not self._open:
-            if text[0] not in "{[":
-                yield from self._within(number, text)
-                return
-        elif text[0] == "{" and line[0] == "{" and self._breaks_off(text):
-            yield from self._attempt(is_last=True)
-        self._open.append((number, line))
-        self._size += len(line)
-        due = 2 * self._tried if len(self._open) == 1 or line[0] in "}]" else _LEAST
-        if self._size > LARGEST:
-            self._tell(f"line {self._open[0][0]}", "the document is too large")
-            self._forget()
-        elif self._size >= max(due, 2 * self._tried):
-            yield from self._attempt()
-
-    def _breaks_off(self, text: str) -> bool:
-        """Whether what is open cannot go on with a line that is a document by itself."""
-        if len(self._open) > _FEW or self._size > _LEAST:
-            return False  # a large document, with an object a line
-        found, _, wrong = decoded(text)
-        if wrong is not None or not found:
-            return False
-        joined = "\n".join((*(line for _, line in self._open), text))
-        wrong = decoded(joined)[2]
-        return wrong is not None and not wrong.is_cut
-
-    def _attempt(self, *, is_last: bool = False) -> Iterator[tuple[int, Any]]:
-        """Read what is open, as far as it goes."""
-        lines = self._open
-        first, text = lines[0][0], "\n".join(line for _, line in lines)
-        found, end, wrong = decoded(text)
-        self._forget()
-        for document in found:
-            yield first, document
-        if wrong is None:
-            return
-        if wrong.is_cut and not is_last:
-            line = first + text.count("\n", 0, end)
-            self._open = [(line, text[end:])] if found else lines
-            self._size = self._tried = len(text) - end
-            return
-        what = "the document is not complete" if is_last and wrong.is_cut else wrong.message
-        self._tell(f"line {first + text.count(chr(10), 0, wrong.pos)}", what)
-        for number, each in lines[1:]:  # some may be documents by themselves
-            if each[0] == "{":
-                again, _, error = decoded(each)
-                for document in again if error is None else ():
-                    yield number, document
-
-    def _within(self, number: int, text: str) -> Iterator[tuple[int, Any]]:
-        """Yield the document that a line of a log has in it."""
-        start = text.find('{"')
-        found, _, wrong = decoded(text[start:]) if start >= 0 else ([], 0, None)
-        if not found or wrong is not None:
-            self.others += 1
-        for document in found:
-            yield number, document
-
-    def _forget(self) -> None:
-        self._open, self._size, self._tried = [], 0, 0
-
-
-_SPACE = " \t\r\n\x1e\ufeff"
-_LEAST = 1 << 16
-_FEW = 64
-_decoder = json.JSONDecoder()
-
-
-class _Wrong(NamedTuple):
-    """What is wrong with a text.
-
-    Attributes:
-        message: what it is.
-        pos: where.
-        is_cut: whether it may be that more of the text is to come.
-    """
-
-    message: str
-    pos: int
-    is_cut: bool = False
-
-
-def decoded(text: str) -> tuple[list[Any], int, _Wrong | None]:
-    """Return the documents of a text, where the last of them ends, and what is wrong then."""
-    found: list[Any] = []
-    at, end = 0, len(text.rstrip(_SPACE))
-    while True:
-        start = at
-        while at < end and text[at] in _BETWEEN:
-            at += 1
-        if at >= end:
-            return found, end, None
-        try:
-            document, at = _decoder.raw_decode(text, at)
-        except json.JSONDecodeError as error:
-            is_cut = error.msg.startswith("Unterminated") or error.pos >= end - _LONGEST_LITERAL
-            return found, start, _Wrong(error.msg, error.pos, is_cut)
-        except RecursionError:
-            return found, start, _Wrong("it is nested too deeply", at)
-        except ValueError as error:  # a number of more digits than Python converts
-            return found, start, _Wrong(str(error), at)
-        found.append(document)
-
-
-_BETWEEN = f"{_SPACE},"
-_LONGEST_LITERAL = 9
-
-
-def _lines(texts: Iterable[str]) -> Iterator[str]:
-    """Yield the lines of a text that comes in pieces."""
-    pieces: list[str] = []
-    for text in texts:
-        *whole, rest = text.split("\n")
-        for line in whole:
-            yield "".join((*pieces, line)) if pieces else line
-            pieces.clear()
-        if rest:
-            pieces.append(rest)
-    if pieces:
-        yield "".join(pieces)

@@ -53,7 +53,7 @@ _Key = tuple[int, int, int | None]
 def _key(span: ReadableSpan, context: SpanContext) -> _Key:
     """Return what a span is known by: ids repeat where tests seed `random`, which makes them."""
     start = span.start_time
-    return context.trace_id, context.span_id, start if isinstance(start, int) else None
+    return context.trace_id, context.span_id, start if type(start) is int else None
 
 
 class SpanCollector(SpanProcessor):

@@ -1,0 +1,159 @@
+"""JSON documents in a text, however they are laid out in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+LARGEST = 1 << 30
+"""Characters of one document. What is larger is not read."""
+
+
+class Documents:
+    """JSON documents in a text: one a line, over many lines, or one after the other.
+
+    Args:
+        on_problem: told the place and what is wrong there.
+
+    Attributes:
+        others: number of lines that are no JSON; those of a log, around what an exporter printed.
+    """
+
+    def __init__(self, on_problem: Callable[[str, object], object]) -> None:
+        self._tell = on_problem
+        self.others = 0
+        self._open: list[tuple[int, str]] = []  # lines of a document that has not ended
+        self._size = self._tried = 0
+
+    def of(self, texts: Iterable[str]) -> Iterator[tuple[int, Any]]:
+        """Yield documents, each with the number of its line."""
+        number = 0
+        for number, line in enumerate(_lines(texts), 1):
+            text = line.strip(_SPACE)
+            if text:
+                yield from self._line(number, line.strip("\x1e"), text)
+        if self._open:
+            yield from self._attempt(is_last=True)
+
+    def _line(self, number: int, line: str, text: str) -> Iterator[tuple[int, Any]]:
+        if not self._open:
+            if text[0] not in "{[":
+                yield from self._within(number, text)
+                return
+        elif text[0] == "{" and line[0] == "{" and self._breaks_off(text):
+            yield from self._attempt(is_last=True)
+        self._open.append((number, line))
+        self._size += len(line)
+        due = 2 * self._tried if len(self._open) == 1 or line[0] in "}]" else _LEAST
+        if self._size > LARGEST:
+            self._tell(f"line {self._open[0][0]}", "the document is too large")
+            self._forget()
+        elif self._size >= max(due, 2 * self._tried):
+            yield from self._attempt()
+
+    def _breaks_off(self, text: str) -> bool:
+        """Whether what is open cannot go on with a line that is a document by itself."""
+        if len(self._open) > _FEW or self._size > _LEAST:
+            return False  # a large document, with an object a line
+        found, _, wrong = decoded(text)
+        if wrong is not None or not found:
+            return False
+        joined = "\n".join((*(line for _, line in self._open), text))
+        wrong = decoded(joined)[2]
+        return wrong is not None and not wrong.is_cut
+
+    def _attempt(self, *, is_last: bool = False) -> Iterator[tuple[int, Any]]:
+        """Read what is open, as far as it goes."""
+        lines = self._open
+        first, text = lines[0][0], "\n".join(line for _, line in lines)
+        found, end, wrong = decoded(text)
+        self._forget()
+        for document in found:
+            yield first, document
+        if wrong is None:
+            return
+        if wrong.is_cut and not is_last:
+            line = first + text.count("\n", 0, end)
+            self._open = [(line, text[end:])] if found else lines
+            self._size = self._tried = len(text) - end
+            return
+        what = "the document is not complete" if is_last and wrong.is_cut else wrong.message
+        self._tell(f"line {first + text.count(chr(10), 0, wrong.pos)}", what)
+        for number, each in lines[1:]:  # some may be documents by themselves
+            if each[0] == "{":
+                again, _, error = decoded(each)
+                for document in again if error is None else ():
+                    yield number, document
+
+    def _within(self, number: int, text: str) -> Iterator[tuple[int, Any]]:
+        """Yield the document that a line of a log has in it."""
+        start = text.find('{"')
+        found, _, wrong = decoded(text[start:]) if start >= 0 else ([], 0, None)
+        if not found or wrong is not None:
+            self.others += 1
+        for document in found:
+            yield number, document
+
+    def _forget(self) -> None:
+        self._open, self._size, self._tried = [], 0, 0
+
+
+_SPACE = " \t\r\n\x1e\ufeff"
+_LEAST = 1 << 16
+_FEW = 64
+_decoder = json.JSONDecoder()
+
+
+class _Wrong(NamedTuple):
+    """What is wrong with a text.
+
+    Attributes:
+        message: what it is.
+        pos: where.
+        is_cut: whether it may be that more of the text is to come.
+    """
+
+    message: str
+    pos: int
+    is_cut: bool = False
+
+
+def decoded(text: str) -> tuple[list[Any], int, _Wrong | None]:
+    """Return the documents of a text, where the last of them ends, and what is wrong then."""
+    found: list[Any] = []
+    at, end = 0, len(text.rstrip(_SPACE))
+    while True:
+        start = at
+        while at < end and text[at] in _BETWEEN:
+            at += 1
+        if at >= end:
+            return found, end, None
+        try:
+            document, at = _decoder.raw_decode(text, at)
+        except json.JSONDecodeError as error:
+            is_cut = error.msg.startswith("Unterminated") or error.pos >= end - _LONGEST_LITERAL
+            return found, start, _Wrong(error.msg, error.pos, is_cut)
+        except RecursionError:
+            return found, start, _Wrong("it is nested too deeply", at)
+        except ValueError as error:  # a number of more digits than Python converts
+            return found, start, _Wrong(str(error), at)
+        found.append(document)
+
+
+_BETWEEN = f"{_SPACE},"
+_LONGEST_LITERAL = 9
+
+
+def _lines(texts: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of a text that comes in pieces."""
+    pieces: list[str] = []
+    for text in texts:
+        *whole, rest = text.split("\n")
+        for line in whole:
+            yield "".join((*pieces, line)) if pieces else line
+            pieces.clear()
+        if rest:
+            pieces.append(rest)
+    if pieces:
+        yield "".join(pieces)
