@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from concurrent import futures
@@ -608,23 +609,31 @@ class Program:
         """Let end what outlives the test."""
         self.go_on.set()
         self.go_on_threads.set()
-        done = 0
-        while done < len(self.later):  # they may start more
-            each = self.later[done]
-            done += 1
+        await self.later_ones()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others.difference(KEPT):  # what nobody is there to cancel any more
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self.later_ones()  # threads of those for which the others waited
+
+    async def later_ones(self) -> None:
+        while self.later:  # they may start more
+            each = self.later.pop(0)
             if isinstance(each, threading.Thread):
                 await asyncio.to_thread(each.join)
             else:
                 await asyncio.wait([each])
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:  # what nobody is there to cancel any more
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+
+
+KEPT: weakref.WeakSet[Any] = weakref.WeakSet()
+"""Tasks that end by themselves: to cancel one would not end the thread that it waits for."""
 
 
 async def joined(coroutine: Any, *, passes_on: bool = True) -> Any:
     """Run in a task of its own, and wait for it also when cancelled, which may be passed on."""
     task = asyncio.ensure_future(coroutine)
+    if not passes_on:
+        KEPT.add(task)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
@@ -635,7 +644,9 @@ async def joined(coroutine: Any, *, passes_on: bool = True) -> Any:
 
 
 async def gathered(runs: list[Any]) -> Any:
-    return await asyncio.gather(*runs)
+    tasks = [asyncio.ensure_future(run) for run in runs]
+    KEPT.update(tasks)
+    return await asyncio.gather(*tasks)
 
 
 async def cancel_when(event: asyncio.Event, task: asyncio.Future[None]) -> None:
