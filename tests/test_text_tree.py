@@ -52,8 +52,9 @@ def test_a_message_stands_where_it_comes_from():
     ]
 
 
-def test_a_cause_has_a_line_of_its_own_which_is_not_cut():
-    cause = f"caused by {'x' * 200}, in shop"
+@pytest.mark.parametrize("begins", ["caused by", "caused in", "perhaps caused by"])
+def test_a_cause_has_a_line_of_its_own_which_is_not_cut(begins):
+    cause = f"{begins} {'x' * 200}, in shop"
     result = bad("test", bad("step", message=f"no\n{cause}"), message=f"no\n{cause}")
     look = Look(width=40)
     assert [look.text(line) for line in tree_of(result)] == [
@@ -89,7 +90,8 @@ def test_lone_surrogates_are_escaped():
 
 def test_what_the_encoding_does_not_have_is_written_in_other_words():
     assert (
-        look("Ö → 日", "…", "│  └─ ", encoding="ascii") == "|  `- x \\xd6 -> \\u65e5  5 ms  (...)"
+        look("Ö → 日", "← …", "│  └─ ", encoding="ascii")
+        == "|  `- x \\xd6 -> \\u65e5  5 ms  (<- ...)"
     )
     assert look("Ö", encoding="latin-1") == "x Ö  5 ms"
 

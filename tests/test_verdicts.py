@@ -1,4 +1,4 @@
-"""The first lines that people read of ten tests, each of another kind."""
+"""The first lines that people read of tests, each of another kind."""
 
 from __future__ import annotations
 
@@ -125,6 +125,41 @@ def test_fixture(orders):
     raise AssertionError
 
 
+@pytest.fixture(scope="module")
+def catalogue():
+    with allure.step("Read it"):
+        try:
+            query("SELECT * FROM catalogue")
+        except sqlite3.Error:
+            raise RuntimeError("no catalogue") from None
+
+
+def test_wider_fixture(catalogue):
+    pass
+
+
+@pytest.fixture(scope="class")
+def page(catalogue):
+    pass
+
+
+@pytest.fixture(scope="class")
+def connection():
+    yield
+    query("SELECT * FROM connections")
+
+
+class TestWiderFixture:
+    def test_the_same_fixture_in_another_test(self, page):
+        pass
+
+    def test_that_uses_it(self, connection):
+        pass
+
+    def test_tear_down(self):
+        pass
+
+
 def test_subtest(subtests):
     with subtests.test("first"):
         query("SELECT * FROM orders")
@@ -138,6 +173,10 @@ def test_crash():
 """
 
 NO_TABLE = "sqlite3.OperationalError: no such table: orders\n\ncaused in SELECT orders, called by"
+NO_CATALOGUE = (
+    "RuntimeError: no catalogue\n\ncaused by sqlite3.OperationalError: no such table: catalogue,"
+    ' in SELECT catalogue, called by step "Read it" ← fixture "catalogue"'
+)
 WHERE = "in stock · GET /{p}, called by"
 # What can be found by `tag` is in square brackets.
 VERDICTS = {
@@ -150,6 +189,11 @@ VERDICTS = {
     "test_retry": "AssertionError: assert 503 == 200\n\ncaused by HTTP 503, in GET /stock[retry]",
     "test_concurrent_branch": 'ConnectionError: torn\n\ncaused in GET /torn, called by step "torn"',
     "test_fixture": f'{NO_TABLE} fixture "orders"',
+    "test_wider_fixture": NO_CATALOGUE,
+    "test_the_same_fixture_in_another_test": NO_CATALOGUE,
+    "test_that_uses_it": "",
+    "test_tear_down": "sqlite3.OperationalError: no such table: connections\n\ncaused in"
+    ' SELECT connections, called by tear-down of fixture "connection"',
     "test_subtest": f'contains 1 failed subtest\n\n{NO_TABLE} step "first"',
     "test_crash": "worker 'gw0' crashed while running 'test_what_people_read_first.py::test_crash'",
 }
@@ -157,7 +201,7 @@ VERDICTS = {
 
 def test_what_people_read_first(run):
     """In one run, with a worker that does not survive it."""
-    report = run(SUITE, "-n", "1", plugins=("xdist",)).report
+    report = run(SUITE, "-n", "1", "--allure-fixtures=own", plugins=("xdist",)).report
     found = {}
     for result in report.results:
         message = result.get("statusDetails", {}).get("message", "")

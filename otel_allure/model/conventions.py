@@ -31,9 +31,13 @@ PHASE_NAME: Final = "allure.phase"
 FAILED_IN: Final = "allure.failed_in"
 """Of a test that has failed: the name of the phase that says so."""
 
+CAUSE: Final = "allure.cause"
+"""Of a test that a wider fixture has broken: where that broke first, as its message says it."""
+
 CONTAINER_ID: Final = "allure.container_id"
-OF_PLUGIN: Final = "allure.fixture.of_plugin"
 """On a fixture of a test: uuid of the container that has it to itself; empty: it is not shown."""
+OF_PLUGIN: Final = "allure.fixture.of_plugin"
+"""On a fixture: whether a plugin has made it."""
 
 STATUS: Final = "allure.status"
 """`passed`, `failed`, `broken`, `skipped` or `unknown`."""

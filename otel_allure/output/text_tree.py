@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -70,20 +71,20 @@ def _line(item: Item, lead: str) -> Line:
     status = str(item.get("status"))
     duration = (item.get("stop") or 0) - (item.get("start") or 0)
     message = _message(item)
-    if status == "passed" or message.startswith(_CAUSE):
+    if status == "passed" or _CAUSE.match(message):
         message = ""
     if lead and message in map(_message, _inner(item)):
         message = ""  # below it is the step that it comes from
     return Line(lead, status, _name(item), f"{duration} ms", message)
 
 
-_CAUSE = "caused by "
+_CAUSE = re.compile(r"(?:perhaps )?caused (?:by|in) ")
 
 
 def cause_of(item: Item) -> str:
     """Return the line of a message that says what caused a failure, empty if there is none."""
     said = str((item.get("statusDetails") or {}).get("message") or "")
-    return next((line for line in said.splitlines() if line.startswith(_CAUSE)), "")
+    return next(filter(_CAUSE.match, reversed(said.splitlines())), "")
 
 
 def _inner(item: Item) -> Iterator[Item]:
@@ -111,6 +112,7 @@ _COLORS = {"passed": "32", "failed": "31", "broken": "33", "skipped": "36"}
 _DIM = "2"
 _ASCII = str.maketrans(
     {"✓": "+", "✗": "x", "├": "|", "└": "`", "│": "|", "─": "-", "…": "...", "×": "x", "→": "->"}
+    | {"←": "<-", "·": "-"}
 )
 
 

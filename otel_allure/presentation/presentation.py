@@ -59,6 +59,11 @@ _UNPRINTABLE = lazy(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u20
 _URL_START = lazy(r"\b(?:[a-z][a-z0-9+.-]{0,30}://|mailto:)(?:www\.)?|\bwww\.", re.IGNORECASE)
 
 
+def _is_unnamed(finalizer: str) -> bool:
+    """Whether pytest or nobody has named it."""
+    return finalizer.isdigit() or finalizer in ("finalizer", "<lambda>")
+
+
 class Presentation:
     """How spans are shown: by which settings, and with which secrets masked."""
 
@@ -97,6 +102,23 @@ class Presentation:
             return self.redaction.text(span.name) or _UNNAMED
         titles = (domain.title(span) for domain in _domains(span))
         return self._line(next(filter(None, titles), span.name)) or _UNNAMED
+
+    def fixture(self, span: Span) -> str:
+        """Return the name of a fixture; of a tear-down the fixture's, and what it calls, if any."""
+        name = self.redaction.text(span.name)
+        of, separator, finalizer = name.rpartition("::")
+        if self.settings.fixtures != "own" or not separator or not of:
+            return name
+        if span.attributes.get(c.PHASE_NAME) != "after":
+            return name
+        return of if _is_unnamed(finalizer) else f"{of} ({finalizer})"
+
+    def authors(self, span: Span) -> str:
+        """Return what a step or fixture of the author's is, and how it is called."""
+        if span.attributes[c.KIND] != c.FIXTURE:
+            return f'step "{self.redaction.text(span.name)}"'
+        is_after = span.attributes.get(c.PHASE_NAME) == "after"
+        return f'{"tear-down of " if is_after else ""}fixture "{self.fixture(span)}"'
 
     def _line(self, text: str) -> str:
         """Return `text` as part of a title: one line, and nothing that is drawn as a link."""

@@ -20,7 +20,7 @@ from otel_allure.compat.lookalike import is_lookalike, looking_like, original
 from otel_allure.compat.pytest import FINALIZERS, FIXTURE_MANAGER, FIXTURES_REACHED, REQUEST
 from otel_allure.model import conventions as c
 from otel_allure.model.clock import now_ns
-from otel_allure.model.outcome import outcome_of
+from otel_allure.model.outcome import OK, outcome_of
 from otel_allure.pytest_plugin import metadata
 from otel_allure.pytest_plugin.coroutines import Place, in_place, is_async
 from otel_allure.pytest_plugin.plugins_fixtures import is_of_plugin
@@ -46,6 +46,7 @@ class FixtureLife:
         failed: whether its set-up did.
         of_plugin: whether a plugin has made it.
         parts: its set-up, and those of its finalizers that have run.
+        causes: why they failed, as far as somebody has asked; None where that is not known.
         apart: the uuid of the container that it has been given, see `own_container`.
         context: what is current for the fixture's own code.
 
@@ -62,6 +63,7 @@ class FixtureLife:
         self._recorder = recorder
         self._test = test
         self.parts: list[RunningItem] = []
+        self.causes: dict[RunningItem, str | None] = {}
         self.apart: str | None = None
         self.of_plugin = False
         self.failed = self._in_part = False
@@ -215,6 +217,7 @@ class Fixtures:
         self.on_set_up: Callable[[RunningItem], None] | None = None
         """Told the container of a wider fixture that has been set up."""
         self._lives: dict[pytest.FixtureDef[Any], FixtureLife] = {}
+        self._broken: list[FixtureLife] = []
 
     def life_of(self, fixturedef: Any) -> FixtureLife | None:
         """Return the life of a fixture that is set up now."""
@@ -282,7 +285,14 @@ class Fixtures:
         _give_back(fixturedef)
         life = self._lives.pop(fixturedef, None)
         if life is not None:
+            if any(part.outcome is not OK for part in life.parts):
+                self._broken.append(life)
             life.tear_down()
+
+    def take_broken(self) -> list[FixtureLife]:
+        """Give away those that were torn down and have failed: the last test may not use them."""
+        broken, self._broken = self._broken, []
+        return broken
 
     def tear_down_all(self) -> None:
         """End what was never torn down."""

@@ -595,6 +595,7 @@ class AllureListener(stand_in.AllureListener):
                 its[c.TEST_CASE_RESULT_STATUS] = _RESULT_STATUS[test.outcome.status]
             if (phase := attempt.verdict.failed_in) is not None:
                 its[c.FAILED_IN] = phase
+                self._note_cause(attempt, phase, test.outcome, its)
             if type(item).__name__ in _NO_TESTS:
                 test.kind = c.PHASE
             test.span.update_name(test.title)
@@ -610,6 +611,24 @@ class AllureListener(stand_in.AllureListener):
         if not self.running:
             self._logs.reset()
             self._output.reset()
+
+    def _note_cause(
+        self, attempt: TestAttempt, phase: str, outcome: Outcome, its: dict[str, Any]
+    ) -> None:
+        """Note where it broke first, where a wider fixture is to blame."""
+        fixtures = [*attempt.wider_fixtures, *self._fixtures.take_broken()]
+        if phase == "call" or not fixtures:
+            return
+        from otel_allure.pytest_plugin.fixture_causes import cause_in_fixtures
+
+        def known(trace_id: int) -> list[plain.Span]:
+            return self._session.spans_so_far(trace_id, self._ended)
+
+        with self.diagnostics.caught("finding out why a fixture failed"):
+            presentation = self.report.presentation
+            cause = cause_in_fixtures(fixtures, phase, outcome, known, presentation)
+            if cause:
+                its[c.CAUSE] = cause
 
     # -- outcomes
 

@@ -86,7 +86,8 @@ class TestAttempt:
         self.failed_subtests: list[Outcome] = []
         self._is_labelled = False
         self._known: tuple[object, dict[str, Any]] | None = None
-        self._used: list[FixtureLife] = []
+        self.wider_fixtures: list[FixtureLife] = []
+        """Those that it uses."""
 
     @property
     def trace_id(self) -> int:
@@ -104,26 +105,28 @@ class TestAttempt:
 
     def use(self, life: FixtureLife) -> bool:
         """Note that the test uses a wider fixture; return whether that is new."""
-        if life in self._used or life.container is None:
+        if life in self.wider_fixtures or life.container is None:
             return False
-        self._used.append(life)
+        self.wider_fixtures.append(life)
         life.acquire()
         self.test.span.add_link(life.container.span.get_span_context(), {c.KIND: c.CONTAINER})
         return True
 
     def uses(self, life: FixtureLife) -> bool:
         """Whether the test uses a wider fixture."""
-        return life in self._used
+        return life in self.wider_fixtures
 
     def files(self) -> list[str]:
         """Return the names of what its result and its fixtures are written to, the result first."""
-        wider = [uuid_of(life.container) for life in self._used if life.container is not None]
+        wider = [
+            uuid_of(life.container) for life in self.wider_fixtures if life.container is not None
+        ]
         containers = [uuid_of(self.test, ITS_CONTAINER), *wider]
         return [result_file_name(uuid_of(self.test)), *map(container_file_name, containers)]
 
     def release_fixtures(self) -> None:
         """Note that the test has finished."""
-        for life in self._used:
+        for life in self.wider_fixtures:
             life.release()
 
     def begin_phase(self, name: str, tracer: Any) -> RunningItem:

@@ -14,7 +14,7 @@ steps and spans is in the test's message.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from otel_allure.presentation.durations import duration
 from otel_allure.presentation.errors import exception_of
 from otel_allure.presentation.presentation import Presentation
 from otel_allure.presentation.values import shortened
+from otel_allure.translation.attributes import text_at
 from otel_allure.translation.repeats import tries
 from otel_allure.translation.span_tree import SpanTree
 
@@ -35,8 +36,7 @@ _TELLING = 10  # characters
 _TIME_OUT = re.compile(
     r"time[\s_-]?d?[\s_-]?out|deadline[\s_]?(?:was )?exceeded|HTTP (?:408|504)\b", re.IGNORECASE
 )
-# What is above a cause and is the author's, in the words of people.
-_AUTHORS = {c.STEP: 'step "{}"', c.FIXTURE: 'fixture "{}"'}
+_AUTHORS = (c.STEP, c.FIXTURE)
 
 
 class Cause(NamedTuple):
@@ -71,6 +71,9 @@ def cause_of(
         presentation: which errors count, and how they read.
         with_exception: where else exceptions are.
     """
+    known = text_at(root.attributes, c.CAUSE)
+    if known:  # it is in another trace
+        return Cause(presentation.redaction.text(known), frozenset())
     return _Search(root, message, tree, presentation, with_exception).cause()
 
 
@@ -291,14 +294,16 @@ class _Search:
             yield above
             above = self.above.get(above.span_id)
 
-    def _callers(self, span: Span, above: Iterable[Span]) -> Iterator[str]:
+    def _callers(self, span: Span, above: Sequence[Span]) -> Iterator[str]:
         """Yield the services on the way to the test, nearest first, and what the test did."""
         masked = self.presentation.redaction.text
         last = service_of(span)
-        for each in above:
+        for number, each in enumerate(above):
             kind = kind_of(each)
             if kind in _AUTHORS:
-                yield _AUTHORS[kind].format(masked(each.name))
+                yield self.presentation.authors(each)
+                fixtures = (outer for outer in above[number + 1 :] if kind_of(outer) == c.FIXTURE)
+                yield from map(self.presentation.authors, islice(fixtures, 1))
                 return
             if kind is None and not is_test(each):
                 service = service_of(each)

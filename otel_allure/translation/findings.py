@@ -189,7 +189,7 @@ class _Search:
         """Return where it was, if that is more than the test itself."""
         kind = kind_of(above)
         if kind in (c.STEP, c.FIXTURE):
-            return f', in {kind} "{self.presentation.call(above)}"'
+            return f", in {self.presentation.authors(above)}"
         return "" if kind is not None or above is self.root else f", in {self._call(above)}"
 
 

@@ -240,8 +240,6 @@ _FAILURES = (FAILED, BROKEN)
 _DATABASE = frozenset(("db.system", "db.system.name"))
 _WHERE = ("system", "server", "database")
 """Parameters that are told at the first call of a database, as they are the same for all."""
-_UNNAMED_FINALIZERS = ("finalizer", "<lambda>")
-"""What pytest or nobody has named."""
 _TRANSPARENT = (c.PHASE, c.CONTAINER)  # their content is shown where they are
 
 
@@ -452,23 +450,11 @@ class _Translator:
             or self._logs.has(span)
         )
 
-    def _name_of_fixture(self, span: Span) -> str:
-        """Return its name; of a tear-down the fixture's, and that of what it calls, if any."""
-        name = self._masked(span.name)
-        of, separator, finalizer = name.rpartition("::")
-        if self.presentation.settings.fixtures != "own" or not separator or not of:
-            return name
-        if span.attributes.get(c.PHASE_NAME) != "after":
-            return name
-        if finalizer.isdigit() or finalizer in _UNNAMED_FINALIZERS:
-            return of
-        return f"{of} ({finalizer})"
-
     def _fixture(self, span: Span, container: TestResultContainer) -> ExecutableItem:
         before = span.attributes.get(c.PHASE_NAME) != "after"
         start, stop = self.tree.milliseconds(span)
         kind = TestBeforeResult if before else TestAfterResult
-        fixture: ExecutableItem = kind(name=self._name_of_fixture(span), start=start, stop=stop)
+        fixture: ExecutableItem = kind(name=self.presentation.fixture(span), start=start, stop=stop)
         self.describe(fixture, span)
         uuid = span.attributes.get(c.CONTAINER_ID)
         if isinstance(uuid, str) and _NO_FILE_OR_UUID.fullmatch(uuid):
@@ -589,7 +575,8 @@ class _Translator:
 
     def add_cause(self, item: ExecutableItem, root: Span) -> None:
         """Say where it broke first, if it is a failure, and at the steps that failed by it."""
-        if item.status not in _FAILURES or not self.tree.has_calls:
+        may_have_one = self.tree.has_calls or c.CAUSE in root.attributes
+        if item.status not in _FAILURES or not may_have_one:
             return
         from otel_allure.translation.cause import cause_of
 
