@@ -51,11 +51,13 @@ def texts(svg: str) -> str:
     return "\n".join(ET.fromstring(svg).itertext())
 
 
+ASKED_FOR = step(3, 2, 7)._replace(attributes={c.KIND: c.FIXTURE, c.PHASE_NAME: "before"})
 WORTH_A_PICTURE = {
     "calls": ((call(2), call(3)), True),
     "steps at the same time": ((step(2, 1, 5), step(3, 4, 8)), True),
     "steps in turn": ((step(2, 1, 4), step(3, 4, 8)), False),
     "steps in each other": ((step(2, 1, 8), step(3, 2, 7, 2)), False),
+    "a step that asks for a fixture": ((step(2, 1, 8), ASKED_FOR, step(4, 3, 6, 3)), False),
     "nothing": ((), False),
 }
 

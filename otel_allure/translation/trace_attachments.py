@@ -120,19 +120,22 @@ def _bars(
     call = next((area for area in areas if area.name == _AREAS["call"]), None)
     unnamed = "" if is_test(root) else _UNNAMED
     own = service_of(root)
-    outer: list[int] = []  # until when the fixtures run that this one was asked for by
+    is_in_fixture = False
+    outer: list[int] = []  # until when that runs by which a fixture was asked for
     for span, item, depth, layers in (Shown(root, result, -1), *shown):
         is_step = c.KIND in span.attributes or is_test(span)
-        if kind_of(span) == c.FIXTURE:
+        is_fixture = kind_of(span) == c.FIXTURE
+        is_in_fixture = is_fixture or (is_in_fixture and depth > 0)
+        if is_fixture:
             while outer and outer[-1] <= span.start_ns:
                 outer.pop()
             outer.append(span.start_ns if span.end_ns is None else span.end_ns)
         elif depth == 0:
-            outer = []
+            outer = [span.end_ns] if is_step and span.end_ns is not None else []
         service = service_of(span)
         yield Bar(
             title=item.name,
-            depth=depth + 1 + max(0, len(outer) - 1),
+            depth=depth + 1 + (max(0, len(outer) - 1) if is_in_fixture else 0),
             start_ns=call.start_ns if call and span is root else span.start_ns,
             end_ns=call.end_ns if call and span is root else span.end_ns,
             status=item.status,
