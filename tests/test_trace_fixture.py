@@ -475,7 +475,7 @@ def test_a_file_that_holds_no_budgets_is_told(tmp_path, text, told):
 
 MARKS = {
     "@pytest.mark.budget(sq=1)": "'sq' is none of sql, http, rpc, messages, cache, calls, errors",
-    "@pytest.mark.budget(3)": "of what? It takes names: budget(sql=3)",
+    "@pytest.mark.budget(3, sql=2)": "of what? It takes names: budget(sql=3)",
 }
 
 
@@ -486,6 +486,26 @@ def test_a_mark_that_is_no_budget_ends_the_run(pytester, monkeypatch, mark):
     done = pytester.runpytest_inprocess("-p", "otel_allure.pytest_plugin", "-q")
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     done.stderr.fnmatch_lines([f"*{MARKS[mark].replace('[', '[[]')}*"])
+
+
+def test_a_mark_that_names_nothing_of_ours_is_somebody_elses(pytester, monkeypatch):
+    """It has to run as without us, also where the project does not list its marks."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.budget(3)
+        def test_money(): pass
+
+        @pytest.mark.budget
+        def test_bare(): pass
+
+        @pytest.mark.budget(quarter="Q3", limit="1 MB")
+        def test_names(): pass
+    """)
+    done = pytester.runpytest_inprocess("-p", "otel_allure.pytest_plugin", "-q")
+    done.assert_outcomes(passed=3)
+    done.stdout.fnmatch_lines(["otel-allure: the mark 'budget' of 3 tests is not read, as it *"])
 
 
 def test_what_others_call_so_is_theirs(pytester, monkeypatch):

@@ -23,6 +23,11 @@ Budget = Mapping[str, float]
 """The most that is allowed, by name."""
 
 
+def says_nothing(budget: Mapping[str, object]) -> bool:
+    """Whether none of these names is, or may have been meant to be, one of a budget."""
+    return not any(get_close_matches(name, NAMES, 1) for name in budget)
+
+
 def checked(budget: Mapping[str, object], where: str) -> dict[str, float]:
     """Return a budget once it is clear that it is one.
 

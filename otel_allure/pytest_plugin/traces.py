@@ -8,13 +8,21 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from otel_allure.assertions.budgets import Budget, checked, exceeded, measured, words
+from otel_allure.assertions.budgets import (
+    NAMES,
+    Budget,
+    checked,
+    exceeded,
+    measured,
+    says_nothing,
+    words,
+)
 from otel_allure.assertions.errors import InconclusiveError, TraceUsageError
 from otel_allure.assertions.live import RecordedTest, Running, Trace
 from otel_allure.assertions.texts import failure_text
@@ -61,7 +69,7 @@ class Traces:
         self._measured: dict[str, dict[str, int]] = {}
         """What tests have called that have passed, by node id."""
         self._totals: Counter[str] = Counter()
-        self._unknown = 0
+        self._unknown = self._unread = 0
         self._start_ns = now_ns()
         self._wrong = ""
 
@@ -91,6 +99,7 @@ class Traces:
             config.pluginmanager.register(traces, _PLUGIN)
         for item in items:
             _budget_of(item)
+        traces._unread = sum(map(_has_unread_mark, items))
         return traces
 
     # -- recording, where no report does
@@ -253,16 +262,24 @@ class Traces:
                 self._wrong = str(error)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say what became of the file of budgets."""
+        """Say what became of the file of budgets, and which marks are none."""
         if self._writes:
             written = f"{len(self._measured)} budgets are in {self._path}"
             terminalreporter.write_line(f"otel-allure: {self._wrong or written}")
         if self._unknown:
-            count = f"{self._unknown} tests" if self._unknown > 1 else "1 test"
             terminalreporter.write_line(
-                f"otel-allure: of {count} {self._path.name} knows no budget;"
+                f"otel-allure: of {_tests(self._unknown)} {self._path.name} knows no budget;"
                 f" {options.WRITE_BUDGETS} writes them"
             )
+        if self._unread:
+            terminalreporter.write_line(
+                f"otel-allure: the mark {BUDGET_MARK!r} of {_tests(self._unread)} is not read, as"
+                f" it names none of {', '.join(NAMES)}; if it is yours, list it under `markers`"
+            )
+
+
+def _tests(count: int) -> str:
+    return f"{count} tests" if count > 1 else "1 test"
 
 
 def metrics(totals: Mapping[str, int], start_ns: int, end_ns: int) -> list[dict[str, Any]]:
@@ -335,8 +352,10 @@ def _budget_of(item: pytest.Item) -> Budget:
         pytest.UsageError: for a budget that is none.
     """
     budget: dict[str, float] = {}
-    for mark in item.iter_markers(BUDGET_MARK) if _is_our_mark(item.config) else ():
+    for mark in _marks_of(item):
         where = f"{item.nodeid}: @pytest.mark.budget"
+        if says_nothing(mark.kwargs):
+            continue
         try:
             if mark.args:
                 raise TraceUsageError(f"{where}: of what? It takes names: budget(sql=3)")
@@ -346,7 +365,12 @@ def _budget_of(item: pytest.Item) -> Budget:
     return budget
 
 
-def _is_our_mark(config: pytest.Config) -> bool:
-    """Whether nobody else has a mark of that name."""
-    lines = [line for line in config.getini("markers") if line.startswith(BUDGET_MARK)]
-    return lines == [BUDGET_LINE]
+def _marks_of(item: pytest.Item) -> Iterable[pytest.Mark]:
+    """Return the marks, if nobody else's configuration has one of that name."""
+    lines = [line for line in item.config.getini("markers") if line.startswith(BUDGET_MARK)]
+    return item.iter_markers(BUDGET_MARK) if lines == [BUDGET_LINE] else ()
+
+
+def _has_unread_mark(item: pytest.Item) -> bool:
+    """Whether a mark is the budget of something else, and of a project that lists no such mark."""
+    return any(says_nothing(mark.kwargs) for mark in _marks_of(item))
