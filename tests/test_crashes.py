@@ -220,7 +220,8 @@ def test_a_worker_that_dies_between_tests(run, pytester):
     assert (one["status"], [step["name"] for step in one["steps"]]) == ("passed", ["done"])
     assert (two["name"], two["status"]) == ("test_two", "broken")
     assert "crashed" in two["statusDetails"]["message"]
-    assert two["statusDetails"]["message"].endswith("The worker died before this test began.")
+    ended = "The worker ended with exit code 1."
+    assert two["statusDetails"]["message"].endswith(f"{NOT_BEGUN}\n{ended}")
 
 
 def test_a_result_that_was_written_already(run, pytester):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -13,40 +12,10 @@ import pytest
 
 from otel_allure.cli import main as cli
 
+from .report_tools import ALLURE_2, ALLURE_3, generate, tool
 from .test_shop import suite as shop_suite
 
 suite = shop_suite  # the example's report
-
-ALLURE_3 = "allure@3.18.0"
-ALLURE_2 = "allure-commandline@2.46.1"
-TOOLS = Path(__file__).parent.parent / ".cache" / "report-tools"
-
-
-def tool(package: str) -> list[str]:
-    """Return the command of a report tool, installed where it can stay for the next run."""
-    if shutil.which("npm") is None:
-        pytest.skip("needs npm")
-    fcntl = pytest.importorskip("fcntl")
-    directory = TOOLS / package.replace("@", "-")
-    directory.mkdir(parents=True, exist_ok=True)
-    command = directory / "node_modules" / ".bin" / "allure"
-    with (directory / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # workers of pytest-xdist ask at the same time
-        if not command.exists():
-            (directory / "package.json").write_text("{}")
-            npm = ["npm", "install", package, "--no-audit", "--no-fund", "--silent"]
-            subprocess.run(npm, cwd=directory, check=True)
-    return [str(command)]
-
-
-def generate(command: list[str], directory: Path) -> str:
-    environment = {**os.environ, "ALLURE_NO_ANALYTICS": "true"}
-    done = subprocess.run(
-        command, cwd=directory, env=environment, capture_output=True, text=True, check=False
-    )
-    output = done.stdout + done.stderr
-    assert done.returncode == 0, output
-    return output
 
 
 def complaints(output: str) -> list[str]:

@@ -2,147 +2,66 @@
 
 from __future__ import annotations
 
+import json
 import os
-import subprocess
+import shutil
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from textwrap import dedent
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from otel_allure.pytest_plugin.running_results import ENDED
-from otel_allure.testing.results import Results
+from otel_allure.output.running_file import ENDED
+from otel_allure.testing.results import Results, steps
+
+from . import deaths
+from .deaths import DEATHS, NOWHERE, OFF, PASSWORD, Death, die, the_test
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 
-SOURCE = """
-    import ctypes
-    import os
-    import signal
-    import sys
-    import threading
-    import time
-
-    import allure
-    import pytest
-
-    WAYS = {
-        "SIGKILL": lambda: os.kill(os.getpid(), signal.SIGKILL),
-        "SIGTERM": lambda: os.kill(os.getpid(), signal.SIGTERM),
-        "SIGHUP": lambda: os.kill(os.getpid(), signal.SIGHUP),
-        "_exit": lambda: os._exit(3),
-        "abort": os.abort,
-        "segfault": lambda: ctypes.string_at(0),
-        "timeout": lambda: time.sleep(60),
-    }
-
-    def die(where):
-        if where == os.environ["WHERE"]:
-            WAYS[os.environ["HOW"]]()
-
-    @pytest.fixture(scope="module")
-    def wide():
-        with allure.step("connect"):
-            die("wide set-up")
-        yield
-
-    @pytest.fixture
-    def narrow(wide):
-        with allure.step("prepare"):
-            die("set-up")
-        yield
-        with allure.step("clean up"):
-            die("tear-down")
-
-    def test_before():
-        with allure.step("all of it"):
-            pass
-
-    @allure.feature("F")
-    @allure.title("The one with {value}")
-    @pytest.mark.parametrize(("value", "password"), [("it", "TOPQSECRET")], ids=["it"])
-    def test_dies(narrow, value, password):
-        "What it is."
-        allure.dynamic.label("layer", "api")
-        with allure.step("first"):
-            allure.attach("body", "note")
-        with allure.step("second"):
-            with allure.step("inner with " + password):
-                with pytest.raises(ZeroDivisionError), allure.step("breaks"):
-                    1 / 0
-                if os.environ["WHERE"] == "thread":
-                    thread = threading.Thread(target=die, args=("thread",))
-                    thread.start()
-                    thread.join()
-                die("call")
-        assert os.environ["WHERE"] != "tear-down"
-"""
-PASSWORD = "b7Zk" + "q9Xw2Lm4"
-SOURCE = SOURCE.replace("TOPQSECRET", PASSWORD)
-
-
-class Death(NamedTuple):
-    how: str
-    where: str
-    arguments: tuple[str, ...] = ()
-    settings: tuple[tuple[str, str], ...] = ()
-
-
-NOWHERE = Death("SIGKILL", "nowhere")
-OFF = Death("SIGKILL", "call", settings=(("OTEL_EXPORTER_ALLURE_RUNNING_RESULTS", "off"),))
-DEATHS = [
-    Death("SIGKILL", "call"),
-    Death("SIGTERM", "call"),
-    Death("SIGHUP", "thread"),
-    Death("_exit", "set-up"),
-    Death("abort", "tear-down"),
-    Death("segfault", "call", ("-p", "no:faulthandler")),
-    Death("segfault", "call"),
-    Death("timeout", "call", ("-p", "timeout", "--timeout=1", "--timeout-method=thread")),
-    Death("SIGKILL", "wide set-up"),
-]
-
-
-def ended(directory: Path, deaths: Iterable[Death]) -> dict[Death, Results]:
-    """Run the tests once for each way to die, all at the same time."""
-    (directory / "test_it.py").write_text(dedent(SOURCE), "utf-8")
-    running: dict[Death, subprocess.Popen[bytes]] = {}
-    for number, death in enumerate(deaths):
-        if len(running) >= 4:  # more at once would take no less
-            list(running.values())[-4].wait(60)
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "otel_allure.pytest_plugin"]
-        settings = {"WHERE": death.where, "HOW": death.how, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-        running[death] = subprocess.Popen(
-            [*command, "-p", "no:cacheprovider", f"--alluredir={number}", *death.arguments],
-            cwd=directory,
-            env={**os.environ, **settings, **dict(death.settings)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-    for process in running.values():
-        process.wait(60)
-    return {death: Results(directory / str(number)) for number, death in enumerate(running)}
+ALL = [*DEATHS, OFF, NOWHERE]  # the last one runs the tests of all
+IDS = [death.name for death in DEATHS]
 
 
 @pytest.fixture(scope="module")
-def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[Death, Results]:
-    return ended(tmp_path_factory.mktemp("died"), [NOWHERE, OFF, *DEATHS])
+def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What each of the ways to die has left; made once for all workers of pytest-xdist."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        directory = tmp_path_factory.mktemp("died")
+        _make(directory)
+        return directory
+    fcntl = pytest.importorskip("fcntl")
+    directory = tmp_path_factory.getbasetemp().parent / "died"
+    directory.mkdir(exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (directory / CODES).exists():
+            _make(directory)
+    return directory
 
 
-def the_test(report: Results) -> dict[str, Any]:
-    (result,) = [each for each in report.results if each["fullName"].endswith("#test_dies")]
-    return result
+CODES = "codes.json"
 
 
-def names(steps: Iterable[dict[str, Any]]) -> list[Any]:
+def _make(directory: Path) -> None:
+    codes = die(directory, ALL)
+    (directory / CODES).write_text(json.dumps({way.name: code for way, code in codes.items()}))
+
+
+@pytest.fixture(scope="module")
+def reports(left: Path) -> dict[Death, Results]:
+    return {death: Results(left / death.name) for death in ALL}
+
+
+def names(items: Iterable[dict[str, Any]]) -> list[Any]:
     """Return the names of steps, each with those of what is below it."""
-    return [(step["name"], names(step.get("steps", ()))) for step in steps]
+    return [(step["name"], names(step.get("steps", ()))) for step in items]
 
 
 BROKEN_STEPS = {
     "call": ["second", "inner with ****"],
+    "call and tear-down": ["second", "inner with ****"],
     "thread": ["second", "inner with ****"],
     "set-up": ["narrow", "prepare"],
     "tear-down": ["narrow::0", "clean up"],
@@ -150,46 +69,51 @@ BROKEN_STEPS = {
 }
 
 
-@pytest.mark.parametrize("death", DEATHS, ids=lambda death: f"{death.how} in {death.where}")
+def is_open(step: dict[str, Any]) -> bool:
+    return bool(step["status"] == "broken" and step["name"] != "breaks")
+
+
+@pytest.mark.parametrize("death", DEATHS, ids=IDS)
+def test_it_ends_as_it_would_without_a_report(left: Path, death: Death) -> None:
+    assert json.loads((left / CODES).read_text())[death.name] == death.code
+
+
+@pytest.mark.parametrize("death", DEATHS, ids=IDS)
 def test_it_is_what_it_would_have_been_but_broken(
     reports: dict[Death, Results], death: Death
 ) -> None:
-    usual, result = the_test(reports[NOWHERE]), the_test(reports[death])
+    usual, result = the_test(reports[NOWHERE], death), the_test(reports[death], death)
     assert result["status"] == "broken"
-    assert result["statusDetails"]["message"].startswith(ENDED.format("test"))
+    assert death.said in result["statusDetails"]["message"]
     for field in ("name", "historyId", "testCaseId", "titlePath", "description", "parameters"):
         assert result[field] == usual[field], field
     told_in_the_call = "layer" if death.where.endswith("set-up") else ""
     assert [x["name"] for x in result["labels"]] == [
         x["name"] for x in usual["labels"] if x["name"] != told_in_the_call
     ]
-    open_now = [s for s in all_steps(result) if s["status"] == "broken" and s["name"] != "breaks"]
+    open_now = list(filter(is_open, steps(result)))
     assert [step["name"] for step in open_now] == BROKEN_STEPS[death.where]
-    assert {s["statusDetails"]["message"] for s in open_now} == {ENDED.format("step")}
-
-
-def all_steps(item: dict[str, Any]) -> list[dict[str, Any]]:
-    steps = item.get("steps", [])
-    return [each for step in steps for each in (step, *all_steps(step))]
+    said = "KeyboardInterrupt" if death.how == "SIGINT" else ENDED.format("step")
+    assert {s["statusDetails"]["message"].strip() for s in open_now} == {said}
 
 
 def test_all_that_had_happened_is_in_it(reports: dict[Death, Results]) -> None:
     report = reports[DEATHS[0]]
-    result = the_test(report)
+    result = the_test(report, DEATHS[0])
     assert names(result["steps"]) == [
         ("narrow", [("prepare", [])]),
         ("first", []),
         ("second", [("inner with ****", [("breaks", [])])]),
     ]
-    (attachment,) = next(s for s in all_steps(result) if s["name"] == "first")["attachments"]
+    (attachment,) = next(s for s in steps(result) if s["name"] == "first")["attachments"]
     assert attachment["name"] == "note"
     assert (report.directory / attachment["source"]).read_text() == "body"
-    breaks = next(s for s in all_steps(result) if s["name"] == "breaks")
+    breaks = next(s for s in steps(result) if s["name"] == "breaks")
     assert breaks["status"] == "broken"
     assert "division by zero" in breaks["statusDetails"]["message"]
 
 
-@pytest.mark.parametrize("death", DEATHS, ids=lambda death: f"{death.how} in {death.where}")
+@pytest.mark.parametrize("death", DEATHS, ids=IDS)
 def test_nothing_else_is_left(reports: dict[Death, Results], death: Death) -> None:
     """Every file is whole, no secret is in one, and what had ended is as it was."""
     report = reports[death]
@@ -203,7 +127,7 @@ def test_nothing_else_is_left(reports: dict[Death, Results], death: Death) -> No
 
 def test_fixtures_that_are_set_up_are_there(reports: dict[Death, Results]) -> None:
     report = reports[DEATHS[0]]
-    (fixture,) = report.fixtures_of(the_test(report))
+    (fixture,) = report.fixtures_of(the_test(report, DEATHS[0]))
     assert (fixture["name"], names(fixture["steps"])) == ("wide", [("connect", [])])
     assert len(report.containers) == 1
 
@@ -244,9 +168,36 @@ def test_fixtures_name_most_of_who_uses_them(run: Callable[..., Any]) -> None:
 
 def test_what_had_failed_before_is_said(reports: dict[Death, Results]) -> None:
     (death,) = [death for death in DEATHS if death.where == "tear-down"]
-    details = the_test(reports[death])["statusDetails"]
+    details = the_test(reports[death], death)["statusDetails"]
     assert "AssertionError" in details["message"]
-    assert "test_it.py" in details["trace"]
+    assert death.name in details["trace"]
+
+
+@pytest.mark.parametrize("tool", deaths.TOOLS)
+def test_it_is_in_the_report_that_is_made_of_it(left: Path, tmp_path: Path, tool: str) -> None:
+    """Of the directories as they were left: the test is broken, and has its steps."""
+    if tool == "Allure 2" and shutil.which("java") is None:
+        pytest.skip("needs Java")
+    found = deaths.TOOLS[tool]([left / death.name for death in DEATHS], tmp_path)
+    for death in DEATHS:
+        result = the_test(Results(left / death.name), death)
+        status, message, its_steps = found[result["fullName"]]
+        assert status == "broken"
+        assert death.said in message
+        assert its_steps == [(s["name"], s["status"]) for s in steps(result)]
+        assert [name for name, state in its_steps if state == "broken" and name != "breaks"] == (
+            BROKEN_STEPS[death.where]
+        )
+
+
+def test_the_page_has_every_way() -> None:
+    """`python -m tests.deaths` writes it."""
+    rows = [(called, where, shown) for called, where, *shown in deaths.rows_of_page()]
+    assert [row[:2] for row in rows] == [(death.called, death.where) for death in DEATHS]
+    for _, where, (_, *by_tools) in rows:
+        for cell in by_tools:
+            assert cell.startswith("broken, ")
+            assert cell.endswith(f"open: `{'`, `'.join(BROKEN_STEPS[where])}`")
 
 
 def test_it_can_be_switched_off(reports: dict[Death, Results]) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from otel_allure.model import conventions as c
 from otel_allure.output.allure_json import masked_in
+from otel_allure.output.unfinished import how_it_ended, say_what_ended
 
 # What makes the one-liner work: see `otel-allure run --help`.
 _DEFAULTS = {
@@ -33,6 +34,7 @@ import os, subprocess, sys
 os.execl = lambda path, _, *arguments: sys.exit(subprocess.call([path, *arguments]))
 """
 _NO_SUCH_PROGRAM = 127  # as shells have it
+_OF_SIGNAL = 128  # as shells have it
 _EXEC_RETURNS = sys.platform == "win32"
 
 
@@ -61,9 +63,11 @@ def run_program(options: argparse.Namespace) -> int:
         written = Path(temporary, "written")
         written.touch()
         code = _call(command, {**environment, c.WRITTEN: str(written)})
-        paths = {Path(os.fsdecode(line)) for line in written.read_bytes().splitlines()}
-    _say_what_was_written(directory, [path for path in paths if path.is_file()])
-    return code
+        found = {Path(os.fsdecode(line)) for line in written.read_bytes().splitlines()}
+    paths = [path for path in found if path.is_file()]
+    _say_what_was_written(directory, paths)
+    _say_how_it_ended(paths, code)
+    return code if code >= 0 else _OF_SIGNAL - code
 
 
 def _not_runnable(program: str, environment: dict[str, str]) -> str | None:
@@ -85,6 +89,17 @@ def _say_what_was_written(directory: Path, paths: list[Path]) -> None:
     for written_to, number in (results or {directory: 0}).items():
         counted = "1 result" if number == 1 else f"{number} results"
         print(f"otel-allure: {counted} written to {written_to}", file=sys.stderr)
+
+
+def _say_how_it_ended(paths: list[Path], code: int) -> None:
+    """Say it here where a signal ended the program, and at tests that ran by then."""
+    results = [path for path in paths if path.name.endswith(c.RESULT)]
+    running = say_what_ended(results, code)
+    tests = "1 test was" if running == 1 else f"{running} tests were"
+    if code < 0 or running:
+        while_running = f"; {tests} running" if running else ""
+        how = how_it_ended(code)
+        print(f"otel-allure: the program ended {how}{while_running}", file=sys.stderr)
 
 
 def _environment(directory: Path) -> dict[str, str]:

@@ -37,6 +37,12 @@ COOPERATIVE_FIXTURES = Private(
     "phases of pytest-asyncio-cooperative's tests",
     "steps of pytest-asyncio-cooperative's tests are not shown",
 )
+EXECNET_IO = Private(
+    "execnet.gateway.Gateway._io",
+    "execnet 1.0",
+    "to say how a worker of pytest-xdist ended",
+    "results of tests in which a worker has died do not say by which signal or exit code",
+)
 SUBTESTS_PLUGIN = Private(
     "pytest_subtests.plugin._SubTestContextManager",
     "pytest-subtests 0.13",

@@ -93,6 +93,13 @@ class ResultsDirectory:
             else:
                 path.unlink(missing_ok=True)
 
+    def has_results(self) -> bool:
+        """Whether there are results of tests in it, this run's or others'."""
+        try:
+            return any(name.endswith(c.RESULT) for name in kept.names_in(str(self.path)))
+        except OSError:
+            return False
+
     def _entries(self) -> list[Path]:
         return [path for path in self.path.iterdir() if not _HARMLESS.fullmatch(path.name)]
 
@@ -202,6 +209,8 @@ class ResultsDirectory:
             kept.make_directory(str(self.path))
             running = RunningFile(path, data, temporary, held=held)
         self._running[name] = running
+        if self._note_written:
+            self._told(path)
 
     def _write_last(self, running: RunningFile, file_name: str, data: bytes, item: Any) -> bool:
         """Write the last word about a test; if there is no place for all, then what matters."""

@@ -15,6 +15,7 @@ import sys
 
 from otel_allure.compat import kept
 
+ENDED = "The process ended while this {} was running"
 _CAN_RENAME_OPEN = sys.platform != "win32"
 PAGE = 4096
 """Bytes. No system has smaller pages."""

@@ -314,6 +314,18 @@ def _unregister(manager: Any, plugin: object) -> None:
         manager.unregister(plugin)
 
 
+def _note_earlier_runs(listener: AllureListener) -> None:
+    """Note what earlier runs in the same directory have not ended."""
+    directory = listener.report.directory
+    if not directory.has_results():
+        return
+    from otel_allure.output.unfinished import left_by_earlier_runs
+
+    with listener.diagnostics.caught("looking at results of earlier runs"):
+        if note := left_by_earlier_runs(directory.path):
+            listener.diagnostics.notes.append(note)
+
+
 def _prepare_directory(config: pytest.Config, listener: AllureListener) -> None:
     is_worker = hasattr(config, "workerinput")
     directory = listener.report.directory
@@ -333,6 +345,8 @@ def _prepare_directory(config: pytest.Config, listener: AllureListener) -> None:
                 f"otel-allure: --clean-alluredir: {directory.path} is not cleaned, as Allure has"
                 f" not written what is in it: {shown}"
             ) from None
+        if not config.option.collectonly:
+            _note_earlier_runs(listener)
     if is_worker:
         directory.early = None
         listener.worker_output = config.workeroutput  # type: ignore[attr-defined]

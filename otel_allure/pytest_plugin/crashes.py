@@ -19,6 +19,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,6 +27,7 @@ from typing import Any
 
 import pytest
 
+from otel_allure.compat.others import EXECNET_IO
 from otel_allure.model import conventions as c
 from otel_allure.model.clock import now_ns
 from otel_allure.model.outcome import Outcome
@@ -33,6 +35,7 @@ from otel_allure.model.record_json import read_record, to_line
 from otel_allure.model.spans import Span
 from otel_allure.output.report import Report
 from otel_allure.output.sealed import Seal
+from otel_allure.output.unfinished import how_it_ended
 from otel_allure.pytest_plugin import metadata
 from otel_allure.pytest_plugin.phase_outcomes import outcome_of_report
 from otel_allure.translation.identity import item_uuid
@@ -40,6 +43,7 @@ from otel_allure.translation.identity import item_uuid
 INPUT = "otel_allure_journal"
 """By which name a worker is told where to write, and with which key."""
 NOT_BEGUN = "The worker died before this test began."
+_PATIENCE_S = 1.0
 _Key = tuple[int, int]
 
 
@@ -137,11 +141,11 @@ class Crashes:
             node = getattr(report, "node", None)
             if str(report.when) == "???" and node is not None:
                 with self._report.diagnostics.caught("taking a test whose worker has died"):
-                    self._write_test(report, node.gateway.id)
+                    self._write_test(report, node.gateway)
 
-    def _write_test(self, report: pytest.TestReport, worker: str) -> None:
+    def _write_test(self, report: pytest.TestReport, gateway: Any) -> None:
         outcome = outcome_of_report(report, None)
-        path = _running_path(self._directory, worker)
+        path = _running_path(self._directory, gateway.id)
         span = None
         if path.exists():  # else it is on another machine, for instance
             span = self._running_in(path, report.nodeid)
@@ -149,6 +153,8 @@ class Crashes:
                 outcome = outcome._replace(message=f"{outcome.message}\n{NOT_BEGUN}")
         if span is None:
             span = _bare_span(report.nodeid)
+        if how := _how_it_ended(gateway):
+            outcome = outcome._replace(message=f"{outcome.message}\n{how}")
         directory, uuid = self._report.directory, item_uuid(span)
         if not directory.amend(uuid, outcome.status, outcome.message):
             self._report.add([_ended(span, outcome)])
@@ -158,6 +164,16 @@ class Crashes:
         found = self._spans_in(records[0]) if records else []
         path.unlink()
         return next((s for s in found if s.attributes.get(c.TEST_CASE_NAME) == nodeid), None)
+
+
+def _how_it_ended(gateway: Any) -> str | None:
+    """Return how the process of a worker ended, None if that cannot be known."""
+    process = getattr(EXECNET_IO.of(gateway), "popen", None)
+    if process is None or not gateway.spec.popen:  # that of ssh says nothing of the worker
+        return None
+    with contextlib.suppress(subprocess.TimeoutExpired):  # it has closed its pipe, and lives
+        return f"The worker ended {how_it_ended(process.wait(_PATIENCE_S))}."
+    return None
 
 
 def _running_path(directory: str, worker: str) -> Path:

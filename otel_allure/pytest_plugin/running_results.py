@@ -20,6 +20,7 @@ from otel_allure.model.outcome import BROKEN, FAILED, PASSED
 from otel_allure.model.spans import Span
 from otel_allure.output.allure_json import plain
 from otel_allure.output.report import NEVER, Report
+from otel_allure.output.running_file import ENDED
 from otel_allure.presentation.presentation import Presentation
 from otel_allure.pytest_plugin.test_attempt import SoFar, TestAttempt
 from otel_allure.recording.running_item import RunningItem, parameter_arrays
@@ -28,7 +29,6 @@ from otel_allure.redaction.redaction import Redaction
 from otel_allure.translation.attributes import parameters_of, rows_at, text_at
 from otel_allure.translation.identity import item_uuid
 
-ENDED = "The process ended while this {} was running"
 EARLIER = "… {:,} earlier steps are not shown"
 MOST_STEPS = 500
 """So many that have ended are shown, the last ones; what is still open always is."""
