@@ -11,6 +11,8 @@ PLUGIN_TESTS := $(wildcard tests/test_plugin_*.py) tests/test_differential.py
 ARGS ?= -n auto
 RESULTS := allure-results
 REPORT := allure-report
+# Examples in other languages; their tests are skipped where npm has not installed them.
+NPM_EXAMPLES := examples/node-service
 UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
 pip = $(if $(UV),$(UV) pip install --quiet --python $(1)/bin/python,$\
 	$(1)/bin/python -m pip install --quiet --disable-pip-version-check)
@@ -23,7 +25,7 @@ SUITES ?=
 # Most tests run pytest in a process of its own, which would compile the package anew each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test node matrix lint docs bench suites clean
+.PHONY: demo test npm node matrix lint docs bench suites clean
 .SECONDARY:  # keep what pattern rules make on the way
 
 demo: $(VENV)/.demo  ## run the example and look at what it reports
@@ -41,8 +43,9 @@ demo: $(VENV)/.demo  ## run the example and look at what it reports
 test: $(VENV)/.test  ## the whole test suite
 	$(BIN)/python -m pytest $(ARGS)
 
-node: $(VENV)/.test  ## the example with a service in Node.js; half a minute for npm the first time
-	npm install --prefix examples/node-service --no-audit --no-fund
+npm: $(NPM_EXAMPLES:%=%/node_modules/.installed)  ## what tests of other languages need
+
+node: $(VENV)/.test npm  ## the examples in other languages; half a minute for npm the first time
 	$(BIN)/python -m pytest tests/test_node_service.py -n 0
 
 matrix: $(PYTESTS:%=matrix-%)  ## the plugin's tests with other versions of pytest
@@ -76,6 +79,10 @@ bench: $(VENV)/.bench  ## cost beside allure-pytest, as ratios, into docs/perfor
 suites: ARGS =
 suites: | $(VENV)/bin/pip  ## other projects' test suites, plain and with a report
 	$(BIN)/python tools/real_suites.py $(SUITES) $(ARGS)
+
+%/node_modules/.installed: %/package.json
+	npm install --prefix $* --no-audit --no-fund --no-package-lock --ignore-scripts
+	touch $@
 
 # What pip cannot do before 25.1 is --group.
 %/bin/pip:

@@ -64,10 +64,10 @@ def test_the_exporters_of_javascript(kind, compression):
     "workers", [(), ("-n", "2", "-p", "xdist")], ids=["one process", "workers"]
 )
 def test_a_node_service_is_in_the_steps_of_the_tests(tmp_path, workers):
-    """From the step through the client's call, two of the service's routes, to its error."""
+    """step → the client's call → the service's, in another language → its own call and its SQL."""
     environ = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    environ |= {"OTEL_EXPORTER_ALLURE_WATERFALL": "off", "OTEL_EXPORTER_ALLURE_ATTACH_HTTP": "off"}
-    environ["OTEL_EXPORTER_ALLURE_ATTACH_TRACE"] = "off"
+    for name in ("WATERFALL", "ATTACH_HTTP", "ATTACH_SQL", "ATTACH_TRACE", "JOIN_CALLS"):
+        environ[f"OTEL_EXPORTER_ALLURE_{name}"] = "off"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "otel_allure", "-p", "no:cacheprovider", *workers,
          f"--alluredir={tmp_path}", "--allure-no-capture"],
@@ -76,12 +76,11 @@ def test_a_node_service_is_in_the_steps_of_the_tests(tmp_path, workers):
     assert done.returncode == 0, done.stdout
     report = Results(tmp_path)
     for currency, price in (("EUR", 900), ("SEK", 9900)):
-        its = tree(report[f"test_a_price_in_a_currency[{currency}-{price}]"])
-        assert its == [
-            {
-                f"Ask for the price of a cup in {currency}": [
-                    {"GET /prices/1 → 200 (prices)": [f"GET /rates/{currency} → 200"]}
-                ]
-            }
-        ]
+        rates = {f"GET /rates/{currency} → 200": ["GET /rates/:currency → 200"]}
+        served = {"GET /prices/:id → 200 (prices)": [rates, "SELECT prices"]}
+        (step,) = tree(report[f"test_a_price_in_a_currency[{currency}-{price}]"])
+        assert step == {
+            f"Ask for the price of a cup in {currency}": [{"GET /prices/1 → 200": [served]}]
+        }
     assert "nobody knows shells" in str(report["test_a_currency_that_nobody_knows"])
+    assert "nothing was received" not in done.stdout

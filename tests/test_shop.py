@@ -57,23 +57,39 @@ def test_calls_nest_below_the_step_they_happened_in(suite):
     assert max(alice["start"], bob["start"]) <= min(alice["stop"], bob["stop"])
 
 
+@pytest.mark.usefixtures("only_steps")
 @pytest.mark.skipif(os.name == "nt", reason="it is stopped by a signal")
-def test_a_server_of_its_own_process_is_in_the_steps(tmp_path):
-    """step → the client's call → the server's → its SQL, by OTLP, to the end of the run."""
+@pytest.mark.parametrize(
+    ("selected", "told"),
+    [
+        (("-k", "visitors"), "1 passed"),
+        (("-p", "xdist", "-n", "2"), "2 failed, 26 passed, 1 skipped, 1 xfailed"),
+    ],
+    ids=["one process", "workers"],
+)
+def test_a_server_of_its_own_process_is_in_the_steps(tmp_path, selected, told):
+    """step → the client's call → the server's → its SQL, by OTLP: all calls, to the last one."""
     path = f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(SHOP)]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(SHOP), *selected]
     command += [f"--alluredir={tmp_path}", "--allure-otel-instrument=aiohttp-client"]
-    command += ["--allure-otel-receiver", "-p", "no:asyncio-cooperative", "-k", "visitors"]
+    command += ["--allure-otel-receiver", "-p", "otel_allure", "-p", "asyncio"]
     environment = {**os.environ, "PATH": path, "SHOP_APART": "1"}
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    environment["OTEL_EXPORTER_ALLURE_JOIN_CALLS"] = "off"
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    alice, bob, *_ = tree(Results(tmp_path)["Two visitors at once"])
-    for branch, name, item in ((alice, "Alice", 1), (bob, "Bob", 2)):
-        call = {f"GET /items/{item} → 200": ["SELECT items"]}
-        assert branch == {
-            f"{name} looks around": [{f"Look at item {item}": [call]}, f"[what {name} saw]"]
-        }
+    assert told in done.stdout, done.stdout + done.stderr
     assert "nothing was received" not in done.stdout
+    report = Results(tmp_path)
+    alice, bob, *_ = tree(report["Two visitors at once"])
+    for branch, name, item in ((alice, "Alice", 1), (bob, "Bob", 2)):
+        served = {"GET /items/{id} → 200 (shop)": ["SELECT items"]}
+        call = {f"Look at item {item}": [{f"GET /items/{item} → 200": [served]}]}
+        assert branch == {f"{name} looks around": [call, f"[what {name} saw]"]}
+    calls = [s for r in report.results for s in steps(r) if re.match(r"[A-Z]+ /\S+ → ", s["name"])]
+    answers = [s for s in calls if s["name"].endswith("(shop)")]
+    assert len(calls) == 2 * len(answers)
+    without_sql = {s["name"].split()[-2] for s in answers if not s.get("steps")}
+    assert without_sql <= {"400", "405"}
 
 
 def test_expected_4xx_leaves_the_steps_green(suite):
