@@ -236,6 +236,43 @@ def test_service_that_never_reported():
     assert found(*spans) == [("unreported", text)]
 
 
+def orphan(span_id: int) -> Span:
+    """A query of a service that was killed before it had answered."""
+    its = {"resource": {"service.name": "stock"}, "start_ns": 5 * MS, "end_ns": 6 * MS}
+    return query(span_id, 99, "SELECT 1", **its)
+
+
+OPEN = get(10, 1, start_ns=1 * MS, end_ns=9 * MS)
+
+
+def test_service_that_was_killed_while_it_answered():
+    """What it had done is in the call that it answered, and the call's step says so."""
+    spans = [TEST, OPEN, orphan(20), orphan(21)]
+    (result,) = map(plain, to_results(spans).results)
+    (step,) = result["steps"]
+    assert len(step["steps"]) == 2
+    (told,) = [p["value"] for p in step["parameters"] if p["name"] == "unreported"]
+    assert told.endswith("was it killed?")
+    assert "GET /items/10 (stock): the service that was called has not" in result["description"]
+
+
+@pytest.mark.parametrize(
+    "spans",
+    [
+        [OPEN, get(12, 1, start_ns=2 * MS, end_ns=8 * MS)],
+        [get(10, 1, start_ns=1 * MS, end_ns=4 * MS)],
+        [OPEN, reported(11, 10)],
+        [get(10, 1, start_ns=1 * MS, end_ns=9 * MS, resource={"service.name": "stock"})],
+        [query(10, 1, start_ns=1 * MS, end_ns=9 * MS)],
+    ],
+    ids=["two calls", "it was over", "it was answered", "the same process", "a database"],
+)
+def test_what_nobody_knows_the_call_of_is_below_the_test(spans):
+    (result,) = map(plain, to_results([TEST, *spans, orphan(20)]).results)
+    assert result["steps"][-1]["name"] == "SELECT"
+    assert "was it killed" not in str(result)
+
+
 @pytest.mark.parametrize(
     "spans",
     [[get(10), get(12)], [get(10), reported(11, 10, "shop"), get(12)]],

@@ -606,7 +606,7 @@ def test_the_command_says_what_is_wrong(arguments, code, told, capsys):
 # -- in a run of pytest
 
 SERVICE = r"""
-import sys
+import os, signal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from opentelemetry import propagate, trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -624,6 +624,8 @@ class Handler(BaseHTTPRequestHandler):
         with tracer.start_as_current_span(f"GET {self.path}", context, SERVER):
             with tracer.start_as_current_span("SELECT items"):
                 pass
+            if self.path == "/kill":
+                os.kill(os.getpid(), signal.SIGKILL)
         self.send_response(200)
         self.end_headers()
 
@@ -688,6 +690,28 @@ def test_what_services_do_is_in_the_step_that_called_them(run, pytester, workers
     text = done.outcome.stdout.str()
     assert "context is not propagated: shop, 1 request belongs to no test" in text
     assert "not complete" not in text
+
+
+KILLED = """
+def test_it(port):
+    with allure.step("ask"), pytest.raises(OSError):
+        get(port, "/kill")
+"""
+
+
+@pytest.mark.usefixtures("only_steps")
+@pytest.mark.skipif(os.name == "nt", reason="there is no such signal")
+def test_a_service_that_is_killed_leaves_what_it_has_done(run, pytester):
+    """In the step of the call, which says what has become of the service."""
+    pytester.makepyfile(service=SERVICE)
+    its = TESTS.partition("@pytest.mark.parametrize")[0] + KILLED
+    done = run(its, "--allure-otel-receiver", plugins=(), passed=1)
+    result = done.report["test_it"]
+    assert tree(result) == [{"ask": [{"broken: GET": ["SELECT items"]}]}]
+    (call,) = result["steps"][0]["steps"]
+    told = {p["name"]: p["value"] for p in call["parameters"]}
+    assert "was it killed?" in told["unreported"]
+    done.outcome.stdout.fnmatch_lines(["*nothing was received of 1 call to shop:*"])
 
 
 def test_without_the_option_nothing_of_it_is_there(run):

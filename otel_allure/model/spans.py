@@ -105,6 +105,12 @@ def service_of(span: Span) -> str:
     return "" if name is None or str(name).startswith("unknown_service") else str(name)
 
 
+def process_of(span: Span) -> tuple[object, ...]:
+    """Return what tells the process that made a span from others."""
+    names = ("service.name", "service.instance.id", "host.name", "process.pid")
+    return tuple(span.resource.get(name) for name in names)
+
+
 def span_key(span: Span) -> tuple[int, int]:
     """Return what identifies a span everywhere: its trace id and its span id."""
     return span.trace_id, span.span_id

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from otel_allure.model import conventions as c
-from otel_allure.model.spans import Span, is_test, kind_of, service_of
+from otel_allure.model.spans import Span, is_test, kind_of, process_of, service_of
 from otel_allure.presentation.domains.table import domains_of
 from otel_allure.presentation.durations import duration
 from otel_allure.presentation.errors import error_of
@@ -25,6 +25,10 @@ _WEBSOCKET = ("ws", "wss")
 _BETWEEN_SERVICES = ("HTTP", "RPC")
 _TRY_AGAIN = ("HTTP 408", "HTTP 425", "HTTP 429")
 """Errors of the caller's that are none: the same call may go well later."""
+
+
+NOT_REPORTED = "the service that was called has reported nothing"
+INTERRUPTED = "the service that was called has not ended it: was it killed?"
 
 
 class Finding(NamedTuple):
@@ -49,6 +53,11 @@ def findings_of(root: Span, tree: SpanTree, presentation: Presentation) -> list[
         if len(texts) > _MOST_LINES:
             found.append(Finding(tag, f"… and {len(texts) - _MOST_LINES:,} more"))
     return found
+
+
+def silent_calls(root: Span, tree: SpanTree, presentation: Presentation) -> list[tuple[Span, str]]:
+    """Return the calls below `root` that are `unreported`, each with what is known of it."""
+    return list(_Search(root, tree, presentation).silent_calls())
 
 
 def failed_checks(tree: SpanTree, presentation: Presentation) -> list[Finding]:
@@ -157,19 +166,24 @@ class _Search:
 
     def unreported(self) -> Iterator[str]:
         """Find calls whose service has told nothing, where other services do."""
+        for span, why in self.silent_calls():
+            where = destination_of(span)
+            at = f" ({self.presentation.redaction.text(where)})" if where else ""
+            yield f"{self._call(span)}{at}: {why}"
+
+    def silent_calls(self) -> Iterator[tuple[Span, str]]:
+        """Yield calls whose service has not told of them, and what is known of it."""
         calls = [span for span, _ in self.walked if _is_between_services(span)]
         silent = [span for span in calls if not self._is_reported(span)]
-        if len(silent) == len(calls):
-            return
         for span in silent:
-            if not self._below(span):
-                where = destination_of(span)
-                at = f" ({self.presentation.redaction.text(where)})" if where else ""
-                yield f"{self._call(span)}{at}: the service that was called has reported nothing"
+            if span.span_id in self.tree.interrupted:
+                yield span, INTERRUPTED
+            elif len(silent) < len(calls) and not self._below(span):
+                yield span, NOT_REPORTED
 
     def _is_reported(self, span: Span) -> bool:
         return any(
-            below.kind == "server" and _process(below) != _process(span)
+            below.kind == "server" and process_of(below) != process_of(span)
             for below in self._below(span)
         )
 
@@ -221,9 +235,3 @@ def calls_between_services(spans: Iterable[Span]) -> Iterator[Span]:
 def destination_of(span: Span) -> str | None:
     """Return which service was called, or where it is."""
     return text_of(span.attributes, "service.peer.name", "peer.service") or server(span)
-
-
-def _process(span: Span) -> tuple[object, ...]:
-    """Return what tells the process that made a span from others."""
-    names = ("service.name", "service.instance.id", "host.name", "process.pid")
-    return tuple(span.resource.get(name) for name in names)

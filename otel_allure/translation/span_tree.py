@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from otel_allure.model import conventions as c
 from otel_allure.model.spans import Span, is_container, is_test, kind_of, service_of
+from otel_allure.translation.interrupted import answered_calls
 
 
 class CondensedTree(NamedTuple):
@@ -55,6 +56,8 @@ class SpanTree:
         self.children: dict[int, list[Span]] = {}
         self.roots: list[Span] = []
         self.last_ns = max((s.end_ns or s.start_ns for s in ordered), default=0)
+        self.interrupted: set[int] = set()
+        """Calls whose service was killed while it answered: what it had done is below them."""
         self.twins: Counter[int] = Counter()
         """How many spans are left out below each: they never ended, beside the same that did."""
         ordered = self._without_twins(ordered)
@@ -120,7 +123,7 @@ class SpanTree:
         return seen
 
     def _adopt_orphans(self) -> None:
-        """Hang spans whose parent is missing below the test, or its phase, that then ran."""
+        """Hang spans whose parent is missing below the call, or test or phase, that then ran."""
         results = self.tests or [span for span in self.roots if is_container(span)][:1]
         if not results:
             return
@@ -128,12 +131,22 @@ class SpanTree:
         hosts = [*results, *(phase for span in results for phase in self._phases(span))]
         adopted: dict[int, list[Span]] = {}
         orphans = [span for span in self.roots if span.span_id not in stays]
+        calls = answered_calls(orphans, self._silent_calls())
+        self.interrupted.update(call.span_id for call in calls.values())
         for orphan, host in self._hosts(orphans, hosts):
+            host = calls.get(orphan.parent_id or 0, host)
             adopted.setdefault(host.span_id, []).append(orphan)
         self.roots = [span for span in self.roots if span.span_id in stays]
         for host_id, its in adopted.items():
             children = self.children.get(host_id, [])
             self.children[host_id] = sorted([*children, *its], key=by_start)
+
+    def _silent_calls(self) -> Iterator[Span]:
+        """Yield calls to other services of which no service has told."""
+        for span in self.by_id.values():
+            is_leaf = span.kind == "client" and span.span_id not in self.children
+            if is_leaf and not any(name.startswith("db.") for name in span.attributes):
+                yield span
 
     def _at_or_above(self, spans: Iterable[Span]) -> set[int]:
         # Not by `parent_id`, which still leads around a cycle.

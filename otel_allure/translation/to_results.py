@@ -76,6 +76,8 @@ LEFT_OUT = "left out"
 NOT_AS_EXPECTED = "✗"
 """Ends the name of a step that is not as a test has expected of its trace; its parameter says what
 was expected."""
+UNREPORTED = "unreported"
+"""A finding, and the parameter of calls that says why."""
 UNFINISHED = "Unfinished: the span had not ended when the report was written."
 TWINS = "{:,} never ended, each beside the same call that did"
 TOO_MANY = "Left out: there are more than {:,} steps (max_steps). Their places are marked."
@@ -360,6 +362,16 @@ class _Translator:
                     its.name = f"{its.name} {NOT_AS_EXPECTED}"
                 its.parameters.append(Parameter(name=NOT_AS_EXPECTED, value=told, excluded=True))
 
+    def _mark_silent_calls(self, root: Span) -> None:
+        """Say at calls that their service has not told of them."""
+        from otel_allure.translation.findings import silent_calls
+
+        items = self.steps_by_span()
+        silent = silent_calls(root, self.tree, self.presentation)
+        told = [(items[span.span_id], why) for span, why in silent if span.span_id in items]
+        for item, why in {(id(item), why): (item, why) for item, why in told}.values():
+            item.parameters.append(Parameter(name=UNREPORTED, value=why, excluded=True))
+
     def steps_by_span(self) -> dict[int, ExecutableItem]:
         """Return what `fill` made last that others may be below: databases export no spans."""
         found = {
@@ -618,6 +630,8 @@ class _Translator:
         known = {label.value for label in result.labels if label.name == "tag"}
         tags = dict.fromkeys(finding.tag for finding in found)
         result.labels += [Label(name="tag", value=tag) for tag in tags if tag not in known]
+        if UNREPORTED in tags:
+            self._mark_silent_calls(root)
         described = with_findings(result.description, result.descriptionHtml, found)
         result.description, result.descriptionHtml = described
 
