@@ -205,7 +205,7 @@ def test_what_a_page_says_works(page, tmp_path):
 def tutorial_tags_and_tells_the_repeated_call(results):
     (result,) = results.results
     assert {"name": "tag", "value": "n+1"} in result["labels"]
-    assert "GET /stock/101 ×5, one after the other" in result["descriptionHtml"]
+    assert "GET /stock/{id} ×5, one after the other" in result["descriptionHtml"]
 
 
 def exchange_is_shown_and_masked(results):

@@ -59,6 +59,10 @@ def cache(span_id: int, parent_id: int = 3) -> Span:
     return call(span_id, parent_id, {"db.system": "redis", "db.statement": "GET ?"})
 
 
+def redis(span_id: int, command: str) -> Span:
+    return call(span_id, 3, {"db.system": "redis", "db.statement": command})
+
+
 def found(*spans: Span, **settings: object) -> list[tuple[str, str]]:
     presentation = Presentation(Settings(**settings))
     tree = SpanTree([TEST, STEP, PAGE, *spans])
@@ -122,6 +126,70 @@ def test_no_n_plus_one(spans):
 
 def test_loop_of_requests_that_the_test_makes_itself_has_to_be_longer():
     assert tags(*(get(i, 2) for i in range(10, 20))) == ["n+1"]
+
+
+USERS = ("alice", "bob", "james", "eve", "mallory")
+
+
+def served(span: Span, route: str) -> Span:
+    """Return what the server says of a request."""
+    told = {"http.request.method": "GET", "http.route": route}
+    return call(span.span_id + 500, span.span_id, told, kind="server", start_ns=span.start_ns)
+
+
+def paths(pattern: str, parts: tuple[str, ...] = USERS, **fields) -> list[Span]:
+    """Return requests one after the other, each with another word in its path."""
+    return [get(i, path=pattern.format(part), **fields) for i, part in enumerate(parts, 10)]
+
+
+SLUGS = ("red-cup", "green-tea", "blue-plate", "old-pot", "big-spoon")
+HEX = ("deadbeef-cafe-4bad-8bad-aaaaaaaaaaaa", *(f"{i:032x}" for i in range(4)))
+
+
+@pytest.mark.parametrize(
+    ("spans", "pattern"),
+    [
+        (paths("items/{}", ("1", "2", "3", "4", "5")), "GET /items/*"),
+        (paths("users/{}"), "GET /users/*"),
+        (paths("v2/users/{}/orders?limit=3"), "GET /v2/users/*/orders"),
+        (paths("api/products/{}", SLUGS), "GET /api/products/*"),
+        (paths("users/{}", HEX), "GET /users/*"),
+        (paths("mail/{}@example.org"), "GET /mail/*"),
+        (paths("stock/{}", attributes={"url.template": "/stock/{name}"}), "GET /stock/{name}"),
+        ([s for i in paths("stock/{}") for s in (i, served(i, "/stock/{n}"))], "GET /stock/{n}"),
+        ([s for i in paths("users/{}") for s in (i, served(i, "/{path:.*}"))], "GET /users/*"),
+        ([redis(i, f"GET user:{name}") for i, name in enumerate(USERS, 10)], "redis GET user:*"),
+        ([redis(i, f"GET user:{i}:name") for i in range(10, 15)], "redis GET user:*"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_things_are_told_by_their_names_and_the_finding_by_what_they_have_in_common(spans, pattern):
+    ((tag, text),) = found(*spans)
+    assert (tag, text.partition(" ×")[0]) == ("n+1", f"shop · {pattern}")
+
+
+RESOURCES = ("users", "orders", "products", "prices", "me")
+
+
+@pytest.mark.parametrize(
+    "spans",
+    [
+        paths("api/{}", RESOURCES),
+        paths("{}", ("health", "version", "login", "me", "news")),
+        paths("{}/count", RESOURCES),
+        paths("admins/{}", RESOURCES),
+        paths("users/{}", ("me", "count", "search", "new", "recent")),
+        paths("assets/{}", ("app.js", "app.css", "logo", "font", "map")),
+        paths("stock/{}"),
+        [s for i in paths("users/{}") for s in (i, served(i, f"/users/name-{i.span_id}"))],
+        [get(i)._replace(attributes={**get(i).attributes, "url.full": f"http://h{i}/items/1"})
+         for i in range(10, 15)],
+    ],
+    ids=["resources", "pages", "parts", "plurals", "questions", "files", "not certain",
+         "routes of their own", "hosts"],
+)  # fmt: skip
+def test_other_words_are_no_things(spans):
+    assert tags(*spans) == []
 
 
 def test_turns_of_two_lookups():

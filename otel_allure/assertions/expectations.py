@@ -18,6 +18,7 @@ from otel_allure.model.spans import Span
 from otel_allure.presentation.durations import duration
 from otel_allure.presentation.errors import error_of
 from otel_allure.presentation.presentation import Presentation
+from otel_allure.translation.lookups import looked_up
 from otel_allure.translation.repeats import n_plus_ones
 
 
@@ -297,7 +298,7 @@ def no_n_plus_one(
         for run in n_plus_ones(calls, caller, view.tree, presentation):
             if not any(by.Criteria(name).accept(run[0], view.title) for name in allow):
                 wrong += run
-                told.append(f"{view.title(run[0])} ×{len(run):,}")
+                told.append(f"{looked_up(run, view.tree, presentation)} ×{len(run):,}")
     if not wrong:
         return None
     return Failure(

@@ -25,7 +25,8 @@ from otel_allure.presentation.domains import databases
 from otel_allure.presentation.domains.table import domains_of
 from otel_allure.presentation.durations import duration
 from otel_allure.presentation.presentation import Presentation
-from otel_allure.translation.repeats import lookup, n_plus_one
+from otel_allure.translation.lookups import lookup
+from otel_allure.translation.repeats import n_plus_one
 from otel_allure.translation.span_tree import CondensedTree, SpanTree, by_start
 
 _TRANSPARENT = (c.PHASE, c.CONTAINER)  # no steps
@@ -229,7 +230,7 @@ class _Condensing:
 
     def _is_n_plus_one(self, members: list[Span]) -> bool:
         """Whether a call is repeated for the sake of its values, each after the one before."""
-        lookups = {lookup(span, self.presentation) for span in members}
+        lookups = {lookup(span, self.tree, self.presentation) for span in members}
         if len(lookups) > 1 or None in lookups:
             return False
         caller = self.tree.by_id.get(members[0].parent_id or 0)

@@ -15,6 +15,7 @@ from otel_allure.presentation.durations import duration
 from otel_allure.presentation.errors import error_of
 from otel_allure.presentation.presentation import Presentation
 from otel_allure.presentation.values import number_of, server, text_of
+from otel_allure.translation.lookups import looked_up
 from otel_allure.translation.repeats import n_plus_ones, tries
 from otel_allure.translation.span_tree import SpanTree
 
@@ -105,7 +106,7 @@ class _Search:
         for above, calls in self._calls_below_each():
             for run in n_plus_ones(calls, above, self.tree, self.presentation):
                 took = duration(sum(map(self._took, run)))
-                call = self._call(run[0])
+                call = self._called(run[0], looked_up(run, self.tree, self.presentation))
                 yield f"{call} ×{len(run):,}, one after the other, {took}{self._in(above)}"
 
     def slow(self) -> Iterator[str]:
@@ -194,7 +195,10 @@ class _Search:
 
     def _call(self, span: Span) -> str:
         """Return what was called, with the service whose span it is."""
-        service, call = service_of(span), self.presentation.call(span)
+        return self._called(span, self.presentation.call(span))
+
+    def _called(self, span: Span, call: str) -> str:
+        service = service_of(span)
         if c.KIND in span.attributes or service in ("", self.own_service):
             return call
         return f"{self.presentation.redaction.text(service)} · {call}"

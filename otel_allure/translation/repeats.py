@@ -7,11 +7,10 @@ from collections.abc import Hashable, Iterator, Sequence
 
 from otel_allure.model import conventions as c
 from otel_allure.model.spans import Span, service_of
-from otel_allure.presentation import sql
 from otel_allure.presentation.domains import databases, http
 from otel_allure.presentation.domains.table import domains_of
 from otel_allure.presentation.presentation import Presentation
-from otel_allure.presentation.values import text_of
+from otel_allure.translation.lookups import are_things, lookup
 from otel_allure.translation.span_tree import SpanTree
 
 # -- tries of one call
@@ -62,50 +61,8 @@ def tries(calls: Sequence[Span], failed: set[int], tree: SpanTree) -> Iterator[l
 
 # -- one call for each of many things
 
-_READING = ("SELECT", "WITH")
-_SAFE_METHODS = ("GET", "HEAD", "QUERY")
-_NO_LOOKUPS = ("Generative AI", "Messaging", "Functions")
-_LITERAL = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")
-# Pages of one list, each of which needs the one before, or is wanted only if that one is full.
-_NEXT_ROWS = re.compile(r"\boffset\b", re.IGNORECASE)
-_NEXT_PAGE = re.compile(
-    r"[?&;](?:page\w*|offset|skip|start\w*|after|before|since|cursor|marker|next\w*|continuation\w*)=",
-    re.IGNORECASE,
-)
 _PAUSE_NS = 20_000_000
 """So long, on average, are the pauses of whoever waits for something by asking again."""
-_VALUE_IN_PATH = re.compile(r"[^/\s]*\d[^/\s]*")
-
-
-def lookup(span: Span, presentation: Presentation) -> Hashable | None:
-    """Return what a call looks up, whichever thing it is; None if it is no reading call.
-
-    Calls of one lookup are the many of an N+1, if each waits for the one before.
-    """
-    domains = domains_of(span)
-    is_query = databases.DOMAIN in domains
-    if span.kind != "client" and not (span.kind == "internal" and is_query):
-        return None
-    if any(domain.name in _NO_LOOKUPS for domain in domains):
-        return None
-    text = presentation.call(span)
-    if is_query:
-        text = query_pattern(span) or text
-        is_first = text.upper().startswith(_READING) and not _NEXT_ROWS.search(text)
-        if databases.is_sql(span.attributes, text) and not is_first:
-            return None
-    elif http.DOMAIN in domains:
-        if http.method(span.attributes) not in _SAFE_METHODS:
-            return None
-        if _NEXT_PAGE.search(http.url(span) or ""):
-            return None
-        text = _VALUE_IN_PATH.sub("*", text)
-    return span.scope, service_of(span), span.kind, text
-
-
-def query_pattern(span: Span) -> str:
-    """Return the text of a query without its values, empty if there is none."""
-    return _LITERAL.sub("?", text_of(span.attributes, *sql.QUERY) or "").strip()
 
 
 def n_plus_one(
@@ -129,7 +86,7 @@ def n_plus_one(
     run = _longest_in_a_row(calls, tree)
     if len(run) < (least * 2 if is_by_test else least) or _is_polling(run, is_by_test, tree):
         return ()
-    return run
+    return run if not is_request or are_things(run, tree) else ()
 
 
 def n_plus_ones(
@@ -139,9 +96,9 @@ def n_plus_ones(
     least = presentation.settings.n_plus_one
     groups: dict[Hashable, list[Span]] = {}
     for span in calls if least and len(calls) >= least else ():
-        looked_up = lookup(span, presentation)
-        if looked_up is not None:
-            groups.setdefault(looked_up, []).append(span)
+        its = lookup(span, tree, presentation)
+        if its is not None:
+            groups.setdefault(its, []).append(span)
     for group in groups.values():
         run = n_plus_one(group, caller, tree, presentation)
         if run:

@@ -70,6 +70,11 @@ def title(span: Span) -> str | None:
     return words(command, text_of(a, *_TARGET)) if command else None
 
 
+def has_keys(a: Attributes) -> bool:
+    """Whether a database is one of keys and values."""
+    return text_of(a, *_MARKS) in _OF_KEYS
+
+
 def _command_and_key(system: str, span: Span) -> str | None:
     query = (text_of(span.attributes, *sql.QUERY) or "").strip()
     if "\n" in query:  # several commands

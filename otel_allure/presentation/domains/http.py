@@ -17,7 +17,17 @@ _DEFAULT_PORTS = {"http": "80", "https": "443"}
 def title(span: Span) -> str | None:
     """Return method, and route or path."""
     a = span.attributes
-    return words(method(a), text_of(a, "http.route", "url.template") or _path(a))
+    return words(method(a), route(span) or _path(a))
+
+
+def route(span: Span) -> str | None:
+    """Return the path with names for its variable parts, as a server, or a client, knows it."""
+    return text_of(span.attributes, "http.route", "url.template")
+
+
+def path(span: Span) -> str | None:
+    """Return the path that was asked for."""
+    return _path(span.attributes)
 
 
 def answer(span: Span) -> str | None:
