@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import Iterator
+from functools import lru_cache
 
 from otel_allure.redaction.commands import ARGUMENTS, OPTIONS, Forms
 from otel_allure.redaction.lazy import lazy
@@ -134,58 +135,75 @@ FORMS: tuple[tuple[str, Forms], ...] = (
     ),
 )
 """Needles in small letters, and their forms, by a text without which there is none of them."""
-_GATED = tuple(
-    (gate, tuple(dict.fromkeys(needle for needle, _ in forms)), forms) for gate, forms in FORMS
-)
-_WITHOUT_NEEDLE = (
+_ELSEWHERE = (
     # shop:abc@tcp(db:3306)/shop, as Go has it
-    ("@", form(r"(?<![\w:/])[\w.-]{1,60}:(?P<secret>[^\s@:/]{1,200})@(?:tcp|unix)\(")),
+    (
+        ("@tcp(", "@unix("),
+        form(r"(?<![\w:/])[\w.-]{1,60}:(?P<secret>[^\s@:/]{1,200})@(?:tcp|unix)\("),
+    ),
     # db.example.com:5432:shop:bob:abc, a line of .pgpass
     (
-        ":",
+        (":54", ":6432:", ":*:"),
         form(
             r"(?m:^)[\w.*-]{1,200}:(?:54\d\d|6432|\*):[\w*.-]{1,60}:[\w*.-]{1,60}:(?P<secret>\S+)(?m:$)"
         ),
     ),
     # bob:$apr1$..., a line of .htpasswd
     (
-        ":",
+        (":$", ":{s"),
         form(
             r"(?<![\w.@-])[\w.@-]{1,60}:(?P<secret>(?:\$(?:apr1|2[aby]|[156y])\$|\{S?SHA\})[\w./$+=]{10,})"
         ),
     ),
 )
+"""Forms that are looked for everywhere, if one of some needles is in a text."""
+NEEDLES = frozenset(
+    (
+        *(needle for _, forms in FORMS for needle, _ in forms),
+        *(needle for needles, _ in _ELSEWHERE for needle in needles),
+    )
+)
+"""One of them is in each secret of these forms."""
 
 
-def find(text: str, lowered: str) -> Iterator[Place]:
-    """Yield the secrets in URLs, headers and commands."""
-    has = lowered.__contains__
-    for gate, needles, forms in _GATED:
-        if gate in text and any(map(has, needles)):
-            for needle, each_form in forms:
-                if needle in lowered:
-                    yield from each(
-                        needle, each_form, lowered, text, needle.strip(":/-(. ") or "url"
-                    )
-    for gate, each_form in _WITHOUT_NEEDLE:
+@lru_cache(1_000)
+def _forms_of(needles: frozenset[str]) -> tuple[tuple[str, Forms], ...]:
+    """Return the forms that may be in a text with these needles only."""
+    chosen = ((gate, tuple(row for row in forms if row[0] in needles)) for gate, forms in FORMS)
+    return tuple((gate, forms) for gate, forms in chosen if forms)
+
+
+def find(text: str, lowered: str, needles: frozenset[str]) -> Iterator[Place]:
+    """Yield the secrets in URLs, headers and commands.
+
+    Args:
+        text: anything.
+        lowered: the same in small letters.
+        needles: those of `NEEDLES` that are in it; others do not matter.
+    """
+    for gate, forms in _forms_of(needles) if needles else ():
         if gate in text:
+            for needle, each_form in forms:
+                rule = needle.strip(":/-(. ") or "url"
+                yield from each(needle, each_form, lowered, text, rule)
+    for its, each_form in _ELSEWHERE:
+        if not needles.isdisjoint(its):
             for match in each_form.finditer(text):
                 yield Place(*match.span("secret"), "credentials")
 
 
-def listed(text: str) -> Iterator[Place]:
+def listed(text: str, needles: frozenset[str]) -> Iterator[Place]:
     """Yield the secrets in the arguments of a command, as a list: `['mysql', '-pabc']`."""
-    lowered = text.lower()
-    separators = [each for each in _BETWEEN_ARGUMENTS if each in text]
-    if not separators or not any(needle in lowered for needle, _ in OPTIONS):
+    if _OF_COMMANDS.isdisjoint(needles):
         return
-    for separator in separators:
+    for separator in filter(text.__contains__, _BETWEEN_ARGUMENTS):
         spaced = text.replace(separator, " " * len(separator))
         searched = spaced.lower()
         for needle, each_form in OPTIONS if len(searched) == len(text) else ():
             yield from each(needle, each_form, searched, spaced, needle.strip())
 
 
+_OF_COMMANDS = frozenset(needle for needle, _ in OPTIONS)
 _BETWEEN_ARGUMENTS = ("', '", '", "', '","')
 
 

@@ -18,9 +18,18 @@ from otel_allure.redaction.places import MASK, Place
 
 
 class _Escape(NamedTuple):
-    """A way to escape: texts, one of which is in all of it, and what is escaped as a whole."""
+    """A way to escape.
 
-    needles: tuple[str, ...]
+    Attributes:
+        sign: a text that is in all of it.
+        escape: one escape, without which there is nothing to read.
+        piece: what is escaped as a whole.
+        read: returns what a piece stands for.
+        write: returns how a text is written in the way of a piece.
+    """
+
+    sign: str
+    escape: re.Pattern[str]
     piece: re.Pattern[str]
     read: Callable[[str], str]
     write: Callable[[str, str], str]
@@ -62,27 +71,38 @@ _LITERAL = lazy(
     r"(?:(?P=mark)|(?=[\r\n])|\Z)"
 )
 _CLOSED = r"(?:'(?:[^'\\\r\n]|\\[^\r\n])*'|\"(?:[^\"\\\r\n]|\\[^\r\n])*\")"
-_LITERALS = lazy(rf"{_CLOSED}(?:\n(?:E[ ])?[ \t]*(?:[+-][ \t]+)?{_CLOSED})*|['\"][^\r\n]*")
+_BETWEEN_LINES = r"\n(?:E[ ])?[ \t]*(?:[+-][ \t]+)?"
+_LITERALS = lazy(rf"{_CLOSED}(?:{_BETWEEN_LINES}{_CLOSED})*|['\"][^\r\n]*")
 """One literal on several lines, as pprint writes long ones; those of a diff are marked."""
 _ENTITIES = lazy(r"(?<![^<>&'\"])[^<>&'\"]*&(?:[^<>&'\"]|&(?=[#\w]{2,8};))*")
 _ENTITY = lazy(r"&#?\w{1,8};")
 _ESCAPES = (
     _Escape(
-        ("%",),
+        "%",
+        lazy(r"%[0-9A-Fa-f]{2}"),
         lazy(r"(?<![\w%.+*~-])[\w.+*~-]*%[0-9A-Fa-f]{2}[\w.+*~%-]*", re.ASCII),
         lambda piece: (unquote_plus if "+" in piece else unquote)(piece),
         _in_url,
     ),
-    _Escape(("&",), _ENTITIES, _read_html, _in_html),
+    _Escape("&", _ENTITY, _ENTITIES, _read_html, _in_html),
     _Escape(
-        ('""',),
+        '""',
+        lazy('""'),
         lazy(r'(?<![^,;\t\n])"(?:[^"]|""){1,100000}"(?![^,;\t\r\n])'),
         lambda piece: piece[1:-1].replace('""', '"'),
         lambda value, _: '"' + value.replace('"', '""') + '"',
     ),
-    _Escape(("\\",), _LITERAL, _read_literal, _in_literal),
-    _Escape(("'\n", '"\n'), _LITERALS, _read_literals, _in_literal),
+    _Escape("\\", lazy(r"\\"), _LITERAL, _read_literal, _in_literal),
+    _Escape("\n", lazy(rf"['\"]{_BETWEEN_LINES}['\"]"), _LITERALS, _read_literals, _in_literal),
 )
+
+
+def may_be_in(text: str) -> bool:
+    """Whether there is anything to be read otherwise."""
+    for escape in _ESCAPES:
+        if escape.sign in text and escape.escape.search(text) is not None:
+            return True
+    return False
 
 
 def find(text: str, masked: Masked) -> Iterator[Place]:
@@ -93,11 +113,10 @@ def find(text: str, masked: Masked) -> Iterator[Place]:
         masked: returns a text without its secrets, and the rules that say so.
     """
     for escape in _ESCAPES:
-        if not any(map(text.__contains__, escape.needles)):
+        if escape.sign not in text or escape.escape.search(text) is None:
             continue
         for match in escape.piece.finditer(text):
-            is_escaped = any(map(match[0].__contains__, escape.needles))
-            place = _place(match, escape, masked) if is_escaped else None
+            place = _place(match, escape, masked) if escape.sign in match[0] else None
             if place is not None:
                 yield place
 

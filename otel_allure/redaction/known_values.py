@@ -216,6 +216,7 @@ _ESCAPE = lazy(  # by one of few characters: they are looked for fast
     r"|(?P<slashes>(?<=\\)\\{1,7})"
     r")"
 )
+_ESCAPE_IN_LINE = lazy(_ESCAPE.pattern.replace(r"[\r\n%&\\]", r"[%&\\]", 1))
 _UNIT = lazy(r"[0-9A-Fa-f]{4}")
 
 
@@ -248,7 +249,8 @@ class _View:
     def unfold(self) -> bool:
         """Take one level of escapes away; return whether there was one."""
         text = self.text
-        if "\\" in text or "%" in text or "&" in text:
+        has_sign = "\\" in text or "%" in text or "&" in text
+        if has_sign and _ESCAPE_IN_LINE.search(text) is not None:
             self.text = _ESCAPE.sub(_unescaped, text)
         else:
             self.text = _LINE_END.sub("", text)

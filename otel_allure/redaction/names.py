@@ -147,9 +147,7 @@ OTHER_ENDS = (
 )
 """Ends that need the whole name to be a sensitive one: `SharedAccessKey` is, `keyboard` is not."""
 
-_ALL_ENDS = tuple(
-    end for end in (*ENDS, *OTHER_ENDS) if not any(x != end and x in end for x in OTHER_ENDS)
-)
+_ALL_ENDS = frozenset({*ENDS, *OTHER_ENDS})
 SPACED = lazy(
     r"(?:(?:api|access|account|encryption|master|private|secret|session|signing) (?:key|id)"
     rf"|(?:{'|'.join(_CODES)}) (?:codes?|answer)"
@@ -213,9 +211,9 @@ class Names:
         """Whether the settings have names that may be any word."""
         return bool(self._also)
 
-    def may_be_in(self, lowered: str) -> bool:
-        """Whether a text, in small letters, may have such a name."""
-        return self.are_any or any(map(lowered.__contains__, _ALL_ENDS))
+    def may_be_among(self, needles: frozenset[str]) -> bool:
+        """Whether a text may have such a name, by which of `ENDS` and `OTHER_ENDS` are in it."""
+        return self.are_any or not _ALL_ENDS.isdisjoint(needles)
 
     def ends_sensitive(self, name: str) -> bool:
         """Whether a value is a secret in a text, if the name ends with one of `ENDS`."""

@@ -46,11 +46,18 @@ _IS_EQUAL = lazy(r"(?P<quote>['\"])[ ]?[!=]==?[ ]?\Z")
 _BRACED = lazy(r"\{[^{}'\",=]*\}")
 
 
-def find(text: str, lowered: str, names: Names) -> Iterator[Place]:
-    """Yield the values after names of secrets, wherever these are."""
+def find(text: str, lowered: str, names: Names, needles: frozenset[str]) -> Iterator[Place]:
+    """Yield the values after names of secrets, wherever these are.
+
+    Args:
+        text: anything.
+        lowered: the same in small letters.
+        names: which are those of secrets.
+        needles: the ends of names that are in it; others do not matter.
+    """
     brackets = Brackets(text)
     for ends, are_enough in ((ENDS, True), (OTHER_ENDS, False)):
-        for needle in ends:
+        for needle in filter(needles.__contains__, ends):
             at = lowered.find(needle)
             while at >= 0:
                 end = at + len(needle)

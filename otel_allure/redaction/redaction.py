@@ -20,14 +20,23 @@ from otel_allure.model.settings import DEFAULTS, Settings
 from otel_allure.model.sound import sound_value
 from otel_allure.model.spans import Attributes, Event, Link, Span, is_test
 from otel_allure.model.texts import text_of
-from otel_allure.redaction import credentials, escaped, json_texts, markup, pairs, sql, tables
-from otel_allure.redaction.issued_tokens import issued_tokens
+from otel_allure.redaction import (
+    credentials,
+    escaped,
+    issued_tokens,
+    json_texts,
+    markup,
+    pairs,
+    sql,
+    tables,
+)
 from otel_allure.redaction.known_values import KnownValues
 from otel_allure.redaction.lazy import lazy
-from otel_allure.redaction.names import Names
+from otel_allure.redaction.names import ENDS, OTHER_ENDS, Names
 from otel_allure.redaction.no_secrets import is_nothing, looks_random
 from otel_allure.redaction.payment_numbers import payment_numbers
 from otel_allure.redaction.places import MASK, Place, masked_text, rule_of, within_fields
+from otel_allure.redaction.prefilter import Prefilter
 from otel_allure.redaction.private_keys import lines_of_keys
 
 _KNOWN = "known value"
@@ -41,6 +50,10 @@ _NO_SECRETS = ("PWD", "OLDPWD")
 """Variables of the environment whose names look like it."""
 
 
+_NEEDLES = frozenset(
+    {*ENDS, *OTHER_ENDS, *credentials.NEEDLES, *sql.NEEDLES, *issued_tokens.NEEDLES}
+)
+_PREFILTER = Prefilter(_NEEDLES)
 _SQL_TEXTS = ("db.query.text", "db.statement")
 _SQL_VALUES = ("db.query.parameter.", "db.statement.parameter")
 
@@ -63,6 +76,7 @@ class Redaction:
         self.names = Names(settings)
         self.is_sensitive = self.names.is_sensitive
         """Whether a value of this name (a header, a query parameter, an attribute) is a secret."""
+        self._has_own = self._own is not None or self.names.are_any
         self.counts: Counter[str] = Counter()
         """How many values each rule masked, in all that know more than this, too.
 
@@ -125,8 +139,7 @@ class Redaction:
         if not self._on or ("\\" not in text and self.text(text) == text):
             return text
         plain, origins = _unescaped_id(text)
-        told: list[Place] = []
-        self._find_told(plain, told)
+        told = self._told(plain, _PREFILTER.among(_lowered(plain)))
         strong = [
             place._replace(shown=MASK)
             for place in self._places(plain)
@@ -148,18 +161,21 @@ class Redaction:
 
     def _places(self, text: str) -> list[Place]:
         """Return the places of all secrets in a text."""
+        lowered = _lowered(text)
+        needles = _PREFILTER.among(lowered)
+        told = [*self._told(text, needles), *self._known_in(text)]
+        if not (needles or told or self._has_own or escaped.may_be_in(text)):
+            return []
         places: list[Place] = []
         flat = text
         found = json_texts.spans(text) if '"' in text else []
         if found:
             places += json_texts.find(text, found, self.names, self._inner)
             flat = json_texts.without(text, found)
-        told: list[Place] = []
-        self._find_told(text, told)
-        told += self._known_in(text)
         if " -" in text or "-" in text[:1] or "'-" in text or '"-' in text:
-            told += credentials.listed(text)
-        self._find_likely(_blanked(flat, told) if told else flat, places)
+            told += credentials.listed(text, needles)
+        flat = _blanked(flat, told) if told else flat
+        places += self._likely(flat, lowered if flat is text else _lowered(flat), needles)
         places += json_texts.fitted(text, found, told)
         if places and ("&" in text or "?" in text):
             places = list(within_fields(text, places))
@@ -175,33 +191,35 @@ class Redaction:
             return (text, ()) if is_nothing(name, value) else (f"{name}={MASK}", (rule_of(name),))
         return self._short_text(text) if len(text) <= _SHORT else self._text(text)
 
-    def _find_told(self, text: str, places: list[Place]) -> None:
-        """Find what is a secret by itself: by the settings' patterns, or as issuers made it."""
+    def _told(self, text: str, needles: frozenset[str]) -> list[Place]:
+        """Return what is a secret by itself: by the settings' patterns, or as issuers made it."""
+        places: list[Place] = []
         if self._own is not None:
             found = self._own.finditer(text)
             places += [Place(*match.span(), "own pattern") for match in found if match[0]]
-        places += issued_tokens(text)
+        places += issued_tokens.find(text, needles)
         if self.settings.redact_payment_numbers:
             places += payment_numbers(text)
+        return places
 
     def _known_in(self, text: str) -> list[Place]:
         return [Place(*place, _KNOWN) for place in self._known.places(text)]
 
-    def _find_likely(self, text: str, places: list[Place]) -> None:
-        """Find what is a secret by where it stands."""
-        lowered = text.lower()
-        if len(lowered) != len(text):  # there is one character that becomes two
-            lowered = text.replace("\u0130", "I").lower()
-        places += credentials.find(text, lowered)
-        places += sql.find(text, lowered, self.names)
+    def _likely(self, text: str, lowered: str, needles: frozenset[str]) -> list[Place]:
+        """Return what is a secret by where it stands."""
+        places: list[Place] = []
+        places += credentials.find(text, lowered, needles)
+        places += sql.find(text, lowered, needles)
         places += escaped.find(text, self._inner)
-        if not self.names.may_be_in(lowered):
-            return
-        places += pairs.find(text, lowered, self.names)
+        if not self.names.may_be_among(needles):
+            return places
+        places += sql.of_columns(text, lowered, self.names)
+        places += pairs.find(text, lowered, self.names, needles)
         if "<" in text:
             places += markup.find(text, self.names)
         if "\n" in text:
             places += tables.find(text, self.names)
+        return places
 
     def sql(self, text: str) -> str:
         """Return a query as `text`; without its literals, if the settings want that."""
@@ -319,6 +337,14 @@ _IDENTITY_LABELS = frozenset(
 class _WithAttributes(Protocol):
     @property
     def attributes(self) -> Attributes: ...
+
+
+def _lowered(text: str) -> str:
+    """Return a text as long, in small letters."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # there is one character that becomes two
+        lowered = text.replace("\u0130", "I").lower()
+    return lowered
 
 
 def _blanked(text: str, places: list[Place]) -> str:

@@ -65,25 +65,7 @@ STATEMENTS = (
     ("decrypt", _form(_KEY_OF)),
 )
 """Statements and functions that have a secret, by a word of them."""
-_WORDS = (
-    *(needle for needle, _ in STATEMENTS),
-    *(
-        "copy ",
-        " into ",
-        "set (",
-        "like",
-        " in ",
-        " in(",
-        "similar to",
-        "args",
-        "params",
-        "binds",
-        "[c",
-        "[g",
-    ),
-    *("[n", "[r", "parameters"),
-)
-"""One of them is in every text with a statement, or with arguments of one."""
+NEEDLES = tuple(needle for needle, _ in STATEMENTS)
 _COMPARED = _form(
     r"(?<![\w.])(?P<name>[\w.\"`\[\]]{1,200})\s+(?:not\s+)?(?P<sign>i?like|in|similar\s+to|between)\s*"
     r"(?=[('\"])"
@@ -115,13 +97,21 @@ _MOST_ROWS = 100_000
 Item = tuple[int, int]
 
 
-def find(text: str, lowered: str, names: Names) -> Iterator[Place]:
-    """Yield the secrets in statements, and in the arguments that are logged beside them."""
-    if not any(map(lowered.__contains__, _WORDS)):
-        return
+def find(text: str, lowered: str, needles: frozenset[str]) -> Iterator[Place]:
+    """Yield the secrets in statements that have words for them.
+
+    Args:
+        text: anything.
+        lowered: the same in small letters.
+        needles: those of `NEEDLES` that are in it; others do not matter.
+    """
     for needle, form in STATEMENTS:
-        if needle in lowered:
+        if needle in needles:
             yield from _of_statements(needle, form, text, lowered)
+
+
+def of_columns(text: str, lowered: str, names: Names) -> Iterator[Place]:
+    """Yield the values of columns with names of secrets, also in arguments that are logged."""
     if "copy " in lowered:
         yield from _copied(text, names)
     if " into " in lowered or "set (" in lowered:

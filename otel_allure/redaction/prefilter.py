@@ -1,0 +1,91 @@
+"""Which of many needles are in a text, told by its words: most texts have none, and cost little.
+
+A needle that is in a text has its longest run of letters in one of the text's runs of letters. So
+runs are looked up, not needles; both they and whole texts are remembered, as the words of programs
+are few, and their messages differ in numbers. What is told is exact.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+_LETTERS = bytes(c if 97 <= c <= 122 or c == 10 else 32 for c in range(256))
+"""All but small letters and line ends become blanks."""
+_RUN = re.compile(r"[a-z]+")
+_LONGEST_TEXT = 1_000
+_LONGEST_WORD = 40
+_MOST_TEXTS, _MOST_WORDS = 4_000, 20_000
+_BLOCK = 1 << 20
+"""Characters of a long line that are cut into words at once."""
+
+_NONE: frozenset[str] = frozenset()
+
+
+class Prefilter:
+    """Tells which needles are in texts.
+
+    Args:
+        needles: in small letters.
+    """
+
+    def __init__(self, needles: Iterable[str]) -> None:
+        self._by_run: dict[str, set[str]] = {}
+        for needle in needles:
+            run = max(_RUN.findall(needle) or [""], key=len)
+            self._by_run.setdefault(run, set()).add(needle)
+        unlettered = self._by_run.pop("", set())
+        self._signs = frozenset(filter(str.isascii, unlettered))
+        self._foreign = unlettered - self._signs
+        self._words: dict[bytes, frozenset[str]] = {}
+        self._texts: dict[bytes, frozenset[str]] = {}
+
+    def among(self, lowered: str) -> frozenset[str]:
+        """Return the needles that are in a text in small letters."""
+        likely = self._likely(lowered)
+        found = set(filter(lowered.__contains__, likely))
+        if not lowered.isascii():
+            found.update(filter(lowered.__contains__, self._foreign))
+        return frozenset(found) if found else _NONE
+
+    def _likely(self, lowered: str) -> frozenset[str]:
+        """Return the needles that may be in a text in small letters, but for foreign ones."""
+        letters = lowered.encode("ascii", "replace").translate(_LETTERS)
+        if len(letters) > _LONGEST_TEXT:
+            return self._of_words(_words(letters))
+        known = self._texts.get(letters)
+        if known is None:
+            known = self._of_words([letters.split()])
+            if len(self._texts) >= _MOST_TEXTS:
+                self._texts.clear()
+            self._texts[letters] = known
+        return known
+
+    def _of_words(self, blocks: Iterable[list[bytes]]) -> frozenset[str]:
+        found = set(self._signs)
+        for words in blocks:
+            for word in set(words):
+                known = self._words.get(word)
+                found |= self._of_word(word) if known is None else known
+        return frozenset(found)
+
+    def _of_word(self, word: bytes) -> frozenset[str]:
+        text = word.decode()
+        sets = [needles for run, needles in self._by_run.items() if run in text]
+        found = frozenset().union(*sets) if sets else _NONE
+        if len(word) <= _LONGEST_WORD:
+            if len(self._words) >= _MOST_WORDS:
+                self._words.clear()
+            self._words[word] = found
+        return found
+
+
+def _words(letters: bytes) -> Iterator[list[bytes]]:
+    """Yield the words of a long text; of lines that are equal but for numbers, those of one."""
+    for line in set(letters.split(b"\n")):
+        at = 0
+        while at < len(line):
+            end = line.find(b" ", at + _BLOCK) if len(line) - at > _BLOCK else len(line)
+            end = len(line) if end < 0 else end
+            yield line[at:end].split()
+            at = end
