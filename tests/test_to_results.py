@@ -845,6 +845,46 @@ def test_twins_below_the_test_itself():
     assert left_out(result) == ["1 never ended, each beside the same call that did"]
 
 
+def at_ms(start: float, span: Span) -> Span:
+    start_ns = int(start * MS)
+    return span._replace(start_ns=start_ns, end_ns=span.end_ns and start_ns + MS)
+
+
+def twins_at(*starts: float, apart: float) -> list[Span]:
+    """Return queries, and as many twins that began before them."""
+    pairs = [(select(10 + i, end_ns=None), select(30 + i)) for i in range(len(starts))]
+    return [
+        span
+        for start, (twin, ended) in zip(starts, pairs, strict=True)
+        for span in (at_ms(start, twin), at_ms(start + apart, ended))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spans", "expected"),
+    [
+        (twins_at(100, apart=50), 1),
+        (twins_at(100, apart=200), 0),
+        ([*twins_at(100, apart=50), at_ms(120, build_span("other", 50, 2))], 0),
+        ([*twins_at(100, 600, apart=400), at_ms(120, build_span("other", 50, 2))], 2),
+        ([*twins_at(100, 600, apart=400), *(at_ms(2, select(i)) for i in (51, 52))], 2),
+        ([*twins_at(100, 600, apart=400), *(at_ms(2, select(i)) for i in (51, 52, 53))], 0),
+        (twins_at(1_000, 5_000, apart=2_000), 0),
+        ([*twins_at(100, 600, apart=400), at_ms(50, select(50, end_ns=None))], 2),
+    ],
+    ids=["alone on a busy machine", "too long ago", "something else meanwhile", "in the habit",
+         "beside as many others", "beside more others", "calls that hung", "one more that hangs"],
+)  # fmt: skip
+def test_twins_of_a_busy_machine(spans, expected):
+    (result,) = results([test_span(end_ns=9_000 * MS), PAGE, *spans])
+    (page,) = result["steps"]
+    unfinished = [step for step in page["steps"] if step["status"] == "unknown"]
+    assert len(unfinished) == sum(span.end_ns is None for span in spans) - expected
+    assert left_out(page) == [f"{expected} never ended, each beside the same call that did"] * (
+        expected > 0
+    )
+
+
 @pytest.mark.parametrize(
     "unfinished",
     [

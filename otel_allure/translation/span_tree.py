@@ -5,14 +5,15 @@ Total: spans without a parent, cycles and spans that have not ended all have a p
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
 from typing import NamedTuple
 
 from otel_allure.model import conventions as c
 from otel_allure.model.spans import Span, is_container, is_test, kind_of, service_of
 from otel_allure.translation.interrupted import answered_calls
+from otel_allure.translation.twins import twins_of
 
 
 class CondensedTree(NamedTuple):
@@ -73,32 +74,8 @@ class SpanTree:
             self._adopt_orphans()
 
     def _without_twins(self, ordered: list[Span]) -> list[Span]:
-        """Leave out spans of calls that an instrumentation has started twice, and ended once.
-
-        SQLAlchemy's does so with async engines (opentelemetry-python-contrib #2149). A span has at
-        most one twin, which starts with it; what has spans below it is real.
-        """
-        unended = [s for s in ordered if s.end_ns is None and c.KIND not in s.attributes]
-        if not unended:
-            return ordered
-        above = {span.parent_id for span in ordered}
-        ended: dict[Hashable, deque[Span]] = {}  # those that may have a twin
-        for span in ordered:
-            if span.end_ns is not None and c.KIND not in span.attributes:
-                ended.setdefault(_likeness(span), deque()).append(span)
-        twins: set[int] = set()
-        for span in unended:
-            candidates = ended.get(_likeness(span), deque())
-            while candidates and not _may_be_twins(candidates[0], span):
-                if candidates[0].start_ns > span.start_ns:
-                    break
-                candidates.popleft()
-            if not candidates or not _may_be_twins(candidates[0], span) or span.span_id in above:
-                continue
-            if span.parent_id in self.by_id:
-                candidates.popleft()
-                twins.add(span.span_id)
-                self.twins[span.parent_id] += 1
+        twins = {s.span_id: s.parent_id for s in twins_of(ordered) if s.parent_id in self.by_id}
+        self.twins.update(parent_id for parent_id in twins.values() if parent_id is not None)
         return [span for span in ordered if span.span_id not in twins] if twins else ordered
 
     def _break_cycles(self, ordered: list[Span]) -> None:
@@ -220,29 +197,6 @@ class SpanTree:
         """Return start and stop for Allure: whole milliseconds, the stop not before the start."""
         start = span.start_ns // 1_000_000
         return start, max(start, self.end_ns(span) // 1_000_000)
-
-
-_TOGETHER_NS = 5_000_000
-"""So close to each other start the two spans of one call."""
-
-
-def _may_be_twins(ended: Span, unended: Span) -> bool:
-    """Whether both have begun together, and were open at the same time."""
-    apart_ns = abs(ended.start_ns - unended.start_ns)
-    return apart_ns <= _TOGETHER_NS and unended.start_ns < (ended.end_ns or 0)
-
-
-_ANSWERS = ("error", "exception", "db.response.")  # are set at the end
-
-
-def _likeness(span: Span) -> Hashable:
-    """Return what a span and its twin have in common."""
-    asked = sorted(
-        (name, str(value))
-        for name, value in span.attributes.items()
-        if not name.startswith(_ANSWERS)
-    )
-    return span.scope, span.name, span.kind, span.parent_id, tuple(asked)
 
 
 def by_start(span: Span) -> tuple[int, int, int]:
