@@ -93,7 +93,7 @@ def test_commands_of_the_readme_exist(capsys):
 
 def test_options_of_the_command_are_described(capsys):
     page = (ROOT / "docs" / "command-line.md").read_text()
-    commands = ("tree", "report", "convert", "receive", "run")
+    commands = ("tree", "report", "convert", "receive", "receive-grpc", "run")
     for command, section in zip(commands, page.split("\n## ")[1:], strict=True):
         assert section.startswith(f"`otel-allure {command} ")
         with pytest.raises(SystemExit):

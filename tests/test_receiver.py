@@ -361,13 +361,19 @@ def test_the_exporter_of_python(receiver, compression):
 
 
 def test_the_exporter_of_python_for_json(receiver):
-    module = pytest.importorskip("opentelemetry.exporter.otlp.json.http.trace_exporter")
-    exporter = module.OTLPSpanExporter(endpoint=f"{receiver.it.endpoint}/v1/traces")
-    span = TracerProvider().get_tracer("t").start_span("a span")
-    span.end()
-    assert exporter.export([span]) is SpanExportResult.SUCCESS
-    exporter.shutdown()
-    assert [span.name for span in receiver.taken] == ["a span"]
+    """Compressed or not; what it says is what there is."""
+    from opentelemetry.exporter.otlp.common.http import Compression
+    from opentelemetry.exporter.otlp.json.http.trace_exporter import OTLPSpanExporter
+
+    endpoint = f"{receiver.it.endpoint}/v1/traces"
+    for compression in Compression:
+        exporter = OTLPSpanExporter(endpoint=endpoint, compression=compression)
+        span = TracerProvider().get_tracer("t").start_span(compression.value, attributes={"n": 1})
+        span.end()
+        assert exporter.export([span]) is SpanExportResult.SUCCESS
+        exporter.shutdown()
+    assert [span.name for span in receiver.taken] == [each.value for each in Compression]
+    assert {span.attributes["n"] for span in receiver.taken} == {1}
 
 
 # -- where it goes

@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_report(commands)
     _add_convert(commands)
     _add_receive(commands)
+    _add_receive_grpc(commands)
     return parser
 
 
@@ -207,6 +208,37 @@ def _receive(options: argparse.Namespace) -> int:
     from otel_allure.cli.receive import receive
 
     return receive(options)
+
+
+def _add_receive_grpc(commands: Any) -> None:
+    grpc: argparse.ArgumentParser = commands.add_parser(
+        "receive-grpc",
+        help="receive spans by OTLP/gRPC and pass them on to a receiver",
+        description="Receive by OTLP/gRPC, for programs that know nothing else, and pass it on to"
+        " a receiver, that of pytest --allure-otel-receiver or otel-allure receive, until it is"
+        " interrupted. It is a process of its own, since gRPC and forks do not mix. Settings are"
+        " those of the environment.",
+        epilog="Exit code: 0; 2: nothing can be received.",
+    )
+    grpc.add_argument(
+        "endpoint",
+        nargs="?",
+        metavar="ENDPOINT",
+        help="of the receiver (default: $OTEL_EXPORTER_OTLP_ENDPOINT)",
+    )
+    grpc.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        default="127.0.0.1:0",
+        help="where to listen (default: a free port of this machine)",
+    )
+    grpc.set_defaults(command=_receive_grpc)
+
+
+def _receive_grpc(options: argparse.Namespace) -> int:
+    from otel_allure.cli.receive_grpc import receive_grpc
+
+    return receive_grpc(options)
 
 
 def _add_results_dir(command: argparse.ArgumentParser, *names: str) -> None:

@@ -47,7 +47,7 @@ def receive(options: argparse.Namespace) -> int:
     receiver.start()
     print(f"otel-allure: OTLP/HTTP is received at {receiver.endpoint}", file=sys.stderr, flush=True)
     try:
-        code = _call(program, receiver) if program else _wait()
+        code = _call(program, receiver) if program else until_signal()
     finally:
         receiver.stop()
         live.close()
@@ -109,7 +109,7 @@ class _Live:
         print(f"{self._spans:,} spans and log records: {results} in {report.directory.path}")
 
 
-def _wait() -> int:
+def until_signal() -> int:
     """Wait until somebody says that it is enough, by Ctrl-C or as `docker stop` does."""
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

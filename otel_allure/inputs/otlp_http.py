@@ -246,6 +246,15 @@ _CODES = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 408: 4, 411: 3, 413: 8, 415:
 """Of HTTP -> of gRPC."""
 
 
+def status_of(status: int, body: bytes) -> tuple[int, str]:
+    """Return gRPC's code and the message of an answer that `failure` has made as protobuf."""
+    code = _CODES.get(status, 2)
+    text = body.partition(b"\x12")[2]
+    while text and text[0] >= 0x80:
+        text = text[1:]
+    return code, text[1:].decode("utf-8", "replace") or f"HTTP {status}"
+
+
 def _number(field: int, number: int) -> bytes:
     return bytes([field << 3]) + varint(number) if number else b""
 
