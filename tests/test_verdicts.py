@@ -195,7 +195,8 @@ VERDICTS = {
     "test_tear_down": "sqlite3.OperationalError: no such table: connections\n\ncaused in"
     ' SELECT connections, called by tear-down of fixture "connection"',
     "test_subtest": f'contains 1 failed subtest\n\n{NO_TABLE} step "first"',
-    "test_crash": "worker 'gw0' crashed while running 'test_what_people_read_first.py::test_crash'",
+    "test_crash": "worker 'gw0' crashed while running 'test_what_people_read_first.py::test_crash'"
+    "\nThe worker ended with exit code 3.",
 }
 
 
