@@ -362,6 +362,30 @@ def test_cost_grows_with_the_number_of_spans():
     assert took(1500) < 20 * max(took(300), 0.02)
 
 
+def test_each_failed_subtest_has_a_cause_of_its_own():
+    failed = {**STEP, **FAILED}
+    spans = [
+        failed_test(),
+        build_span("first", 2, 1, attributes=failed),
+        call(3, 2, **error("KeyError: no cup here")),
+        build_span("second", 4, 1, attributes=failed),
+        build_span("inner", 5, 4, attributes={**failed, c.MESSAGE: "ValueError: bad"}),
+        call(6, 5, **error("OSError: the disk is full")),
+        build_span("third", 7, 1, attributes={**failed, c.MESSAGE: "AssertionError: own"}),
+    ]
+    spans[3] = spans[3]._replace(attributes={**failed, c.MESSAGE: "AssertionError: other"})
+    found = {
+        step["name"]: step["statusDetails"]["message"].partition("\n\n")[2].partition(",")[0]
+        for step in steps(result_of(*spans))
+        if step["name"][:3] != "GET"
+    }
+    disk = "caused by OSError: the disk is full"
+    assert found == {
+        "first": "caused by KeyError: no cup here", "second": disk, "inner": disk, "third": ""
+    }  # fmt: skip
+    assert line_of(*spans).startswith("caused by KeyError: no cup here")
+
+
 def test_steps_below_a_failed_group_of_calls_say_nothing():
     spans = [failed_test(), *(call(i, 1, **error(answer=500)) for i in range(2, 30))]
     result = result_of(*spans)

@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from allure_commons.model2 import (
     Attachment,
@@ -69,6 +69,9 @@ from otel_allure.translation.trace_attachments import (
     pictures,
     trace_link,
 )
+
+if TYPE_CHECKING:
+    from otel_allure.translation.cause import Cause
 
 _NO_FILE_OR_UUID = re.compile(r"|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LEFT_OUT = "left out"
@@ -590,22 +593,30 @@ class _Translator:
         may_have_one = self.tree.has_calls or c.CAUSE in root.attributes
         if item.status not in _FAILURES or not may_have_one:
             return
+        failed = {
+            shown.span.span_id: shown
+            for shown in self._shown
+            if shown.item is not item and _is_authors_failure(shown)
+        }
+        told = _message_of(item)
+        cause = self._cause_of(root, item)
+        if cause is not None:
+            _add_line(item, cause.line)
+            for i, shown in list(failed.items()):
+                if i in cause.above or _message_of(shown.item) == told:
+                    _add_line(failed.pop(i).item, cause.line)
+        for i, shown in list(failed.items()):  # subtests each fail by something of their own
+            is_outermost = shown.depth == 0 and kind_of(shown.span) == c.STEP
+            own = self._cause_of(shown.span, shown.item) if is_outermost and i in failed else None
+            if own is not None:
+                for above in own.above & failed.keys():
+                    _add_line(failed.pop(above).item, own.line)
+
+    def _cause_of(self, span: Span, item: ExecutableItem) -> Cause | None:
         from otel_allure.translation.cause import cause_of
 
-        told = _message_of(item)
-        cause = cause_of(root, told, self.tree, self.presentation, self._logs.with_exception)
-        if cause is None:
-            return
-        authors = [
-            (span, its)
-            for span, its, _, _ in self._shown
-            if its is not item and c.KIND in span.attributes and c.FOLDED not in span.attributes
-        ]
-        for span, its in ((root, item), *authors):
-            own = _message_of(its)
-            if its.status in _FAILURES and (own == told or span.span_id in cause.above):
-                its.statusDetails = its.statusDetails or StatusDetails()
-                its.statusDetails.message = f"{own}\n\n{cause.line}".strip()
+        known = _message_of(item)
+        return cause_of(span, known, self.tree, self.presentation, self._logs.with_exception)
 
     # -- the trace as a whole
 
@@ -820,6 +831,16 @@ def _tell_twins_apart(steps: list[TestStepResult]) -> None:
 def _tell_offset(item: ExecutableItem, span: Span) -> None:
     value = f"another one; moved by {span.attributes[c.CLOCK_OFFSET]:+,.1f} ms"
     item.parameters.append(Parameter(name="clock", value=value, excluded=True))
+
+
+def _is_authors_failure(shown: Shown) -> bool:
+    a = shown.span.attributes
+    return shown.item.status in _FAILURES and c.KIND in a and c.FOLDED not in a
+
+
+def _add_line(item: ExecutableItem, line: str) -> None:
+    item.statusDetails = item.statusDetails or StatusDetails()
+    item.statusDetails.message = f"{_message_of(item)}\n\n{line}".strip()
 
 
 def _message_of(item: ExecutableItem) -> str:
