@@ -127,6 +127,27 @@ DIFFERENCES = [
         occurs=_PYTEST >= (9, 1),
     ),
     Difference(
+        title="Names of tear-downs, but with `--allure-fixtures=allure-pytest`",
+        theirs="`fixture::0`, `fixture::close`",
+        ours="`fixture`, `fixture (close)`",
+        why="They read as people say them",
+        where={"own fixtures": (r"/afters/(yielding|awaited|finalized)[^/]*$",)},
+        check=lambda theirs, ours: (
+            re.fullmatch(
+                r"\w+::.+" if ours is None else r"\w+( \(\w+\))?", (theirs or ours)["name"]
+            )
+            is not None
+        ),
+    ),
+    Difference(
+        title="Fixtures that plugins have made, but with `--allure-fixtures=allure-pytest`",
+        theirs="Each has a row",
+        ours="Those have one that failed, were slow, or have something to show",
+        why="What a test is about is not lost among them",
+        where={"own fixtures": (r"/(befores|afters)/(_|event_loop_policy|tmp_path)[^/]*$",)},
+        check=lambda theirs, ours: ours is None,
+    ),
+    Difference(
         title="Fixtures of tests that did not come to them",
         theirs="A skipped test, or one whose set-up failed, shows those of later tests",
         ours="It shows the fixtures that ran for it",

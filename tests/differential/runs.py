@@ -80,6 +80,12 @@ RUNS = {
         arguments=("-o", "asyncio_default_fixture_loop_scope=function"),
         plugins=("asyncio",),
     ),
+    "own fixtures": Run(
+        files=modules("own_fixtures"),
+        arguments=("-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=module"),
+        plugins=("asyncio",),
+        environment={"OTEL_EXPORTER_ALLURE_FIXTURES": "own"},
+    ),
     "reruns": Run(files=modules("reruns"), plugins=("rerunfailures",)),
     "xdist": Run(
         files={**modules("parallel"), "test_parallel_too.py": "parallel.py"},
