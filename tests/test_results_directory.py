@@ -9,6 +9,7 @@ import shutil
 import socket
 
 import pytest
+from allure_commons import model2
 
 from otel_allure.compat import kept
 from otel_allure.model.diagnostics import Diagnostics
@@ -215,3 +216,44 @@ def test_a_note_is_where_what_is_made_of_spans_is_lost(tmp_path, monkeypatch):
     assert "attachments" not in step
     note = "SELECT a.sql (lost: No space left on device)"
     assert {"name": "not shown", "value": note, "excluded": True} in step["parameters"]
+
+
+def test_cleaning_takes_what_allure_keeps_of_earlier_runs(tmp_path):
+    (tmp_path / "history").mkdir()
+    (tmp_path / "history" / "history-trend.json").write_text("[]")
+    (tmp_path / "1-result.json").write_text("{}")
+    ResultsDirectory(tmp_path, Diagnostics(log=False)).prepare(clean=True)
+    assert names(tmp_path) == []
+
+
+def test_masked_values_are_counted_once(tmp_path, monkeypatch):
+    """Also of more files than are remembered, and of one that is written again."""
+    monkeypatch.setattr(results_directory, "_REMEMBERED", 3)
+    directory = ResultsDirectory(tmp_path, Diagnostics(log=False))
+    for number in range(5):
+        directory.report_attached_data(f"**** and {number * '**** '}", f"{number}-attachment.txt")
+        assert directory.masked == sum(range(1, number + 2))
+    directory.report_attached_data("nothing", "4-attachment.txt")
+    assert directory.masked == 1 + 2 + 3 + 4
+
+
+def test_what_is_lost_is_not_remembered_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(results_directory, "_REMEMBERED", 3)
+    (tmp_path / "results").write_text("a file")
+    directory = ResultsDirectory(tmp_path / "results", Diagnostics(log=False))
+    for number in range(5):
+        directory.report_attached_data("body", f"{number}-attachment.txt")
+    assert list(directory.lost) == [f"{number}-attachment.txt" for number in (2, 3, 4)]
+
+
+def test_no_number_that_json_has_not(tmp_path):
+    """A listener may put anything into a result."""
+    directory = ResultsDirectory(tmp_path, Diagnostics(log=False))
+    result = model2.TestResult(uuid="1", name="it", status="passed", start=float("nan"))
+    directory.report_result(result)
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    text = (tmp_path / "1-result.json").read_text("utf-8")
+    assert json.loads(text, parse_constant=refuse)["status"] == "passed"

@@ -140,13 +140,17 @@ def test_few_are_held_open(directory: ResultsDirectory) -> None:
     assert [each["description"] for each in found] == [SHORT] * 50
 
 
+@pytest.mark.parametrize("text", [SHORT, LONG])
 def test_a_full_disk_keeps_no_outcome_back(
-    directory: ResultsDirectory, monkeypatch: pytest.MonkeyPatch
+    directory: ResultsDirectory, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    """What is there already has a place: who it is and how it ended fits in."""
-    directory.write_running(so_far())
+    """What is there already has a place: who it is and how it ended fits in.
 
-    def full(*_: object) -> None:
+    All of it is written when a file can be again.
+    """
+    directory.write_running(so_far(text))
+
+    def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(kept, "write_whole", full)
@@ -155,6 +159,13 @@ def test_a_full_disk_keeps_no_outcome_back(
     assert result["status"] == "passed"
     assert "No space left on device" in str(result["parameters"])
     assert directory.lost
+    assert directory.results_written == 0
+    monkeypatch.undo()
+    directory.report_container(model2.TestResultContainer(uuid="2"))
+    (directory.path / "2-container.json").unlink()
+    assert read(directory)["description"] == LONG
+    assert directory.results_written == 1
+    assert not directory.lost
 
 
 def test_a_file_that_cannot_be_made_is_not_there(tmp_path: Path) -> None:
@@ -164,3 +175,35 @@ def test_a_file_that_cannot_be_made_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         RunningFile(str(tmp_path / "it"), b"{}", str(tmp_path / "it.tmp"))
     assert [path.name for path in tmp_path.iterdir()] == ["it"]
+
+
+def test_a_file_that_is_not_held_is_whole_before_it_is_written_over(
+    directory: ResultsDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(21):
+        directory.write_running({**so_far(), "uuid": str(number)})
+    seen: list[dict[str, Any]] = []
+    write_over = kept.write_over
+
+    def looking(file: int, data: bytes) -> bool:
+        seen.append(json.loads((directory.path / "20-result.json").read_bytes()))
+        return write_over(file, data)
+
+    monkeypatch.setattr(kept, "write_over", looking)
+    directory.write_running({**so_far(SHORT), "uuid": "20"})
+    assert seen == [{**so_far(), "uuid": "20"}]
+    directory.forget()
+
+
+def test_a_last_word_that_cannot_be_said_in_its_place(
+    directory: ResultsDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It becomes another file."""
+    directory.write_running(so_far())
+
+    def refused(*_: object) -> bool:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(kept, "write_over", refused)
+    directory.report_result(last())
+    assert read(directory)["status"] == "passed"

@@ -31,6 +31,7 @@ class _Kept:
         self.lseek = os.lseek
         self.ftruncate = os.ftruncate
         self.pwrite = getattr(os, "pwrite", None)
+        self.fsync = os.fsync
         self.urandom = os.urandom
         self.split = os.path.split
         self.getpid = os.getpid
@@ -58,20 +59,36 @@ def joined(directory: str, name: str) -> str:
     return f"{directory}{_SEPARATOR}{name}"
 
 
-def write_whole(path: str, temporary: str, chunks: Iterable[bytes]) -> None:
-    """Write a file: all of it, or nothing."""
+def write_whole(
+    path: str, temporary: str, chunks: Iterable[bytes], *, durable: bool = False
+) -> None:
+    """Write a file: all of it, or nothing; `durable`: even if the power fails right after it."""
     file = _real.open(temporary, _NEW, 0o666)
     try:
         try:
             for chunk in chunks:
                 write(file, chunk)
+            if durable:
+                _real.fsync(file)
         finally:
             _real.close(file)
         _real.replace(temporary, path)
+        if durable:
+            _sync_directory(_real.split(path)[0])
     except BaseException:
         with contextlib.suppress(OSError):
             _real.unlink(temporary)
         raise
+
+
+def _sync_directory(path: str) -> None:
+    """Have the names in it on the disk, where the system can do so."""
+    with contextlib.suppress(OSError):  # Windows cannot open directories
+        file = _real.open(path, _READ)
+        try:
+            _real.fsync(file)
+        finally:
+            _real.close(file)
 
 
 def append(path: str, data: bytes) -> None:

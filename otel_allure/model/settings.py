@@ -261,6 +261,9 @@ class Settings:
         _switch,
         "Write the result of a test while it runs, in case the process is ended",
     )
+    fsync: bool = _set(
+        False, _switch, "Have each file of results on the disk before going on, as power may fail"
+    )
     otel_budget: tuple[str, ...] = _set(
         (), _budget, "The most calls, errors and seconds of any test, as sql=20 seconds=5"
     )
@@ -367,6 +370,7 @@ class Options(TypedDict, total=False):
     otel_soft_checks: str
     otel_inconclusive: str
     running_results: bool | str
+    fsync: bool | str
     otel_budget: Sequence[str]
     otel_budgets_file: str
     otel_metrics: bool | str

@@ -82,6 +82,7 @@ class Report:
         self.is_silent = is_silent
         self.diagnostics = Diagnostics(log=not only_tests)
         self.directory = ResultsDirectory(path, self.diagnostics)
+        self.directory.durable = settings.fsync
         self.settings = settings
         self.look_at_environment()
         self.only_tests = only_tests

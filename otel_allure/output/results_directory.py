@@ -56,6 +56,9 @@ class ResultsDirectory:
         """Which results were written, where that is asked for."""
         self._masked: dict[str, int] = {}
         self._masked_before = 0
+        self.durable = False
+        """Whether each file is on the disk when it has been written, should the power fail."""
+        self._late: dict[str, tuple[bytes, Any]] = {}
         self.lost: dict[str, str] = {}
         """What could not be written of late, by file name: why."""
         self.early: set[str] | None = None
@@ -155,6 +158,7 @@ class ResultsDirectory:
     def discard(self, file_name: str) -> None:
         """Remove a file that turned out to be a part of what another one says."""
         self._masked.pop(file_name, None)
+        self._late.pop(file_name, None)
         with (
             self._diagnostics.caught(f"removing files from {self.path}"),
             contextlib.suppress(FileNotFoundError, NotADirectoryError),
@@ -178,7 +182,22 @@ class ResultsDirectory:
             if is_written:
                 self._note_masked(file_name, data)
                 return True
+            self._late[file_name] = data, item
+            if len(self._late) > _MOST_LATE:
+                self._late.pop(next(iter(self._late)))
         return False
+
+    def _write_late(self) -> None:
+        """Write what could not be written before, now that something could."""
+        waiting, self._late = self._late, {}
+        for file_name, (data, item) in waiting.items():
+            if self._late or not self._write(file_name, data):
+                self._late[file_name] = data, item
+            elif isinstance(item, TestResult):
+                self.results_written += 1
+                self._note_masked(file_name, data)
+                if self.tally is not None:
+                    self.tally.note(file_name, item)
 
     # -- results of tests that run
 
@@ -214,7 +233,7 @@ class ResultsDirectory:
 
     def _write_last(self, running: RunningFile, file_name: str, data: bytes, item: Any) -> bool:
         """Write the last word about a test; if there is no place for all, then what matters."""
-        if running.end(data):
+        if not self.durable and running.end(data):
             self._told(running.path)
             return True
         if self._write(file_name, data):
@@ -222,7 +241,7 @@ class ResultsDirectory:
             return True
         lost = OSError(self.lost.get(file_name))
         text = _compact(bare(item, lost))
-        running.end(text.encode("utf-8", "backslashreplace"))
+        running.end(text.encode("utf-8", "backslashreplace"), nowhere_else=True)
         return False
 
     def _json(self, item: Any, encode: Callable[[Any], str]) -> str:
@@ -249,6 +268,7 @@ class ResultsDirectory:
         """Drop what is known of files, as a forked child does: they are its parent's."""
         self.results_written = self._masked_before = 0
         self._masked.clear()
+        self._late.clear()
         for running in self._running.values():
             running.close()
         self._running.clear()
@@ -268,17 +288,20 @@ class ResultsDirectory:
         temporary = kept.joined(directory, _temporary(file_name))
         try:
             try:
-                kept.write_whole(path, temporary, content())
+                kept.write_whole(path, temporary, content(), durable=self.durable)
             except FileNotFoundError:  # the first file, or somebody removed the directory
                 kept.make_directory(directory)
-                kept.write_whole(path, temporary, content())
+                kept.write_whole(path, temporary, content(), durable=self.durable)
             self.lost.pop(file_name, None)
+            self._late.pop(file_name, None)
             self._told(path)
         except BaseException as error:
             self.lost[file_name] = getattr(error, "strerror", None) or text_of(error)
             if len(self.lost) > _REMEMBERED:
                 self.lost.pop(next(iter(self.lost)))
             raise
+        if self._late:
+            self._write_late()
 
     def _told(self, path: str) -> None:
         """Tell whoever wants to know which files were written."""
@@ -331,6 +354,8 @@ class ForeignFilesError(Exception):
         self.names = names
 
 
+_MOST_LATE = 1_000
+"""So many results and containers wait until files can be written again."""
 _REMEMBERED = 10_000
 """Files of which is known that they are lost, or how much is masked in them: servers write many."""
 _HELD = 20

@@ -73,10 +73,17 @@ class RunningFile:
             kept.write_whole(self.path, temporary, (text,))
             self._size, self._identity = len(text), kept.identity(self.path)
 
-    def end(self, text: bytes) -> bool:
-        """Have it say the last word, and let go of it; return whether it could be said here."""
+    def end(self, text: bytes, *, nowhere_else: bool = False) -> bool:
+        """Have it say the last word, and let go of it; return whether it could be said here.
+
+        Args:
+            text: the last word.
+            nowhere_else: whether no other file can be written. Then it is said here even if it
+                said more than a page before, which only a kill in the midst of that could tear.
+        """
+        fits = len(text) <= PAGE if nowhere_else else self._fits(text)
         try:
-            return self._fits(text) and self._is_there() and self._in_place(text, last=True)
+            return fits and self._is_there() and self._in_place(text, last=True)
         except OSError:
             return False
         finally:
