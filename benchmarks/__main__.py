@@ -6,9 +6,9 @@ import argparse
 import sys
 from collections.abc import Iterable
 
-from benchmarks.processes import Cost, Run, costs
-from benchmarks.rows import ROWS
-from benchmarks.table import PAGE, line, updated
+from benchmarks.processes import OURS, Cost, Run, costs
+from benchmarks.rows import ROWS, Large, Linear, Marginal, Row
+from benchmarks.table import PAGE, line, misses, updated
 
 
 def main() -> None:
@@ -34,9 +34,23 @@ def main() -> None:
             print(f"{row.name}: {error}", file=sys.stderr)
             continue
         print(measured, flush=True)
+        profile = profile_of(row) if misses(measured) else ""
+        if profile:
+            print(f"  {profile}", flush=True)
         if options.write:
-            PAGE.write_text(updated(PAGE.read_text("utf-8"), row, measured), "utf-8")
+            PAGE.write_text(updated(PAGE.read_text("utf-8"), row, measured, profile), "utf-8")
 
+
+def profile_of(row: Row) -> str:
+    """Return where our time goes in what a row measures; what is done once has no profile."""
+    if not isinstance(row.figures, Marginal | Large | Linear):
+        return ""
+    from benchmarks.profiles import shares, text
+
+    return text(shares(Run(row.figures.work, OURS, min(row.figures.size, MOST_PROFILED))))
+
+
+MOST_PROFILED = 20_000
 
 if __name__ == "__main__":
     main()

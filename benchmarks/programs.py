@@ -78,6 +78,11 @@ def _request(tracer: Tracer, n: int) -> None:
     span.end()
 
 
+_ended, _provider = _Ended(), TracerProvider(shutdown_on_exit=False)
+_provider.add_span_processor(_ended)
+_tracer = _provider.get_tracer("opentelemetry.instrumentation.asyncpg")
+
+
 def calls(size: int, of_a_trace: int = CALLS_OF_A_TRACE) -> list[ReadableSpan]:
     """Return spans of `size` calls, in traces, each of which has a span around them."""
     ended = _Ended()
@@ -121,6 +126,33 @@ def call(variant: str, size: int) -> None:
             encode_spans(part).SerializeToString()
     elif variant == "ours":
         report(batches(spans))
+
+
+def requests(variant: str, size: int) -> None:
+    """Requests of a server, each with its calls, exported as they end; files are removed."""
+    from otel_allure.inputs.span_exporter import AllureSpanExporter
+
+    exporter = AllureSpanExporter(RESULTS) if variant == "ours" else None
+    for done in range(0, size, BATCH):
+        spans = [span for n in range(done, min(done + BATCH, size)) for span in _served(n)]
+        if exporter is not None:
+            exporter.export(spans)
+            for path in RESULTS.glob("*-*.*"):
+                path.unlink()
+    if exporter is not None:
+        exporter.shutdown()
+
+
+def _served(n: int) -> list[ReadableSpan]:
+    """Return the spans of a request: one query, and the server's own."""
+    with _tracer.start_as_current_span(
+        "GET /orders/{id}",
+        kind=SpanKind.SERVER,
+        attributes={"http.request.method": "GET", "url.path": f"/orders/{n}"},
+    ):
+        _query(_tracer, n)
+    spans, _ended.spans = _ended.spans, []
+    return spans
 
 
 def trace(variant: str, size: int) -> None:
@@ -186,7 +218,7 @@ def _otlp_span(n: int) -> dict[str, Any]:
 
 
 PROGRAMS: dict[str, Callable[[str, int], None]] = {
-    each.__name__: each for each in (call, trace, late, tree, otlp)
+    each.__name__: each for each in (call, requests, trace, late, tree, otlp)
 }
 
 if __name__ == "__main__":

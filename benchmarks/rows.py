@@ -26,7 +26,7 @@ class Row(NamedTuple):
         what: is measured.
         against: what.
         aim: what no ratio is to be above.
-        figures: measures it.
+        figures: measures it; what is not a plain function can be profiled, too.
         why: the aim is not reached, where it is not.
     """
 
@@ -56,49 +56,69 @@ def idle(measure: Measure) -> Figures:
     return Figures((ours / plain,), f"{ms(ours)}, {ms(plain)}")
 
 
-def marginal(
-    work: str, size: int, on_disk: bool = False, per: int = 1
-) -> Callable[[Measure], Figures]:
+class Marginal(NamedTuple):
     """CPU of one more of what a work is about, beside the peer's.
 
     Args:
         work: a suite or a program.
         size: how many are done; what one takes is the difference to a run of size 1.
         on_disk: whether files are on a disk.
-        per: of how many the figures are shown.
     """
 
-    def figures(measure: Measure) -> Figures:
-        peer, ours = more_cpu_s(measure, work, size, (PEER, OURS), on_disk)
-        each = per / (size - 1)
+    work: str
+    size: int
+    on_disk: bool = False
+
+    def __call__(self, measure: Measure) -> Figures:
+        """Measure it."""
+        peer, ours = more_cpu_s(measure, *self[:2], (PEER, OURS), self.on_disk)
+        each = 1 / (self.size - 1)
         return Figures((ours / peer,), f"{us(ours * each)}, {us(peer * each)}")
 
-    return figures
 
-
-def large(work: str, size: int) -> Callable[[Measure], Figures]:
+class Large(NamedTuple):
     """CPU and peak memory of a single large thing, beside the peer's."""
 
-    def figures(measure: Measure) -> Figures:
+    work: str
+    size: int
+
+    def __call__(self, measure: Measure) -> Figures:
+        """Measure it."""
+        work, size = self
         done = measure(Run(work, way, n) for n in (1, size) for way in WAYS)
         peer, ours = (over_plain_s(done, work, size, way) for way in (PEER, OURS))
         peer_mb, ours_mb = (done[Run(work, way, size)].peak_mb for way in (PEER, OURS))
         text = f"{ms(ours)}, {ms(peer)}; {ours_mb:.0f} MB, {peer_mb:.0f} MB"
         return Figures((ours / peer, ours_mb / peer_mb), text)
 
-    return figures
 
-
-def linear(work: str, size: int) -> Callable[[Measure], Figures]:
+class Linear(NamedTuple):
     """CPU of something, beside ten times that of a tenth of it."""
 
-    def figures(measure: Measure) -> Figures:
+    work: str
+    size: int
+
+    def __call__(self, measure: Measure) -> Figures:
+        """Measure it."""
+        work, size = self
         sizes = (1, size // 10, size)
         done = measure(Run(work, way, n) for n in sizes for way in (PLAIN, OURS))
         tenth, whole = (over_plain_s(done, work, n, OURS) for n in sizes[1:])
         return Figures((whole / tenth / 10,), f"{ms(whole)}, {ms(tenth)}")
 
-    return figures
+
+class Flat(NamedTuple):
+    """Peak memory of a program that goes on for long, beside a quarter of it."""
+
+    work: str
+    size: int
+
+    def __call__(self, measure: Measure) -> Figures:
+        """Measure it."""
+        runs = [Run(self.work, OURS, n) for n in (self.size, self.size // 4)]
+        done = measure(runs)
+        whole, quarter = (done[run].peak_mb for run in runs)
+        return Figures((whole / quarter,), f"{whole:.1f} MB, {quarter:.1f} MB")
 
 
 def files(measure: Measure) -> Figures:
@@ -111,7 +131,7 @@ def files(measure: Measure) -> Figures:
 
 def memory(measure: Measure) -> Figures:
     """Peak memory of one more test, over plain pytest's."""
-    tests = 4_000
+    tests = 10_000
     done = measure(Run("empty", way, n) for n in (1, tests) for way in WAYS)
 
     def grown_kb(way: str) -> float:
@@ -163,62 +183,64 @@ ROWS = [
     Row("idle", "1,000 tests without `--alluredir`", "plain pytest", 1.02, idle,
         "options, markers and `import allure` have to be there before it is known that nobody"
         " wants a report; that is paid once, nothing is called for a test."),
-    Row("test", "a test without steps", ALLURE, 0.5, marginal("empty", 500),
+    Row("test", "a test without steps", ALLURE, 0.5, Marginal("empty", 500),
         "a test is four spans, its own and one for each phase. A quarter of the cost is their"
         " translation, an eighth publishing and writing, the rest are spans and pytest's hooks,"
         " of which we wrap six."),
-    Row("test-disk", "the same, on a disk", ALLURE, 0.5, marginal("empty", 500, on_disk=True),
+    Row("test-disk", "the same, on a disk", ALLURE, 0.5, Marginal("empty", 500, on_disk=True),
         "as `test`, and one file each."),
-    Row("ten-steps", "a test with 10 steps", ALLURE, 0.5, marginal("ten_steps", 300),
+    Row("ten-steps", "a test with 10 steps", ALLURE, 0.5, Marginal("ten_steps", 300),
         "it is `test` and ten times `step`."),
     Row("concurrent", "an async test with 10 steps at the same time", ALLURE, 0.5,
-        marginal("concurrent", 300),
+        Marginal("concurrent", 300),
         "as `ten-steps`."),
     Row("rich", "a test with labels, parameters, `tmp_path`, decorated steps, an attachment",
-        ALLURE, 0.5, marginal("rich", 300),
+        ALLURE, 0.5, Marginal("rich", 300),
         "as `test`; parameters, labels and the attachment are searched for secrets."),
-    Row("rich-disk", "the same, on a disk", ALLURE, 0.5, marginal("rich", 300, on_disk=True),
+    Row("rich-disk", "the same, on a disk", ALLURE, 0.5, Marginal("rich", 300, on_disk=True),
         "as `rich`; the disk makes it the noisiest row."),
-    Row("step", "a step", ALLURE, 0.7, marginal("steps", 10_000),
+    Row("step", "a step", ALLURE, 0.7, Marginal("steps", 10_000),
         "a step is a span with ids, attributes and a context of its own, and its name is searched"
         " for secrets; allure-pytest pushes an object onto one stack for all tasks of a thread."),
     Row("files", "files of that suite with `tmp_path`", ALLURE, 0.5, files,
         "two thirds are a result and an attachment for each test, which both have; of containers"
         " we write one a test, allure-pytest three."),
-    Row("memory", "memory of a test, 4,000 tests", ALLURE, 1.0, memory,
+    Row("memory", "memory of a test, 10,000 tests", ALLURE, 1.0, memory,
         "more than half of the difference are the last 512 traces, which are kept as spans of"
         " them may come late: that does not grow with the number of tests."),
     Row("many-steps", "100,000 steps in a test: CPU, peak memory", ALLURE, 1.0,
-        large("steps_of_a_test", 100_000),
+        Large("steps_of_a_test", 100_000),
         "as `step`; spans are kept until the test ends, and are beside the steps made of them"
         " for a moment."),
     Row("logs", "100,000 log records in a test: CPU, peak memory", ALLURE, 1.0,
-        large("log_records_of_a_test", 100_000),
+        Large("log_records_of_a_test", 100_000),
         "each is a record of its own that is searched for secrets and placed at its step;"
         " allure-pytest attaches the text that pytest has captured anyway."),
     Row("attachment", "50 MB attached, bytes: CPU, peak memory", ALLURE, 1.0,
-        large("attachment", 50),
+        Large("attachment", 50),
         "both write the bytes as they are, in tens of milliseconds, most of which is noise; the"
         " memory is that of the start."),
     Row("text", "10 MB attached, a log: CPU, peak memory", ALLURE, 1.0,
-        large("text_attachment", 10),
+        Large("text_attachment", 10),
         "it is searched for secrets, which `redact_attachments=off` leaves out."),
     Row("span", "an instrumented call (asyncpg, aiohttp), from span to file",
-        "OTLP, encoded and serialised", 3.0, marginal("call", 3000),
+        "OTLP, encoded and serialised", 3.0, Marginal("call", 3000),
         "OTLP is a copy of the fields. For a report, a call gets title, parameters and documents,"
         " each searched for secrets, which is half of the cost; repeated calls and a time axis are"
         " a quarter, encoding and writing the rest."),
-    Row("trace", "a trace of 100,000 spans", "10 × a tenth of it", 1.2, linear("trace", 100_000)),
-    Row("late", "5,000 spans, each late", "10 × a tenth of it", 1.2, linear("late", 5_000)),
+    Row("trace", "a trace of 100,000 spans", "10 × a tenth of it", 1.2, Linear("trace", 100_000)),
+    Row("late", "5,000 spans, each late", "10 × a tenth of it", 1.2, Linear("late", 5_000)),
     Row("many-concurrent", "10,000 steps at the same time", "10 × a tenth of it", 1.2,
-        linear("concurrent_steps_of_a_test", 10_000),
+        Linear("concurrent_steps_of_a_test", 10_000),
         "by the profile every function of ours is called ten times as often, no more; what grows"
         " faster is the time in calls that allocate, as when the garbage collector looks at all"
         " live objects."),
+    Row("server", "peak memory of a program that answers 200,000 requests",
+        "itself at 50,000", 1.02, Flat("requests", 200_000)),
     Row("tree", "`otel-allure tree`, a result of 3,000", "`json.loads`", 3.0,
-        marginal("tree", 3_000),
+        Marginal("tree", 3_000),
         "it is formatting, which is about as much as reading."),
-    Row("otlp", "reading OTLP/JSON, a span of 100,000", "`json.loads`", 3.0,
-        marginal("otlp", 100_000),
+    Row("otlp", "reading OTLP/JSON, a span of 1,000,000", "`json.loads`", 3.0,
+        Marginal("otlp", 1_000_000),
         "each field is checked, since anybody may have written it."),
 ]  # fmt: skip

@@ -16,6 +16,7 @@ HEAD = [
     "|---|---|---|---|---|---|",
 ]
 _BOLD = "**"
+_PROFILE = " By its profile: "
 PACKAGES = ("pytest", "allure-pytest", "opentelemetry-sdk")
 
 
@@ -30,22 +31,45 @@ def line(row: Row, figures: Figures) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def updated(page: str, row: Row, measured: str) -> str:
-    """Return the page with a row as it was measured now, on this machine."""
+def misses(measured: str) -> bool:
+    """Whether a line of the table is above the aim."""
+    return _BOLD in measured
+
+
+def updated(page: str, row: Row, measured: str, profile: str = "") -> str:
+    """Return the page with a row as it was measured now, on this machine.
+
+    Args:
+        page: as it is.
+        row: that was measured.
+        measured: its line of the table.
+        profile: where its time goes.
+    """
     before, rest = page.split(BEGIN)
     old, after = rest.split(END)
-    lines = {name: text for text in old.splitlines() if (name := _name(text))}
+    lines = {name: text for text in old.splitlines() if (name := _name(text, "| `"))}
     lines[row.name] = measured
+    profiles = {
+        name: text.partition(_PROFILE)[2]
+        for text in old.splitlines()
+        if (name := _name(text, "- `"))
+    }
+    profiles[row.name] = profile
     known = [row for row in ROWS if row.name in lines]
-    whys = [f"- `{row.name}`: {row.why}" for row in known if row.why and _BOLD in lines[row.name]]
+    missed = [row for row in known if row.why and misses(lines[row.name])]
+    whys = [f"- `{row.name}`: {row.why}{_told(profiles.get(row.name))}" for row in missed]
     parts = [machine(), "\n".join([*HEAD, *(lines[row.name] for row in known)])]
     if whys:
         parts += ["Why an aim is not reached:", "\n".join(whys)]
     return f"{before}{BEGIN}\n" + "\n\n".join(parts) + f"\n{END}{after}"
 
 
-def _name(line: str) -> str:
-    return line.split("`")[1] if line.startswith("| `") else ""
+def _told(profile: str | None) -> str:
+    return f"{_PROFILE}{profile}" if profile else ""
+
+
+def _name(line: str, begin: str) -> str:
+    return line.split("`")[1] if line.startswith(begin) else ""
 
 
 def machine() -> str:

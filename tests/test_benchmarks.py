@@ -7,6 +7,7 @@ import json
 import pytest
 
 from benchmarks.processes import OURS, PEER, PLAIN, Cost, Run, cost, costs
+from benchmarks.profiles import PACKAGE, by_whose
 from benchmarks.programs import PROGRAMS
 from benchmarks.rows import ROWS
 from benchmarks.suites import SUITES, suite
@@ -21,13 +22,17 @@ def test_each_suite_runs(run, pytester):
     assert len(done.report.results) >= len(SUITES)
 
 
+NUMBERS = {"call": 2, "requests": 0, "trace": 1, "late": 1, "tree": 11, "otlp": 0}
+"""Results that are left of each program, of eleven."""
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_each_program_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for variant in (PLAIN, PEER, OURS):
         PROGRAMS[name](variant, 11)
     results = [json.loads(path.read_bytes()) for path in tmp_path.glob("results/*-result.json")]
-    assert len(results) == {"call": 2, "trace": 1, "late": 1, "tree": 11, "otlp": 0}[name]
+    assert len(results) == NUMBERS[name]
 
 
 def fake(run: Run) -> Cost:
@@ -65,6 +70,32 @@ def test_a_line_takes_the_place_of_its_last_one():
     table = page.partition(HEAD[-1])[2].partition(END)[0]
     assert table.splitlines()[1:] == ["| `start` | 2 |", "| `idle` | 3 |"]
     assert page.endswith(f"{END}\nAfter.")
+
+
+def test_what_misses_its_aim_has_a_reason_and_keeps_its_profile():
+    page = f"{BEGIN}\n{END}\n"
+    page = updated(page, ROWS[2], "| `test` | **2 ×** |", "`output` 60%")
+    page = updated(page, ROWS[0], "| `start` | 1 × |", "")
+    (why,) = [text for text in page.splitlines() if text.startswith("- `")]
+    assert why == f"- `test`: {ROWS[2].why} By its profile: `output` 60%"
+
+
+def test_what_a_library_takes_counts_for_who_has_called_it():
+    ours, library, built_in = (
+        (f"{PACKAGE}output/a.py", 1, "a"),
+        ("/lib/json.py", 1, "b"),
+        ("~", 0, "c"),
+    )
+    pytests = ("/lib/_pytest/main.py", 1, "d")
+    found = by_whose(
+        {
+            ours: (1, 1, 1.0, 9.0, {pytests: (1, 1, 1.0, 9.0)}),
+            library: (2, 2, 2.0, 8.0, {ours: (1, 1, 1.5, 6.0), pytests: (1, 1, 0.5, 2.0)}),
+            built_in: (1, 1, 4.0, 4.0, {library: (1, 1, 4.0, 4.0)}),
+            pytests: (1, 1, 3.0, 12.0, {}),
+        }
+    )
+    assert found == {"`output`": 1 + 0.75 * 6, "": 3 + 0.25 * 6}
 
 
 def test_the_page_has_a_line_for_each_row():
