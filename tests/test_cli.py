@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import argparse
+import errno
 import io
 import json
 import os
 import subprocess
 import sys
 import types
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -284,8 +287,24 @@ def test_shells_complete_it(monkeypatch):
     cli.main([])
     (parser,) = asked
     assert "tree" in parser.format_help()
+    assert "broken" in completions(parser, "--status")
     monkeypatch.setitem(sys.modules, "argcomplete", None)
     assert cli.main([]) == 0
+
+
+def completions(parser: argparse.ArgumentParser, option: str) -> Sequence[str]:
+    (commands,) = [a for a in parser._actions if isinstance(a.choices, dict)]
+    (action,) = [a for a in commands.choices["tree"]._actions if option in a.option_strings]
+    return action.completer()
+
+
+def test_what_cannot_be_written_is_told(monkeypatch, capsys, results):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys.stdout, "write", full)
+    assert cli.main(["tree", str(results(result("a")))]) == 1
+    assert "otel-allure tree: [Errno 28] No space left" in capsys.readouterr().err
 
 
 # -- run, continued
@@ -297,9 +316,12 @@ def test_run_checks_the_program_before_it_runs_anything(tmp_path, monkeypatch, c
     assert cli.main(["run", program]) == 127
     assert capsys.readouterr().err == f"otel-allure run: there is no program {program}\n"
     (tmp_path / "app.py").touch()
+    (tmp_path / "app").touch()
+    assert cli.main(["run", "./app"]) == 127
+    assert capsys.readouterr().err.endswith("otel-allure run: ./app is not executable\n")
     assert cli.main(["run", "app.py"]) == 127
     assert capsys.readouterr().err.endswith("otel-allure run python app.py\n")
-    assert [path.name for path in tmp_path.iterdir()] == ["app.py"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["app", "app.py"]
 
 
 def run_app(tmp_path, *command: str, **variables: str) -> list[str]:

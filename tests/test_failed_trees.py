@@ -36,6 +36,9 @@ SOURCE = """
         with subtests.test("part"), allure.step("Inner"):
             assert 0
 
+    def test_without_steps():
+        assert 0
+
     def test_passes():
         with allure.step("Fine"):
             pass
@@ -51,7 +54,7 @@ def trees(done) -> list[str]:
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
 def test_failed_tests_have_a_tree(run, workers):
-    """One each: of the last attempt, with fixtures that failed, with xdist too."""
+    """Each that has steps: of the last attempt, with fixtures that failed, with xdist too."""
     options = ["--allure-otel-tree=failed", "--tb=short", *workers]
     done = run(SOURCE, *options, plugins=("rerunfailures", "xdist"))
     assert trees(done) == [
@@ -69,4 +72,5 @@ def test_nothing_is_shown_unless_it_is_asked_for(run):
 
 def test_it_can_be_asked_for_in_the_configuration_file(run, pytester):
     pytester.makeini("[pytest]\nallure_otel_tree = failed")
-    assert trees(run("def test(): assert 0")) == ["✗ test"]
+    source = "import allure\n\n@allure.step\ndef test(): assert 0"
+    assert trees(run(source)) == ["✗ test\n└─ ✗ test  (AssertionError: assert 0)"]

@@ -41,11 +41,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except BrokenPipeError:
-        # Whoever reads has seen enough. Python writes what is left when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever reads has seen enough
+        _drop_the_rest()
         return _BROKEN_PIPE
+    except OSError as error:  # a full disk, for example
+        print(f"otel-allure {options.name}: {error}", file=sys.stderr)
+        _drop_the_rest()
+        return 1
     return code
+
+
+def _drop_the_rest() -> None:
+    """See to it that Python does not write what is left when it ends."""
+    if sys.stdout is not None:
+        with contextlib.suppress(OSError, ValueError):  # it is no file, in tests for example
+            number = sys.stdout.fileno()
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -106,7 +117,7 @@ def _add_tree(commands: Any) -> None:
         metavar="STATUS",
         type=_statuses,
         help=f"only tests with one of these, separated by commas: {', '.join(STATUSES)}",
-    )
+    ).completer = lambda **_: STATUSES  # type: ignore[attr-defined]  # for shells
     tree.add_argument(
         "--fixtures",
         action=argparse.BooleanOptionalAction,

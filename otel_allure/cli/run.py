@@ -76,6 +76,8 @@ def _not_runnable(program: str, environment: dict[str, str]) -> str | None:
         return None
     if program.endswith(".py") and Path(program).is_file():
         return f"{program} is no program by itself: otel-allure run python {program}"
+    if os.sep in program and Path(program).is_file():
+        return f"{program} is not executable"
     return f"there is no program {program}"
 
 

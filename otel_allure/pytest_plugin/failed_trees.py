@@ -39,7 +39,9 @@ def show_trees(config: pytest.Config, failed: Mapping[str, list[str]], directory
                 key: [fixture for container in containers for fixture in listed(container, key)]
                 for key in ("befores", "afters")
             }
-            _add(report, look.lines(tree_of(failing_path({**result, **fixtures}))))
+            lines = list(tree_of(failing_path({**result, **fixtures})))
+            if len(lines) > 1:  # the test alone says nothing that pytest has not said
+                _add(report, look.lines(lines))
 
 
 def _read(path: Path) -> dict[str, Any]:
