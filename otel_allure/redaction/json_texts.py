@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -16,7 +18,7 @@ _BEGIN = lazy(r'[{\[]\s*["{\[]')
 _SUBSCRIPT = lazy(r"[\w)\]]\[")  # os.environ["PASSWORD"]
 _ASSIGNED = lazy(r"[ \t]*=")
 _TOKEN = lazy(
-    r'(?P<string>"(?:[^"\\]|\\.)*")(?P<colon>\s*:)?|(?P<open>[{\[])|(?P<close>[}\]])'
+    r'(?P<string>"[^"\\]*(?:\\.[^"\\]*)*")(?P<colon>\s*:)?|(?P<open>[{\[])|(?P<close>[}\]])'
     r'|(?P<other>[^\s{}\[\],:"]+)',
     re.DOTALL,
 )
@@ -110,54 +112,58 @@ class _Walk:
         self._names = names
         self._masked = masked
         self._levels: list[_Level] = []
+        self._found: list[Place] = []
 
-    def places(self, start: int, end: int) -> Iterator[Place]:
-        """Yield what is masked from `start` to `end`."""
+    def places(self, start: int, end: int) -> list[Place]:
+        """Return what is masked from `start` to `end`."""
         before = _NAME_BEFORE.search(self._text, max(0, start - _LONGEST_NAME), start)
         name = before["name"] if before is not None else ""
+        self._found = []
         self._levels = [_Level(True, "", name)]
         for match in _TOKEN.finditer(self._text, start, end):
             level = self._levels[-1]
-            if match["open"]:
+            kind = match.lastgroup
+            if kind == "open":
                 level.number += 1
                 own = "" if _FLAT.search(level.key) else self._secret_name(level)
                 secret_of = level.secret_of or own
                 self._levels.append(_Level(match["open"] == "{", secret_of))
-            elif match["close"]:
-                yield from self._closed(self._levels.pop())
-            elif match["colon"]:
+            elif kind == "close":
+                self._closed(self._levels.pop())
+            elif kind == "colon":
                 level.key = _decoded(match)
                 level.is_schema |= level.key in _SCHEMA
-                yield from self._inner(match, level.key)
+                self._inner(match, level.key)
             else:
-                yield from self._leaf(match, level)
-        yield from self._closed(self._levels.pop())
+                self._leaf(match, level)
+        self._closed(self._levels.pop())
+        return self._found
 
     def _secret_name(self, level: _Level) -> str:
         key = level.key
         is_name = level.is_object and "/" not in key and self._names.is_sensitive(key)
         return key if is_name else ""
 
-    def _leaf(self, match: re.Match[str], level: _Level) -> Iterator[Place]:
+    def _leaf(self, match: re.Match[str], level: _Level) -> None:
         level.number += 1
         own = self._secret_name(level)
         if match["string"] is None:
             token = match["other"]
             if own and token not in _LITERALS and not _is_no_number(own, token):
-                yield _place(match, own)
+                self._found.append(_place(match, own))
             return
         value = _decoded(match)
         if own:
             if not is_no_value(own, QUOTED, value):
-                yield _place(match, own)
+                self._found.append(_place(match, own))
         elif level.secret_of:
             if not is_no_value(level.secret_of, LEAF, value):
                 level.likely.append((_place(match, level.secret_of), level.key))
         else:
-            yield from self._other(match, value, level)
+            self._other(match, value, level)
 
-    def _other(self, match: re.Match[str], value: str, level: _Level) -> Iterator[Place]:
-        """Yield what is secret in a string whose name is none of a secret."""
+    def _other(self, match: re.Match[str], value: str, level: _Level) -> None:
+        """Add what is secret in a string whose name is none of a secret."""
         if level.is_object:
             last = value.rpartition("/")[2]
             is_kind = level.key in _KIND and value == "password"
@@ -169,32 +175,32 @@ class _Walk:
             level.named = value
         elif level.named and level.number == 2:
             level.values.append((match, value))
-        yield from self._inner(match, value)
+        self._inner(match, value)
 
-    def _inner(self, match: re.Match[str], value: str) -> Iterator[Place]:
-        """Yield a string that has a secret in it."""
+    def _inner(self, match: re.Match[str], value: str) -> None:
+        """Add a string that has a secret in it."""
         shown, rules = self._masked(value)
         if shown != value:
             start, end = match.span("string")
             ascii_only = self._text[start:end].isascii()
             inner = json.dumps(shown, ensure_ascii=ascii_only)[1:-1]
-            yield Place(start + 1, end - 1, rules[0] if rules else "", inner)
+            self._found.append(Place(start + 1, end - 1, rules[0] if rules else "", inner))
 
-    def _closed(self, level: _Level) -> Iterator[Place]:
+    def _closed(self, level: _Level) -> None:
         outer = self._levels[-1] if self._levels else None
         if not level.is_object and outer is not None:
             outer.likely += level.likely
             level.likely = []
         for place, key in level.likely:
             if not level.is_schema or key.lower() in _VALUES:
-                yield place
+                self._found.append(place)
         if level.values and not level.named and outer is not None and level.is_object:
             outer.values += level.values if outer.key.lower() in _VALUES else []
         if not level.named or (not level.is_object and level.number != 2):
             return
         for match, value in level.values:
             if not is_no_value(level.named, QUOTED if level.is_object else PAIR, value):
-                yield _place(match, level.named)
+                self._found.append(_place(match, level.named))
 
 
 def _is_no_number(name: str, token: str) -> bool:
@@ -205,16 +211,31 @@ def _is_no_number(name: str, token: str) -> bool:
 
 def fitted(text: str, found: list[tuple[int, int]], places: list[Place]) -> Iterator[Place]:
     """Yield places that do not know of JSON so that what is JSON stays it."""
+    starts = [start for start, _ in found]
+    within: dict[int, list[Place]] = {}
     for place in places:
-        span = next((each for each in found if each[0] <= place.start < each[1]), None)
-        if span is None:
+        number = bisect_right(starts, place.start) - 1
+        if number >= 0 and place.start < found[number][1]:
+            within.setdefault(number, []).append(place)
+        else:
             yield place
-            continue
-        for token in _TOKEN.finditer(text, *span):
-            begin, end = token.span("string") if token["string"] else token.span("other")
-            if token["colon"] or end <= place.start or begin >= place.end or begin < 0:
-                continue
-            if token["string"] is None:
+    for number, its in within.items():
+        yield from _fitted(text, found[number], its)
+
+
+def _fitted(text: str, span: tuple[int, int], places: list[Place]) -> Iterator[Place]:
+    """Yield what is masked for these places of the strings and numbers of one piece of JSON."""
+    waiting = deque(sorted(places))
+    current: list[Place] = []
+    for token in _TOKEN.finditer(text, *span):
+        if token.lastgroup not in ("string", "other"):
+            continue  # a key, or a bracket
+        begin, end = token.span(token.lastgroup)
+        while waiting and waiting[0].start < end:
+            current.append(waiting.popleft())
+        current = [place for place in current if place.end > begin]
+        for place in current:
+            if token.lastgroup == "other":
                 yield Place(begin, end, place.rule, f'"{MASK}"')
             else:
                 start, stop = max(begin + 1, place.start), min(end - 1, place.end)

@@ -25,7 +25,7 @@ _LONG_PIECE, _SHORT_PIECE = 8, 4
 _SHORTEST_LONG = 2 * _LONG_PIECE - 1
 """Characters of which a whole piece is in it, wherever the text was cut."""
 _SHORTEST = 2 * _SHORT_PIECE
-_FEW = 8
+_FEW = 40
 """Texts that are looked for one by one: for so few that is faster."""
 
 

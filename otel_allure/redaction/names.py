@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from otel_allure.model.settings import Settings
 from otel_allure.redaction.lazy import lazy
+from otel_allure.redaction.places import lines_with
 
 _ANYWHERE = ("passwords?", "passwd", "passphrases?", "passcode")
 """Secret within whatever word: `dbpassword`."""
@@ -147,7 +148,8 @@ OTHER_ENDS = (
 )
 """Ends that need the whole name to be a sensitive one: `SharedAccessKey` is, `keyboard` is not."""
 
-_ALL_ENDS = frozenset({*ENDS, *OTHER_ENDS})
+ALL_ENDS = frozenset({*ENDS, *OTHER_ENDS})
+"""One of them is in each name of a secret, if the settings have no others."""
 SPACED = lazy(
     r"(?:(?:api|access|account|encryption|master|private|secret|session|signing) (?:key|id)"
     rf"|(?:{'|'.join(_CODES)}) (?:codes?|answer)"
@@ -191,6 +193,9 @@ def strength(name: str) -> str:
     return next((kind for kind, form in _STRENGTH if form.search(words)), FAINT)
 
 
+_LINE = lazy(r"^.*$", re.MULTILINE)
+
+
 class Names:
     """Tells by names which values are secrets.
 
@@ -213,7 +218,13 @@ class Names:
 
     def may_be_among(self, needles: frozenset[str]) -> bool:
         """Whether a text may have such a name, by which of `ENDS` and `OTHER_ENDS` are in it."""
-        return self.are_any or not _ALL_ENDS.isdisjoint(needles)
+        return self.are_any or not ALL_ENDS.isdisjoint(needles)
+
+    def lines_in(self, lowered: str, needles: frozenset[str]) -> list[tuple[int, int]]:
+        """Return where the lines of a text are, in small letters, that may have such a name."""
+        if self.are_any:
+            return [line.span() for line in _LINE.finditer(lowered)]
+        return lines_with(lowered, needles & ALL_ENDS)
 
     def ends_sensitive(self, name: str) -> bool:
         """Whether a value is a secret in a text, if the name ends with one of `ENDS`."""

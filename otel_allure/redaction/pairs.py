@@ -65,8 +65,8 @@ def find(text: str, lowered: str, names: Names, needles: frozenset[str]) -> Iter
                     yield place
                     end = max(end, place.end)
                 at = lowered.find(needle, end)
-    if "=" in text:
-        yield from _in_query(text, names, brackets)
+    for line in names.lines_in(lowered, needles) if "=" in text else ():
+        yield from _in_query(text, line, names, brackets)
     if names.are_any and ("=" in text or ":" in text):
         yield from _named(text, names, brackets)
 
@@ -225,9 +225,17 @@ def _leaves(brackets: Brackets, place: Place) -> Iterator[Place]:
         yield Place(start, end, place.rule)
 
 
-def _in_query(text: str, names: Names, brackets: Brackets) -> Iterator[Place]:
+def _in_query(
+    text: str, line: tuple[int, int], names: Names, brackets: Brackets
+) -> Iterator[Place]:
+    start, end = line
+    before = start
+    while before and text[before - 1].isspace():
+        before -= 1
+    if text[before - 1 : before] in ("&", ";"):  # the line goes on with what is behind it
+        start = before - 1
     # Values are not passed over: the one of a name that is not sensitive may be a URL.
-    for match in QUERY_NAME.finditer(text):
+    for match in QUERY_NAME.finditer(text, start, end):
         name = match["name"]
         value = QUERY_VALUE.match(text, match.end()) if names.is_sensitive(name) else None
         if value is None:

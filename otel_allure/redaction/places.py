@@ -35,6 +35,18 @@ def masked_text(text: str, places: Iterable[Place]) -> str:
     return "".join([*pieces, text[done:]])
 
 
+def lines_with(lowered: str, needles: Iterable[str]) -> list[tuple[int, int]]:
+    """Return where the lines of a text are that have one of the needles, without their ends."""
+    lines: set[tuple[int, int]] = set()
+    for needle in needles:
+        at = lowered.find(needle)
+        while at >= 0:
+            end = lowered.find("\n", at) % (len(lowered) + 1)
+            lines.add((lowered.rfind("\n", 0, at) + 1, end))
+            at = lowered.find(needle, end)
+    return sorted(lines)
+
+
 FRAGMENT = r"#(?:[A-Za-z_/!:~-][\w/.:~-]*)?(?=[=&\s'\"<>)\]},;]|$)"
 """The end of a URL. Other number signs are of a value that should have been escaped."""
 _FIELDS = lazy(

@@ -17,7 +17,7 @@ _LONGEST_TEXT = 1_000
 _LONGEST_WORD = 40
 _MOST_TEXTS, _MOST_WORDS = 4_000, 20_000
 _BLOCK = 1 << 20
-"""Characters of a long line that are cut into words at once."""
+"""Characters that are cut into words at once."""
 
 _NONE: frozenset[str] = frozenset()
 
@@ -55,16 +55,16 @@ class Prefilter:
             return self._of_words(_words(letters))
         known = self._texts.get(letters)
         if known is None:
-            known = self._of_words([letters.split()])
+            known = self._of_words([set(letters.split())])
             if len(self._texts) >= _MOST_TEXTS:
                 self._texts.clear()
             self._texts[letters] = known
         return known
 
-    def _of_words(self, blocks: Iterable[list[bytes]]) -> frozenset[str]:
+    def _of_words(self, blocks: Iterable[set[bytes]]) -> frozenset[str]:
         found = set(self._signs)
         for words in blocks:
-            for word in set(words):
+            for word in words:
                 known = self._words.get(word)
                 found |= self._of_word(word) if known is None else known
         return frozenset(found)
@@ -80,12 +80,11 @@ class Prefilter:
         return found
 
 
-def _words(letters: bytes) -> Iterator[list[bytes]]:
+def _words(letters: bytes) -> Iterator[set[bytes]]:
     """Yield the words of a long text; of lines that are equal but for numbers, those of one."""
-    for line in set(letters.split(b"\n")):
-        at = 0
-        while at < len(line):
-            end = line.find(b" ", at + _BLOCK) if len(line) - at > _BLOCK else len(line)
-            end = len(line) if end < 0 else end
-            yield line[at:end].split()
-            at = end
+    lines = b" ".join(set(letters.split(b"\n")))
+    at = 0
+    while at < len(lines):
+        end = lines.find(b" ", at + _BLOCK) % (len(lines) + 1)
+        yield set(lines[at:end].split())
+        at = end

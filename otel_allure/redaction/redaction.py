@@ -32,7 +32,7 @@ from otel_allure.redaction import (
 )
 from otel_allure.redaction.known_values import KnownValues
 from otel_allure.redaction.lazy import lazy
-from otel_allure.redaction.names import ENDS, OTHER_ENDS, Names
+from otel_allure.redaction.names import ALL_ENDS, Names
 from otel_allure.redaction.no_secrets import is_nothing, looks_random
 from otel_allure.redaction.payment_numbers import payment_numbers
 from otel_allure.redaction.places import MASK, Place, masked_text, rule_of, within_fields
@@ -50,9 +50,7 @@ _NO_SECRETS = ("PWD", "OLDPWD")
 """Variables of the environment whose names look like it."""
 
 
-_NEEDLES = frozenset(
-    {*ENDS, *OTHER_ENDS, *credentials.NEEDLES, *sql.NEEDLES, *issued_tokens.NEEDLES}
-)
+_NEEDLES = frozenset({*ALL_ENDS, *credentials.NEEDLES, *sql.NEEDLES, *issued_tokens.NEEDLES})
 _PREFILTER = Prefilter(_NEEDLES)
 _SQL_TEXTS = ("db.query.text", "db.statement")
 _SQL_VALUES = ("db.query.parameter.", "db.statement.parameter")
@@ -218,7 +216,7 @@ class Redaction:
         if "<" in text:
             places += markup.find(text, self.names)
         if "\n" in text:
-            places += tables.find(text, self.names)
+            places += tables.find(text, self.names.lines_in(lowered, needles), self.names)
         return places
 
     def sql(self, text: str) -> str:

@@ -70,6 +70,7 @@ _COMPARED = _form(
     r"(?<![\w.])(?P<name>[\w.\"`\[\]]{1,200})\s+(?:not\s+)?(?P<sign>i?like|in|similar\s+to|between)\s*"
     r"(?=[('\"])"
 )
+_IN_CAPITALS = lazy(r"(?:I?LIKE|IN|SIMILAR\s+TO|BETWEEN)\s*[('\"]")
 _INSERT = _form(
     r"(?:(?:insert|replace|merge)\b[^()]{0,60}?\binto\s+[\w.\"`\[\]]{1,200}\s*|\bthen\s+insert\s*|\bset\s*)"
     r"\((?P<columns>[^()]{1,4000})\)(?:[^()]{0,100}?\)?)?\s*(?:\bvalues?\s*|\b(?P<select>select)\s+|(?<=\))\s?=\s*(?=\())"
@@ -86,6 +87,10 @@ _ARGUMENTS = _form(
     r"(?:\b(?:args|params|parameters|binds|values)\s*[=:]"
     r"|\[(?:generated in|cached since|no key|raw sql|caching disabled)[^\[\]]{0,80}\]"
     r"|\bwith (?:args|parameters|params):?)\s*\[?(?=[(\[])"
+)
+_BEFORE_ARGUMENTS = (
+    *("args", "param", "binds", "values", "generated in", "cached since", "no key", "raw sql"),
+    "caching disabled",
 )
 _ITEM = lazy(
     rf"(?P<string>{_STRING})|(?P<open>[(\[{{])|(?P<close>[)\]}}])|,|[^,()\[\]{{}}'\"$]+|\$"
@@ -121,7 +126,8 @@ def of_columns(text: str, lowered: str, names: Names) -> Iterator[Place]:
                 yield from _of_row(text, _row(text, at - 1, 1)[0], columns, names)
             else:
                 yield from _of_rows(text, at, columns, names)
-    if any(word in lowered for word in ("like", " in ", " in(", "similar to")):
+    is_sql = "where" in lowered or _IN_CAPITALS.search(text) is not None
+    if is_sql and any(word in lowered for word in ("like", " in ", " in(", "similar to")):
         for compared in _COMPARED.finditer(text):
             is_sql = (
                 compared["sign"].isupper()
@@ -129,7 +135,8 @@ def of_columns(text: str, lowered: str, names: Names) -> Iterator[Place]:
             )
             if is_sql and names.is_sensitive(_bare(compared["name"])):
                 yield from _literals(text, _item(text, compared.end()), compared["name"])
-    if any(word in lowered for word in ("args", "params", "parameters", "binds", "[")):
+    has_placeholder = "%s" in text or "?" in text or "$" in text
+    if has_placeholder and any(map(lowered.__contains__, _BEFORE_ARGUMENTS)):
         for arguments in _ARGUMENTS.finditer(text):
             begin = max(0, arguments.start() - _LONGEST)
             columns = _placeholders(text[begin : arguments.start()])

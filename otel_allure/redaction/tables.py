@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -44,11 +44,50 @@ class _Table(NamedTuple):
     is_inside: bool = False
 
 
-def find(text: str, names: Names) -> Iterator[Place]:
-    """Yield the values in columns whose first row has the name of a secret."""
+def find(text: str, lines: Iterable[tuple[int, int]], names: Names) -> Iterator[Place]:
+    """Yield the values in columns whose first row has the name of a secret.
+
+    Args:
+        text: anything.
+        lines: where the lines are that may have such names.
+        names: which are those of secrets.
+    """
+    done = 0
+    for start, _ in lines:
+        if start >= done:
+            begin, done = _around(text, start, done)
+            yield from _of_tables(text, begin, done, names)
+
+
+_SEPARATOR = lazy(rf"[{''.join(SEPARATORS)}]")
+
+
+def _may_be_row(line: str) -> bool:
+    return _SEPARATOR.search(line) is not None or not line or _RULER.fullmatch(line) is not None
+
+
+def _around(text: str, start: int, done: int) -> tuple[int, int]:
+    """Return where the lines around the one at `start`, down from `done`, are those of tables."""
+    begin = start
+    while begin > done:
+        before = text.rfind("\n", done, begin - 1) + 1 or done
+        if not _may_be_row(text[before : begin - 1]):
+            break
+        begin = before
+    end = start
+    while end < len(text):
+        stop = text.find("\n", end) % (len(text) + 1)
+        is_row = _may_be_row(text[end:stop])
+        end = min(stop + 1, len(text))
+        if not is_row:
+            break
+    return begin, end
+
+
+def _of_tables(text: str, start: int, end: int, names: Names) -> Iterator[Place]:
+    """Yield the values in tables of which none begins before or ends behind these lines."""
     table = _Table()
-    start = 0
-    for line in text.splitlines(keepends=True):
+    for line in text[start:end].splitlines(keepends=True):
         end = start + len(line.rstrip("\r\n"))
         if table.columns and line.count(table.separator) == table.signs:
             yield from _row(text, start, end, table)
