@@ -15,7 +15,9 @@ from collections import Counter
 from pathlib import Path
 
 from otel_allure.model import conventions as c
+from otel_allure.model import settings
 from otel_allure.output.allure_json import masked_in
+from otel_allure.output.sealed import Seal
 from otel_allure.output.unfinished import how_it_ended, say_what_ended
 
 # What makes the one-liner work: see `otel-allure run --help`.
@@ -62,12 +64,35 @@ def run_program(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="otel-allure-run-") as temporary:
         written = Path(temporary, "written")
         written.touch()
-        code = _call(command, {**environment, c.WRITTEN: str(written)})
+        seal = Seal()
+        told = {c.WRITTEN: str(written), c.JOURNAL: f"{seal.key}:{temporary}"}
+        code = _call(command, {**environment, **told})
+        _write_what_was_left(Path(temporary), seal, written)
         found = {Path(os.fsdecode(line)) for line in written.read_bytes().splitlines()}
     paths = [path for path in found if path.is_file()]
     _say_what_was_written(directory, paths)
     _say_how_it_ended(paths, code)
     return code if code >= 0 else _OF_SIGNAL - code
+
+
+def _write_what_was_left(directory: Path, seal: Seal, written: Path) -> None:
+    """Write what was in no result when a process of the program died."""
+    if not any(directory.glob("*.journal")):
+        return
+    from otel_allure.inputs.journal import write_what_was_left
+    from otel_allure.output.report import Report
+
+    found, _ = settings.read(settings.from_environment(os.environ))
+
+    def report_of(path: str) -> Report:
+        report = Report(path, settings=found)
+        report.directory.note_written = str(written)
+        return report
+
+    number = write_what_was_left(directory, seal, report_of)
+    if number:
+        spans = "1 span" if number == 1 else f"{number} spans"
+        print(f"otel-allure: {spans} of a process that died are in the results", file=sys.stderr)
 
 
 def _not_runnable(program: str, environment: dict[str, str]) -> str | None:

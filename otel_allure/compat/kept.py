@@ -177,6 +177,14 @@ def write_over(file: int, data: bytes) -> bool:
     return _real.write(file, data) == len(data)
 
 
+def write_at(file: int, data: bytes, start: int) -> None:
+    """Write `data` at a place in a file."""
+    if _real.pwrite is not None and _real.pwrite(file, data, start) == len(data):
+        return
+    _real.lseek(file, start, os.SEEK_SET)
+    write(file, data)
+
+
 def truncate(file: int, length: int) -> None:
     """Cut a file off."""
     _real.ftruncate(file, length)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
@@ -12,6 +12,7 @@ from opentelemetry.trace import get_tracer_provider
 
 from otel_allure.compat.opentelemetry import processors_of
 from otel_allure.formats.sdk import from_sdk
+from otel_allure.inputs.journal import journal_of
 from otel_allure.inputs.own_report import OwnReport
 from otel_allure.inputs.termination import flush_when_terminated
 from otel_allure.model import spans
@@ -52,6 +53,10 @@ class AllureSpanExporter(SpanExporter):
         self._stopped = False
         self._process_start_ns = 0
         register(self)
+        self._journal = journal_of(self.report, self._is_ours, only_sampled=True)
+        provider: Any = get_tracer_provider()
+        if self._journal is not None and hasattr(provider, "add_span_processor"):
+            provider.add_span_processor(self._journal)
         names = os.environ.get("OTEL_TRACES_EXPORTER", "").split(",")
         if "allure" in map(str.strip, names) and not belongs_to_session(earliest_now_ns()):
             flush_when_terminated(self.flush_at_exit)
@@ -71,9 +76,12 @@ class AllureSpanExporter(SpanExporter):
         if self._stopped:
             return SpanExportResult.FAILURE
         with self.report.diagnostics.caught("exporting spans"):
-            self.report.add([span for span in map(from_sdk, spans) if self._is_ours(span)])
+            ours = [span for span in map(from_sdk, spans) if self._is_ours(span)]
+            self.report.add(ours)
             if self._stopped:  # `shutdown` came in between, from another thread
                 self.report.settle()
+            if self._journal is not None:
+                self._journal.taken((span.trace_id, span.span_id) for span in ours)
         return SpanExportResult.SUCCESS
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
@@ -87,6 +95,8 @@ class AllureSpanExporter(SpanExporter):
         if not self._stopped:
             self._stopped = True
             self._own.close()
+            if self._journal is not None:
+                self._journal.end()
 
     def _is_ours(self, span: spans.Span) -> bool:
         """Whether nobody else writes this span.

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
+from otel_allure.inputs.journal import Journal, journal_of
 from otel_allure.inputs.own_report import OwnReport
+from otel_allure.model import spans
 from otel_allure.otel.collector import SpanCollector, earliest_now_ns
 from otel_allure.output.report import Report
 from otel_allure.recording.active import active_recorder, belongs_to_session
@@ -43,9 +45,11 @@ class AllureSpanProcessor(SpanProcessor):
         **options: Unpack[Options],
     ) -> None:
         self._own: OwnReport | None = None
+        self._journal: Journal | None = None
         if report is None:
             self._own = OwnReport(self, results_dir, {**options})
             self._collector = SpanCollector(self._own.report)
+            self._journal = journal_of(self._own.report, self._is_ours, only_sampled=False)
         else:
             self._collector = SpanCollector(report, earliest_now_ns())
 
@@ -56,6 +60,8 @@ class AllureSpanProcessor(SpanProcessor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Note the span as open."""
+        if self._journal is not None:
+            self._journal.on_start(span)
         (self._session() or self._collector).on_start(span, parent_context)
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -66,7 +72,15 @@ class AllureSpanProcessor(SpanProcessor):
             if session is None and belongs_to_session(collector.started_ns(span)):
                 return
             collector = session or collector
+        if self._journal is not None:
+            self._journal.on_end(span)
         collector.on_end(span)
+        if self._journal is not None and span.context is not None:
+            self._journal.taken([(span.context.trace_id, span.context.span_id)])
+
+    @staticmethod
+    def _is_ours(span: spans.Span) -> bool:
+        return not belongs_to_session(span.start_ns)
 
     def _session(self) -> SpanCollector | None:
         """Return what collects spans in the test session that runs, if one does."""
@@ -87,5 +101,7 @@ class AllureSpanProcessor(SpanProcessor):
         """Write what is left."""
         if self._own is not None:
             self._own.close(self._collector.unfinished())
+            if self._journal is not None:
+                self._journal.end()
         else:
             self._collector.shutdown()

@@ -105,7 +105,9 @@ PARENT_REPORT: Final = "OTEL_EXPORTER_ALLURE_PARENT_REPORT"
 """Internal: set by `otel_allure.environment` for child processes, see `processes`."""
 WRITTEN: Final = "OTEL_EXPORTER_ALLURE_WRITTEN"
 """Internal: set by `otel-allure run`, a file that takes the paths of what is written."""
-OTHER_VARIABLES: Final = (RESULTS_DIR, PARENT_REPORT, WRITTEN)
+JOURNAL: Final = "OTEL_EXPORTER_ALLURE_JOURNAL"
+"""Internal: set by `otel-allure run`, a key and a directory for what is in no result yet."""
+OTHER_VARIABLES: Final = (RESULTS_DIR, PARENT_REPORT, WRITTEN, JOURNAL)
 """Those that are no settings."""
 DEFAULT_RESULTS_DIR: Final = "allure-results"
 RESULT: Final = "-result.json"

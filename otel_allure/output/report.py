@@ -178,6 +178,16 @@ class Report:
             sent = [span for span in self.sent or () if span.trace_id == trace_id]
             return sent + self._traces.spans_of(trace_id)
 
+    def is_written(self, trace_id: int) -> bool:
+        """Whether all that has come of a trace is in results."""
+        with self._reentrant:
+            trace = self._traces.get(trace_id)
+            if trace is None:
+                return not self._outside.dirty
+            whole = self._outside_with.get(trace)
+            is_waiting = trace.dirty or not trace.finished or (whole is not None and whole.dirty)
+            return not is_waiting
+
     def users_of(self, key: _Key) -> list[str]:
         """Return the uuids of the finished tests that have used a fixture's trace."""
         with self._reentrant:

@@ -65,7 +65,8 @@ class ResultsDirectory:
         """Names of what is written before `prepare`, where that is still to come."""
         self._running: dict[str, RunningFile] = {}
         self._diagnostics = diagnostics
-        self._note_written = os.environ.get(c.WRITTEN)
+        self.note_written = os.environ.get(c.WRITTEN)
+        """Path of a file that takes the paths of what is written."""
 
     def prepare(self, *, clean: bool) -> None:
         """Make the directory, so that a run without results leaves an empty one.
@@ -228,7 +229,7 @@ class ResultsDirectory:
             kept.make_directory(str(self.path))
             running = RunningFile(path, data, temporary, held=held)
         self._running[name] = running
-        if self._note_written:
+        if self.note_written:
             self._told(path)
 
     def _write_last(self, running: RunningFile, file_name: str, data: bytes, item: Any) -> bool:
@@ -305,9 +306,9 @@ class ResultsDirectory:
 
     def _told(self, path: str) -> None:
         """Tell whoever wants to know which files were written."""
-        if self._note_written:
+        if self.note_written:
             with contextlib.suppress(OSError):  # who wanted to may be over
-                kept.append(self._note_written, os.fsencode(f"{path}\n"))
+                kept.append(self.note_written, os.fsencode(f"{path}\n"))
 
     def write_run_files(self, file_name: str, text: str) -> None:
         """Write one of the files of `run_files`, unless somebody else has written one."""

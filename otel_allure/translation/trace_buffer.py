@@ -252,6 +252,10 @@ class TraceBuffer:
         # What is still coming in is not forgotten, while it can be kept: it would be taken apart.
         return ready + self._evict(touched) if self._should_look() else ready
 
+    def get(self, trace_id: int) -> Trace | None:
+        """Return a trace that is in memory."""
+        return self._traces.get(trace_id)
+
     def spans_of(self, trace_id: int) -> list[Span]:
         """Return the spans of a trace that have come."""
         trace = self._traces.get(trace_id)
