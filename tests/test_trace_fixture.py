@@ -96,6 +96,42 @@ async def test_waits(trace):
     await trace.eventually(lambda: trace.sql.once())
     await task
 
+async def test_waits_are_tasks_too(trace):
+    asyncio.get_running_loop().call_later(0.03, sql, "SELECT * FROM late")
+    once = lambda: trace.sql.once()
+    tasks = [asyncio.create_task(trace.wait_for("SELECT late")),
+             asyncio.create_task(trace.eventually(once))]
+    found, _, same, none = await asyncio.gather(*tasks, trace.wait_for("SELECT late"),
+                                                trace.eventually(once))
+    assert found == same and len(found) == 1 and none is None
+    given_up = asyncio.create_task(trace.wait_for("nothing"))
+    given_up.cancel()
+    await asyncio.gather(given_up, return_exceptions=True)
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(trace.wait_for("nothing"), 0.01)
+
+def test_what_is_nothing_is_not_met(trace):
+    sql("SELECT * FROM orders")
+    trace.eventually(lambda: trace.http.absent())
+    trace.eventually(lambda: None)
+    for check in (lambda: trace.http, lambda: len(trace.http), lambda: False):
+        with pytest.raises(otel_allure.TraceAssertionError, match="expected that it is so"):
+            trace.eventually(check, timeout=0.001)
+        trace.check.eventually(check, timeout=0.001)
+    trace.check.eventually(lambda: trace.sql.exactly(7), timeout=0.001)
+    trace.check.eventually(lambda: trace.check.sql.exactly(7), timeout=0.001)
+    trace.check.eventually(lambda: trace.span("x", service="billing").once(), timeout=0.001)
+    async def coroutine(): pass
+    for check, text in ((coroutine, "no coroutine function"), (3, "takes a function"),
+                        (trace.sql, "takes a function")):
+        with pytest.raises(otel_allure.TraceUsageError, match=text):
+            trace.eventually(check)
+    for ask in (lambda: trace.wait_for(), lambda: trace.wait_for("x", count=0),
+                lambda: trace.wait_for("x", timeout="1"),
+                lambda: trace.wait_for("x", timeout=float("inf"))):
+        with pytest.raises(otel_allure.TraceUsageError):
+            ask()
+
 def test_waits_in_plain_code(trace):
     thread = threading.Timer(0.03, sql, ["SELECT * FROM late"])
     thread.start()
@@ -217,6 +253,13 @@ def test_a_report_tells_absent_from_inconclusive(asked):
     _, report = asked
     assert report["test_too_late"]["status"] == "failed"
     assert report["test_inconclusive"]["status"] == "broken"
+
+
+def test_a_soft_wait_that_is_not_met_is_not_green(asked):
+    _, report = asked
+    its = [row for row in tree(report["test_what_is_nothing_is_not_met"]) if ".eventually" in row]
+    soft = [row.partition("trace")[0] for row in map(str, its) if "check" in row]
+    assert soft == [*["failed: "] * 4, "broken: "], its
 
 
 def test_what_is_right_is_shown_too(asked):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from difflib import get_close_matches
 
@@ -40,7 +41,8 @@ def checked(budget: Mapping[str, object], where: str) -> dict[str, float]:
             meant = f", did you mean {near[0]!r}?" if near else ""
             raise TraceUsageError(f"{where}: {name!r} is none of {', '.join(NAMES)}{meant}")
         is_number = isinstance(most, (int, float)) and not isinstance(most, bool)
-        if not is_number or not most >= 0 or (name != "seconds" and most != int(most)):  # type: ignore[call-overload, operator]
+        number = float(most) if is_number else math.nan  # type: ignore[arg-type]
+        if not 0 <= number < math.inf or (name != "seconds" and not number.is_integer()):
             what = "a number of seconds" if name == "seconds" else "a whole number"
             raise TraceUsageError(f"{where}: {name}={most!r} is not {what} of at least 0")
     if not budget:

@@ -9,6 +9,7 @@ from difflib import SequenceMatcher, get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
+from otel_allure.assertions.arguments import check_mapping, check_text
 from otel_allure.assertions.errors import TraceUsageError, hidden
 from otel_allure.model import conventions as c
 from otel_allure.model.outcome import BROKEN, FAILED
@@ -73,11 +74,21 @@ def told_status(span: Span) -> str:
 
 
 def holds(expected: Any, value: Any) -> bool:
-    """Whether an attribute is as expected: equal, matched by an expression, or by a function."""
+    """Whether an attribute is as expected: equal, matched by an expression, or by a function.
+
+    A function is given None of what is not there; one that cannot deal with it says no.
+    """
     if isinstance(expected, re.Pattern):
         return value is not None and expected.search(str(value)) is not None
     if callable(expected) and not isinstance(expected, type):
-        return bool(expected(value))
+        try:
+            return bool(expected(value))
+        except (AttributeError, TypeError):
+            if value is not None:
+                raise
+            return False
+    if isinstance(expected, list) and isinstance(value, tuple):  # as OpenTelemetry has lists
+        return expected == list(value)
     return bool(value == expected)
 
 
@@ -154,8 +165,11 @@ def criteria(
                 f" {', '.join(KEYWORDS)}, and by names of attributes that have a dot:"
                 ' **{"http.route": "/pay"}; others are in attributes={"name": "value"}'
             )
-    if name is not None and not isinstance(name, (str, re.Pattern)):
-        raise TraceUsageError(f"a name is a text or a regular expression, not {name!r}")
+    for what, text in (("a name", name), ("a service", service), ("a scope", scope)):
+        if text is not None:
+            check_text(what, text)
+    if attributes is not None:
+        check_mapping("attributes", attributes)
     if kind is not None and kind not in KINDS:
         raise TraceUsageError(f"kind {kind!r} is none of {', '.join(KINDS)}")
     if status is not None:
@@ -166,9 +180,8 @@ def criteria(
 def check_status(status: Status) -> None:
     """Raise `TraceUsageError` for a status that no span can have."""
     text = str(status)
-    if isinstance(status, bool) or not re.fullmatch(
-        r"ok|error|unset|[1-5]xx|-?\d+|[A-Za-z_]+", text
-    ):
+    is_one = isinstance(status, (str, int)) and not isinstance(status, bool)
+    if not is_one or not re.fullmatch(r"ok|error|unset|[1-5]xx|-?\d+|[A-Za-z_]+", text):
         raise TraceUsageError(
             f"status {status!r} is none of ok, error, unset, 2xx to 5xx, a number, or a code"
             " of RPC, as NOT_FOUND"

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from otel_allure.assertions.arguments import check_count, check_function, check_seconds
 from otel_allure.assertions.criteria import Criteria, Status, Text, criteria, shown
-from otel_allure.assertions.errors import TraceUsageError, hidden
+from otel_allure.assertions.errors import InconclusiveError, TraceUsageError, hidden
 from otel_allure.assertions.expectations import Failure
 from otel_allure.assertions.selection import Selection
 from otel_allure.assertions.texts import failure_text
@@ -195,8 +204,10 @@ class Trace(BaseTrace):
             TraceUsageError: if nothing can be selected so, and if it was not awaited.
         """
         asked = criteria(name, kind, service, scope, status, attributes, more)
-        _check_number("timeout", timeout, timeout > 0)
-        _check_number("count", count, type(count) is int and count > 0)
+        if asked == Criteria():
+            raise TraceUsageError(f'wait for what? {self._how}.wait_for("process order")')
+        check_seconds(f"timeout={timeout!r}", timeout)
+        check_count(f"count={count!r}", count, 1)
         words = ", ".join(filter(None, (str(asked), f"timeout={timeout:g}")))
         words = f"{self._how}.wait_for({words}{f', count={count}' if count > 1 else ''})"
 
@@ -236,32 +247,46 @@ class Trace(BaseTrace):
         return found
 
     def eventually(self, check: Callable[[], object], *, timeout: float = 5.0) -> Eventual:
-        """Try a function until it raises no AssertionError, and does not return False.
+        """Try a function until it raises no AssertionError, and returns nothing that is not so.
 
+        What is not so is False, 0, and an empty selection of which nothing is expected.
         In a coroutine it has to be awaited.
 
         Args:
-            check: asks the trace, as `lambda: trace.sql.exactly(3)`.
+            check: asks the trace, as `lambda: trace.sql.exactly(3)`; no coroutine function.
             timeout: for so many seconds; then what it raised last is raised.
         """
-        _check_number("timeout", timeout, timeout > 0)
+        check_seconds(f"timeout={timeout!r}", timeout)
+        check_function(f"eventually({check!r})", check, _EXAMPLE)
+        if isinstance(check, Selection):
+            raise TraceUsageError(f"eventually({check!r}): it takes a function, as {_EXAMPLE}")
+        asked = self._source.asked()
         words = f"{self._how}.eventually({shown(check)}, timeout={timeout:g})"
 
         def look(is_last: bool) -> bool | None:
-            token = _is_looking.set(not is_last)
+            token, failed_before = _is_looking.set(not is_last), len(asked.failed)
             try:
-                if check() is False:
-                    raise AssertionError(f"{words}: it still returned False")
-            except (AssertionError, TraceUsageError):
+                answer = check()
+                if not _is_met(answer):
+                    failure = Failure(expected="that it is so", found=shown(answer))
+                    self.judge(words, failure, self._source.look())
+            except (AssertionError, InconclusiveError) as error:
+                if is_last and not self._is_soft:
+                    raise
                 if is_last:
+                    self._source.note(words, str(error), (), is_soft=True)
+                return None
+            except TraceUsageError as error:  # nothing may have happened yet
+                if is_last or isinstance(error, _NoFunctionError):
                     raise
                 return None
             finally:
                 _is_looking.reset(token)
-            self.judge(words, None, self._source.look())
+            if len(asked.failed) == failed_before:
+                self.judge(words, None, self._source.look())
             return True
 
-        return Eventual(self._source.asked().wait(words, look, timeout))
+        return Eventual(asked.wait(words, look, timeout))
 
     def judge(self, asked: str, failure: Failure | None, view: View) -> None:
         """Take note of an expectation; while one is only tried, soft ones are raised, too."""
@@ -270,16 +295,29 @@ class Trace(BaseTrace):
         super().judge(asked, failure, view)
 
 
-def _check_number(name: str, value: object, is_right: bool) -> None:
-    if isinstance(value, bool) or not is_right:
-        raise TraceUsageError(f"{name}={value!r}: it is more than 0")
+_EXAMPLE = "lambda: trace.sql.exactly(3)"
+
+
+class _NoFunctionError(TraceUsageError):
+    """What was to be tried is no function that can be."""
+
+
+def _is_met(answer: object) -> bool:
+    """Whether what a function returns, that asks, is as it should be."""
+    if isinstance(answer, Awaitable) and not isinstance(answer, Selection):
+        if isinstance(answer, Coroutine):
+            answer.close()
+        raise _NoFunctionError(f"eventually: it takes no coroutine function, but {_EXAMPLE}")
+    is_checked = isinstance(answer, Selection) and answer.is_checked
+    return answer is None or is_checked or bool(answer)
 
 
 def _running_here() -> Running:
     recorder = active_recorder()
     if recorder is None or recorder.spans_so_far is None:
         raise TraceUsageError(
-            "no test is recorded here: run pytest with --alluredir, or request the fixture `trace`"
+            "no test is recorded here: run pytest with --alluredir, or request the fixture `trace`,"
+            ' by @pytest.mark.usefixtures("trace") where tests have no arguments'
         )
     test = recorder.test()
     if test is None:

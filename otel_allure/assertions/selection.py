@@ -13,6 +13,15 @@ from difflib import get_close_matches
 from typing import Any, Protocol, overload
 
 from otel_allure.assertions import expectations, texts
+from otel_allure.assertions.arguments import (
+    check_count,
+    check_function,
+    check_list,
+    check_mapping,
+    check_seconds,
+    check_text,
+    compiled,
+)
 from otel_allure.assertions.criteria import (
     Criteria,
     Status,
@@ -26,7 +35,7 @@ from otel_allure.assertions.criteria import (
     shown,
     told_status,
 )
-from otel_allure.assertions.errors import TraceUsageError, hidden
+from otel_allure.assertions.errors import TraceAssertionError, TraceUsageError, hidden
 from otel_allure.assertions.expectations import Failure
 from otel_allure.assertions.kinds import one_per_call
 from otel_allure.assertions.view import View
@@ -115,19 +124,25 @@ class Selection(Sequence[Span]):
         """Return the first span.
 
         Raises:
-            TraceAssertionError: if there is none.
+            TraceAssertionError: if there is none; also of `trace.check`, as there is none to give.
         """
         self.exists()
-        return self._spans[0]
+        return self._given("first", self._spans)
 
     def one(self) -> Span:
         """Return the one span.
 
         Raises:
-            TraceAssertionError: if there is none, or more than one.
+            TraceAssertionError: if there is none, or more than one; also of `trace.check`.
         """
         self.once()
-        return self._spans[0]
+        return self._given("one", self._spans if len(self) == 1 else ())
+
+    def _given(self, method: str, spans: Sequence[Span]) -> Span:
+        """Return the span that is asked for, which a soft check cannot do without, either."""
+        if not spans:
+            raise TraceAssertionError(f"{self._how}.{method}(): there is no such span to return")
+        return spans[0]
 
     def all(self) -> list[Span]:
         """Return all spans."""
@@ -155,6 +170,7 @@ class Selection(Sequence[Span]):
 
     def where(self, is_wanted: Callable[[Span], bool]) -> Selection:
         """Select those for which a function says so."""
+        check_function(f"where({is_wanted!r})", is_wanted, "lambda span: span.end_ns is None")
         return self._narrowed(f".where({shown(is_wanted)})", is_wanted)
 
     def below(self, anchor: Text | Span | Selection) -> Selection:
@@ -270,9 +286,9 @@ class Selection(Sequence[Span]):
         return self._count(f".between({least}, {most})", least, most)
 
     def _count(self, words: str, least: int, most: int | None) -> Selection:
-        for number in (least, most):
-            if number is not None and (type(number) is not int or number < 0):
-                raise TraceUsageError(f"{words}: a count is a whole number of at least 0")
+        check_count(words, least)
+        if most is not None:
+            check_count(words, most)
         if most is not None and least > most:
             raise TraceUsageError(f"{words}: nothing is at least {least} and at most {most}")
         failure = expectations.count(self._spans, least, most)
@@ -287,6 +303,11 @@ class Selection(Sequence[Span]):
     def view(self) -> View:
         """What was known when it was asked."""
         return self._view
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether something was expected of it."""
+        return self._is_checked
 
     def unended(self) -> list[Span]:
         """Return what is as asked for and has not ended."""
@@ -396,6 +417,8 @@ class Selection(Sequence[Span]):
             matches: a regular expression that is searched for in it.
             where: says of the value whether it is right.
         """
+        if not isinstance(name, str):
+            raise TraceUsageError(f"attribute({name!r}): its name is a text")
         told = [repr(name)]
         rules: list[Callable[[Any], object]] = []
         if equals is not ...:
@@ -403,12 +426,13 @@ class Selection(Sequence[Span]):
             rules.append(lambda value: holds(equals, value))
         if contains is not ...:
             told.append(f"contains={contains!r}")
-            rules.append(lambda value: contains in value)
+            rules.append(lambda value: _contains(value, contains))
         if matches is not None:
-            pattern = re.compile(matches)
+            pattern = compiled("matches", matches)
             told.append(f"matches={pattern.pattern!r}")
             rules.append(lambda value: pattern.search(str(value)) is not None)
         if where is not None:
+            check_function(f"where={where!r}", where, "where=lambda value: value > 3")
             told.append(f"where={shown(where)}")
             rules.append(where)
         words = f".attribute({', '.join(told)})"
@@ -426,6 +450,7 @@ class Selection(Sequence[Span]):
 
     def attributes(self, expected: Mapping[str, Any] | None = None, **more: Any) -> Selection:
         """Expect attributes of each: equal, matched by an expression, or right to a function."""
+        check_mapping("attributes", {} if expected is None else expected)
         checked = self
         for name, value in {**(expected or {}), **more}.items():
             checked = checked.attribute(name, value)
@@ -433,7 +458,7 @@ class Selection(Sequence[Span]):
 
     def faster_than(self, seconds: float) -> Selection:
         """Expect of each that it has taken less time."""
-        limit_ns = _positive(seconds, "faster_than") * 1e9
+        limit_ns = check_seconds(f"faster_than({seconds!r})", seconds) * 1e9
         return self._each(
             f".faster_than({seconds})",
             f"less than {duration(round(limit_ns))}",
@@ -477,13 +502,13 @@ class Selection(Sequence[Span]):
 
     def total_faster_than(self, seconds: float) -> Selection:
         """Expect that they take less time, one added to the other."""
-        limit_ns = _positive(seconds, "total_faster_than") * 1e9
+        limit_ns = check_seconds(f"total_faster_than({seconds!r})", seconds) * 1e9
         failure = expectations.total_time(self._spans, self._view, limit_ns, "")
         return self._judge(f".total_faster_than({seconds})", failure)
 
     def share_at_most(self, share: float) -> Selection:
         """Expect that they take no more of the test's time: 0.5 is half of it."""
-        if not 0 < share <= 1:
+        if not isinstance(share, (int, float)) or not 0 < share <= 1:
             raise TraceUsageError(f"share_at_most({share!r}): a share is more than 0 and at most 1")
         test = self._view.test()
         test_ns = 0 if test is None else self._view.took_ns(test)
@@ -494,7 +519,7 @@ class Selection(Sequence[Span]):
 
     def no_errors(self, but: Sequence[Text | int] = ()) -> Selection:
         """Expect no errors among them, but those that are named."""
-        failure = expectations.no_errors(self._spans, self._view, _several(but, "but"))
+        failure = expectations.no_errors(self._spans, self._view, check_list("but", but))
         return self._judge(f".no_errors({_but('but', but)})", failure)
 
     def no_n_plus_one(self, allow: Sequence[Text] = (), *, least: int | None = None) -> Selection:
@@ -505,22 +530,21 @@ class Selection(Sequence[Span]):
             least: how many it takes; default: the setting `n_plus_one`, which is 5.
         """
         settings = self._view.presentation.settings
-        least = least or settings.n_plus_one or DEFAULTS.n_plus_one
-        if least < 2:
-            raise TraceUsageError("no_n_plus_one: it takes at least 2 calls")
+        if least is None:
+            least = settings.n_plus_one or DEFAULTS.n_plus_one
+        check_count(f"no_n_plus_one(least={least!r})", least, 2)
         view = self._view
         presentation = Presentation(
             replace(settings, n_plus_one=least), view.presentation.redaction
         )
         failure = expectations.no_n_plus_one(
-            self._matched, view, _several(allow, "allow"), presentation
+            self._matched, view, check_list("allow", allow), presentation
         )
         return self._judge(f".no_n_plus_one({_but('allow', allow)})", failure)
 
     def at_most_at_once(self, count: int) -> Selection:
         """Expect that no more of them run at the same time."""
-        if type(count) is not int or count < 1:
-            raise TraceUsageError(f"at_most_at_once({count!r}): it is a whole number of at least 1")
+        check_count(f"at_most_at_once({count!r})", count, 1)
         failure = expectations.at_most_at_once(self._spans, self._view, count)
         return self._judge(f".at_most_at_once({count})", failure)
 
@@ -559,16 +583,10 @@ def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text))
 
 
-def _positive(seconds: float, method: str) -> float:
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
-        raise TraceUsageError(f"{method}({seconds!r}): it is a number of seconds, more than 0")
-    return seconds
-
-
-def _several(names: Sequence[Any], keyword: str) -> Sequence[Any]:
-    if isinstance(names, (str, re.Pattern, int)):
-        raise TraceUsageError(f"{keyword}={names!r} is a list: {keyword}=[{names!r}]")
-    return names
+def _contains(value: Any, part: Any) -> bool:
+    if isinstance(value, str):
+        return isinstance(part, str) and part in value
+    return isinstance(value, (tuple, list)) and part in value
 
 
 def _but(keyword: str, names: Sequence[Any]) -> str:
@@ -576,7 +594,13 @@ def _but(keyword: str, names: Sequence[Any]) -> str:
 
 
 def anchor_words(anchor: Text | Span | Selection) -> str:
-    """Return what stands for spans as it is written in code."""
+    """Return what stands for spans as it is written in code.
+
+    Raises:
+        TraceUsageError: for what stands for none.
+    """
+    if not isinstance(anchor, (Selection, Span)):
+        check_text("what is named here", anchor)
     if isinstance(anchor, Selection):
         return anchor._how
     return repr(anchor.name) if isinstance(anchor, Span) else shown(anchor)

@@ -6,11 +6,13 @@ of it here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from otel_allure.assertions import budgets, expectations, texts
+from otel_allure.assertions.arguments import check_mapping, check_text, compiled
 from otel_allure.assertions.criteria import Criteria, Status, Text, criteria, shown
 from otel_allure.assertions.errors import (
     InconclusiveError,
@@ -233,6 +235,7 @@ class BaseTrace:
         **more: Any,
     ) -> Selection:
         """Select steps and calls by name; the rest is as `find` has it."""
+        check_text("a name", name)
         asked = criteria(name, kind, service, scope, status, attributes, more)
         return self._found("span", asked)
 
@@ -244,11 +247,13 @@ class BaseTrace:
 
     def step(self, name: Text) -> Self:
         """Return the trace of what is below a step."""
+        check_text("a step", name)
         scope = _Scope(lambda view: _named(view, c.STEP, name), c.STEP)
         return self._scoped(f".step({shown(name)})", scope)
 
     def fixture(self, name: Text) -> Self:
         """Return the trace of what a fixture has done that the test has to itself."""
+        check_text("a fixture", name)
         scope = _Scope(lambda view: _named(view, c.FIXTURE, name), c.FIXTURE)
         return self._scoped(f".fixture({shown(name)})", scope)
 
@@ -257,6 +262,11 @@ class BaseTrace:
 
         Both are nanoseconds since the epoch, as spans have them.
         """
+        for time_ns in (start_ns, end_ns):
+            if type(time_ns) is not int:
+                raise TraceUsageError(
+                    f"during({start_ns!r}, {end_ns!r}): both are nanoseconds, as time.time_ns()"
+                )
         if not start_ns < end_ns:
             raise TraceUsageError(f"during({start_ns}, {end_ns}): it ends before it has begun")
 
@@ -288,25 +298,25 @@ class BaseTrace:
         view, spans = self._spans()
         return Selection(self, view, spans, self._how)
 
-    def in_order(self, *what: Text | Selection) -> None:
+    def in_order(self, *what: Text | Span | Selection) -> None:
         """Expect that all of one have ended before the first of the next begins."""
         self._together("in_order", what, expectations.in_order)
 
-    def overlap(self, *what: Text | Selection) -> None:
+    def overlap(self, *what: Text | Span | Selection) -> None:
         """Expect that there is a moment at which one of each runs."""
         self._together("overlap", what, expectations.overlap)
 
-    def no_overlap(self, *what: Text | Selection) -> None:
+    def no_overlap(self, *what: Text | Span | Selection) -> None:
         """Expect that nothing of one runs at the same time as something of another."""
         self._together("no_overlap", what, expectations.no_overlap)
 
     def _together(
         self,
         method: str,
-        what: tuple[Text | Selection, ...],
+        what: tuple[Text | Span | Selection, ...],
         expect: Callable[[Mapping[str, Sequence[Span]], View], Failure | None],
     ) -> None:
-        labels = [anchor_words(each) for each in what]
+        labels = _labels(what)
         if len(what) < 2 or len(set(labels)) < len(labels):
             raise TraceUsageError(
                 f'{method} takes two names or more, each once: trace.{method}("stock", "price")'
@@ -315,6 +325,9 @@ class BaseTrace:
         view, _ = self._spans()
         groups: dict[str, Sequence[Span]] = {}
         for label, each in zip(labels, what, strict=True):
+            if isinstance(each, Span):
+                groups[label] = [each]
+                continue
             found = each if isinstance(each, Selection) else self.find(each)
             groups[label] = found.all()
             if not found:
@@ -350,6 +363,9 @@ class BaseTrace:
         Args:
             replace: regular expressions, and what stands in the place of what they match.
         """
+        check_mapping("replace", {} if replace is None else replace)
+        for expression in replace or {}:
+            compiled("replace", expression)
         view, spans = self._spans()
         return tree_text(view, spans, replace or {})
 
@@ -360,6 +376,17 @@ _NOTHING_YET = (
     " --allure-otel-instrument, or put `with allure.step(…)` around it; or wait, by"
     " trace.wait_for(…)"
 )
+
+
+def _labels(what: Sequence[Text | Span | Selection]) -> list[str]:
+    """Return what stands for each; what is not named but given may be called the same."""
+    labels: list[str] = []
+    for each in what:
+        label = anchor_words(each)
+        same = sum(known.partition(" #")[0] == label for known in labels)
+        is_named = isinstance(each, (str, re.Pattern))
+        labels.append(f"{label} #{same + 1}" if same and not is_named else label)
+    return labels
 
 
 def _of_kind(view: View, kind: str) -> list[Span]:

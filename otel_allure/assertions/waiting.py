@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Generator
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, TypeVar
 
 from otel_allure.assertions.errors import TraceUsageError, hidden
 from otel_allure.assertions.selection import Selection
 from otel_allure.model.clock import now_ns
 
 __tracebackhide__ = hidden
+
+T = TypeVar("T")
 
 _FIRST_PAUSE = 0.01  # seconds
 _LONGEST_PAUSE = 0.2
@@ -127,17 +130,46 @@ def is_in_loop() -> bool:
     return _in_trio()
 
 
-class Waited(Selection):
+class _Awaited(Coroutine[Any, None, T]):
+    """What has to be awaited where a loop runs; a task can be made of it, too."""
+
+    __slots__ = ()
+    _wait: Wait
+    _steps: Generator[Any, None, T] | None
+
+    def _driven(self) -> Generator[Any, None, T]:
+        self._wait.is_awaited = True
+        if self._steps is None:
+            self._steps = self.__await__()
+        return self._steps
+
+    def send(self, value: Any) -> Any:
+        """Go on, as an event loop has a coroutine go on."""
+        return self._driven().send(value)
+
+    def throw(self, *error: Any) -> Any:
+        """Raise an error where it waits."""
+        return self._driven().throw(*error)
+
+    def close(self) -> None:
+        """Wait no more."""
+        self._driven().close()
+
+    @abstractmethod
+    def __await__(self) -> Generator[Any, None, T]: ...
+
+
+class Waited(Selection, _Awaited[Selection]):
     """What was waited for: in plain code it is there, where a loop runs it has to be awaited."""
 
-    __slots__ = ("_wait",)
-    _wait: Wait
+    __slots__ = ("_steps", "_wait")
+    __hash__ = object.__hash__  # type: ignore[assignment]  # by which `asyncio.gather` keeps them
 
     @classmethod
     def started(cls, wait: Wait) -> Waited:
         """Return what `wait` gives; where a loop runs, what has to be awaited for it."""
         made: Waited = cls.__new__(cls)
-        made._wait = wait
+        made._wait, made._steps = wait, None
         if not is_in_loop():
             made._take(wait.block())
         return made
@@ -152,7 +184,7 @@ class Waited(Selection):
         return self
 
     def __getattr__(self, name: str) -> Any:
-        if self._wait.is_done:
+        if self._wait.is_done or name not in Selection.__slots__:
             raise AttributeError(name)
         raise TraceUsageError(not_awaited(self._wait.asked))
 
@@ -162,11 +194,11 @@ class Waited(Selection):
         return f"<{self._wait.asked}, not awaited>"
 
 
-class Eventual:
+class Eventual(_Awaited[None]):
     """An expectation that is met by and by; where a loop runs it has to be awaited."""
 
     def __init__(self, wait: Wait) -> None:
-        self._wait = wait
+        self._wait, self._steps = wait, None
         if not is_in_loop():
             wait.block()
 

@@ -26,7 +26,7 @@ from otel_allure.presentation.domains.table import domains_of
 from otel_allure.presentation.durations import duration
 from otel_allure.presentation.presentation import Presentation
 from otel_allure.translation.lookups import lookup
-from otel_allure.translation.repeats import n_plus_one
+from otel_allure.translation.repeats import is_test_itself, n_plus_one
 from otel_allure.translation.span_tree import CondensedTree, SpanTree, by_start
 
 _TRANSPARENT = (c.PHASE, c.CONTAINER)  # no steps
@@ -234,7 +234,8 @@ class _Condensing:
         if len(lookups) > 1 or None in lookups:
             return False
         caller = self.tree.by_id.get(members[0].parent_id or 0)
-        return bool(n_plus_one(members, caller, self.tree, self.presentation))
+        by_test = is_test_itself(caller)
+        return bool(n_plus_one(members, self.tree, self.presentation, by_test=by_test))
 
     # -- too many
 

@@ -16,7 +16,7 @@ from otel_allure.presentation.errors import error_of
 from otel_allure.presentation.presentation import Presentation
 from otel_allure.presentation.values import number_of, server, text_of
 from otel_allure.translation.lookups import looked_up
-from otel_allure.translation.repeats import n_plus_ones, tries
+from otel_allure.translation.repeats import is_test_itself, n_plus_ones, tries
 from otel_allure.translation.span_tree import SpanTree
 
 _MOST_LINES = 5
@@ -104,7 +104,8 @@ class _Search:
     def n_plus_one(self) -> Iterator[str]:
         """Find calls that are made for each of many things, one after the other."""
         for above, calls in self._calls_below_each():
-            for run in n_plus_ones(calls, above, self.tree, self.presentation):
+            by_test = is_test_itself(above)
+            for run in n_plus_ones(calls, self.tree, self.presentation, by_test=by_test):
                 took = duration(sum(map(self._took, run)))
                 call = self._called(run[0], looked_up(run, self.tree, self.presentation))
                 yield f"{call} ×{len(run):,}, one after the other, {took}{self._in(above)}"

@@ -65,8 +65,13 @@ _PAUSE_NS = 20_000_000
 """So long, on average, are the pauses of whoever waits for something by asking again."""
 
 
+def is_test_itself(caller: Span | None) -> bool:
+    """Whether calls are a test's own, not of what it tests: below it or one of its steps."""
+    return caller is None or c.KIND in caller.attributes
+
+
 def n_plus_one(
-    calls: Sequence[Span], caller: Span | None, tree: SpanTree, presentation: Presentation
+    calls: Sequence[Span], tree: SpanTree, presentation: Presentation, *, by_test: bool
 ) -> Sequence[Span]:
     """Return those of the calls that are the many of an N+1, none if there is none.
 
@@ -74,13 +79,13 @@ def n_plus_one(
 
     Args:
         calls: below one span, of one lookup, by start.
-        caller: that span.
         tree: the trace.
         presentation: with the setting of how many it takes.
+        by_test: whether that span is the test, or a step of it.
     """
     least = presentation.settings.n_plus_one
     is_request = databases.DOMAIN not in domains_of(calls[0])
-    is_by_test = is_request and (caller is None or c.KIND in caller.attributes)
+    is_by_test = is_request and by_test
     if not least or len(calls) < (least * 2 if is_by_test else least):
         return ()
     run = _longest_in_a_row(calls, tree)
@@ -90,7 +95,7 @@ def n_plus_one(
 
 
 def n_plus_ones(
-    calls: Sequence[Span], caller: Span | None, tree: SpanTree, presentation: Presentation
+    calls: Sequence[Span], tree: SpanTree, presentation: Presentation, *, by_test: bool
 ) -> Iterator[Sequence[Span]]:
     """Yield the many of each N+1 among the calls below one span, by start."""
     least = presentation.settings.n_plus_one
@@ -100,7 +105,7 @@ def n_plus_ones(
         if its is not None:
             groups.setdefault(its, []).append(span)
     for group in groups.values():
-        run = n_plus_one(group, caller, tree, presentation)
+        run = n_plus_one(group, tree, presentation, by_test=by_test)
         if run:
             yield run
 
