@@ -10,10 +10,12 @@ import threading
 
 import pytest
 
+from otel_allure.model import conventions as c
 from otel_allure.model.diagnostics import Diagnostics
 from otel_allure.output import results_directory
+from otel_allure.output.ci import _CIS, computed_traceparent, executor, pipeline_attributes
 from otel_allure.output.results_directory import ResultsDirectory
-from otel_allure.output.run_files import CATEGORIES, MARK, environment_properties, executor
+from otel_allure.output.run_files import CATEGORIES, MARK, environment_properties
 
 # What each CI sets, as its documentation says, and what is made of it.
 CIS = {
@@ -119,8 +121,131 @@ def test_what_lacks_a_variable_is_left_out():
     assert (found["buildName"], found.get("buildUrl")) == ("shop #7", None)
 
 
-def test_no_executor_on_a_desk():
-    assert executor({"PATH": "/bin"}) is None
+def test_there_is_no_ci_on_a_desk():
+    environ = {"PATH": "/bin", "GITHUB_RUN_ID": "7"}
+    assert executor(environ) is None
+    assert computed_traceparent(environ) is None
+    assert pipeline_attributes(environ) == {}
+
+
+# -- its pipeline, as OpenTelemetry's conventions have it
+
+
+GITHUB = {
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_RUN_ID": "9753949763",
+    "GITHUB_RUN_ATTEMPT": "1",
+    "GITHUB_RUN_NUMBER": "7",
+    "GITHUB_SERVER_URL": "https://github.example",
+    "GITHUB_REPOSITORY": "me/shop",
+    "GITHUB_WORKFLOW": "Tests",
+    "GITHUB_JOB": "unit",
+}
+GITLAB = {"GITLAB_CI": "true", "CI_PIPELINE_ID": "1234", "CI_JOB_ID": "56", "CI_JOB_NAME": "unit"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        (GITHUB, "00-0bd0afbe17036e89e4a05c993dace1da-1497fe109b00d3c0-01"),
+        (
+            {**GITHUB, "GITHUB_RUN_ATTEMPT": "2"},
+            "00-a0d2a076c2967c038ee3d8fc5a795e0d-5967371e26a2a2f0-01",
+        ),
+        (GITLAB, "00-2b544c44fe8ca4ef81dc31f0def74303-dcef6ba2f3390e6a-01"),
+        ({"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "7"}, None),
+        ({"JENKINS_URL": "https://jenkins.example", "BUILD_NUMBER": "7"}, None),
+    ],
+    ids=["GitHub", "GitHub, again", "GitLab", "too little", "it has its own"],
+)
+def test_the_ids_of_a_pipeline_are_computed(environ, expected):
+    """As the Collector's receiver for GitHub does; the examples are of `sha256sum`."""
+    assert computed_traceparent(environ) == expected
+
+
+def test_what_spans_say_of_the_pipeline():
+    assert pipeline_attributes(GITHUB) == {
+        "cicd.pipeline.name": "Tests",
+        "cicd.pipeline.run.id": "9753949763",
+        "cicd.pipeline.run.url.full": "https://github.example/me/shop/actions/runs/9753949763",
+        "cicd.pipeline.task.name": "unit",
+        "cicd.pipeline.task.type": "test",
+        "vcs.repository.url.full": "https://github.example/me/shop",
+    }
+    assert pipeline_attributes(GITLAB)["cicd.pipeline.task.run.id"] == "56"
+
+
+def test_all_that_is_said_is_in_the_conventions():
+    """In the version that is installed with OpenTelemetry's SDK."""
+    from opentelemetry.semconv._incubating.attributes import (
+        cicd_attributes,
+        test_attributes,
+        vcs_attributes,
+    )
+
+    known = {
+        value
+        for module in (cicd_attributes, test_attributes, vcs_attributes)
+        for value in vars(module).values()
+        if isinstance(value, str)
+    }
+    said = {name for ci in _CIS for name in ci.pipeline}
+    assert said - known == set()
+    ours = (c.TEST_CASE_NAME, c.TEST_CASE_RESULT_STATUS, c.TEST_SUITE_NAME, c.TEST_SUITE_STATUS)
+    assert known.issuperset(ours)
+
+
+BACKEND = """
+import json, pathlib
+from opentelemetry import trace
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+
+class Backend(SpanProcessor):
+    def on_end(self, span):
+        if span.name == "pytest session":
+            pathlib.Path("session.json").write_text(span.to_json())
+
+provider = TracerProvider()
+provider.add_span_processor(Backend())
+trace.set_tracer_provider(provider)
+"""
+TOLD = {"TRACEPARENT": f"00-{'a1' * 16}-{'b2' * 8}-01", "BAGGAGE": "build=7"}
+TOLD["TRACESTATE"] = "ci=jenkins"
+
+
+@pytest.mark.parametrize(
+    ("variables", "option", "trace", "span"),
+    [
+        ({}, "on", "0bd0afbe17036e89e4a05c993dace1da", "1497fe109b00d3c0"),
+        ({}, "off", None, None),
+        (TOLD, "on", "a1" * 16, "b2" * 8),
+    ],
+    ids=["computed", "not asked for", "told by the environment"],
+)
+def test_a_run_is_in_the_trace_of_its_pipeline(
+    run, pytester, monkeypatch, variables, option, trace, span
+):
+    """The session's span is below the pipeline's, says what it is, and people are told."""
+    for name, value in {**GITHUB, **variables}.items():
+        monkeypatch.setenv(name, value)
+    pytester.makeconftest(BACKEND)
+    test = "import otel_allure\ndef test_it(): assert not otel_allure.environment().get('BAGGAGE')"
+    done = run(test, f"--allure-ci-trace={option}", plugins=())
+    done.outcome.assert_outcomes(passed=not variables, failed=bool(variables))
+    session = json.loads((pytester.path / "session.json").read_text())
+    told = session["attributes"]
+    assert told["cicd.pipeline.run.id"] == GITHUB["GITHUB_RUN_ID"]
+    assert told["test.suite.name"] == pytester.path.name
+    assert told["test.suite.run.status"] == ("failure" if variables else "success")
+    parent = session["parent_id"]
+    assert (parent and parent.removeprefix("0x")) == span
+    text = (done.report.directory / "environment.properties").read_text()
+    assert re.findall("Pipeline.*= (.*)", text) == ([trace] if trace else [])
+    if trace:
+        assert session["context"]["trace_id"] == f"0x{trace}"
+    if variables:
+        assert "'build=7'" in str(done.report["test_it"]["statusDetails"])
+        assert "jenkins" in session["context"]["trace_state"]
 
 
 def test_properties_are_as_java_reads_them():

@@ -92,6 +92,8 @@ RUN: Final = "allure.run"
 # Marks by which a test is recognised in traces made by others.
 TEST_CASE_NAME: Final = "test.case.name"
 TEST_CASE_RESULT_STATUS: Final = "test.case.result.status"
+TEST_SUITE_NAME: Final = "test.suite.name"
+TEST_SUITE_STATUS: Final = "test.suite.run.status"
 PYTEST_SPAN_TYPE: Final = "pytest.span_type"
 PYTEST_OPENTELEMETRY: Final = "pytest-opentelemetry"
 """Instrumentation scope of a plugin that makes spans of tests, too."""

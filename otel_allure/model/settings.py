@@ -278,6 +278,12 @@ class Settings:
     environment: bool = _set(
         True, _switch, "Write environment.properties, executor.json and categories.json"
     )
+    ci_trace: bool = _set(
+        False,
+        _switch,
+        "Without TRACEPARENT, put the run into the trace whose ids follow from the CI's variables"
+        " (GitHub Actions, GitLab)",
+    )
     otel_receiver: bool = _set(
         False, _switch, "Receive the spans of services by OTLP/HTTP while tests run"
     )
@@ -375,6 +381,7 @@ class Options(TypedDict, total=False):
     otel_budgets_file: str
     otel_metrics: bool | str
     environment: bool | str
+    ci_trace: bool | str
     otel_receiver: bool | str
     receiver_address: str
     receiver_token: str

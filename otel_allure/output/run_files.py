@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from otel_allure.output.ci import executor
 
 MARK = "# Made by otel-allure"
 """First line of an environment.properties that may be replaced: one without is somebody else's."""
-
-_MARK_FIELD = "madeBy"
-_OURS = "otel-allure"
 
 
 def environment_properties(versions: Mapping[str, str], services: Mapping[str, str]) -> str:
@@ -48,83 +47,6 @@ def _escaped(text: str, *, key: bool = False) -> str:
     return "".join(chr(unit) if 32 <= unit < 127 else f"\\u{unit:04x}" for unit in units)
 
 
-# -- the CI that runs the tests
-
-
-class _CI(NamedTuple):
-    """Which variables of a CI's hold what. `{NAME}` stands for a variable's value."""
-
-    type: str
-    name: str
-    mark: str
-    build_order: str
-    build_name: str
-    build_url: str
-
-
-_CIS = (
-    _CI(
-        "github", "GitHub Actions", "GITHUB_ACTIONS", "{GITHUB_RUN_NUMBER}",
-        "{GITHUB_WORKFLOW} #{GITHUB_RUN_NUMBER}",
-        "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}",
-    ),
-    _CI(
-        "gitlab", "GitLab CI", "GITLAB_CI", "{CI_PIPELINE_IID}",
-        "{CI_JOB_NAME} #{CI_PIPELINE_IID}", "{CI_JOB_URL}",
-    ),
-    _CI(
-        "jenkins", "Jenkins", "JENKINS_URL", "{BUILD_NUMBER}", "{JOB_NAME} #{BUILD_NUMBER}",
-        "{BUILD_URL}",
-    ),
-    _CI(
-        "teamcity", "TeamCity", "TEAMCITY_VERSION", "{BUILD_NUMBER}",
-        "{TEAMCITY_BUILDCONF_NAME} #{BUILD_NUMBER}", "{BUILD_URL}",
-    ),
-    _CI(
-        "circleci", "CircleCI", "CIRCLECI", "{CIRCLE_BUILD_NUM}",
-        "{CIRCLE_JOB} #{CIRCLE_BUILD_NUM}", "{CIRCLE_BUILD_URL}",
-    ),
-    _CI(
-        "azure", "Azure Pipelines", "TF_BUILD", "{BUILD_BUILDID}",
-        "{BUILD_DEFINITIONNAME} #{BUILD_BUILDNUMBER}",
-        "{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}",
-    ),
-    _CI(
-        "buildkite", "Buildkite", "BUILDKITE", "{BUILDKITE_BUILD_NUMBER}",
-        "{BUILDKITE_PIPELINE_SLUG} #{BUILDKITE_BUILD_NUMBER}", "{BUILDKITE_BUILD_URL}",
-    ),
-    _CI(
-        "bitbucket", "Bitbucket Pipelines", "BITBUCKET_BUILD_NUMBER", "{BITBUCKET_BUILD_NUMBER}",
-        "{BITBUCKET_REPO_SLUG} #{BITBUCKET_BUILD_NUMBER}",
-        "{BITBUCKET_GIT_HTTP_ORIGIN}/pipelines/results/{BITBUCKET_BUILD_NUMBER}",
-    ),
-)  # fmt: skip
-
-
-def executor(environ: Mapping[str, str]) -> dict[str, Any] | None:
-    """Return the content of executor.json, None outside of a CI that is known."""
-    ci = next((ci for ci in _CIS if environ.get(ci.mark)), None)
-    if ci is None:
-        return None
-    told: dict[str, Any] = {"name": ci.name, "type": ci.type, _MARK_FIELD: _OURS}
-    order = _filled(ci.build_order, environ)
-    if order.isdecimal():
-        told["buildOrder"] = int(order)
-    fields = {
-        "buildName": _filled(ci.build_name, environ),
-        "buildUrl": _filled(ci.build_url, environ),
-    }
-    return told | {name: text for name, text in fields.items() if text}
-
-
-def _filled(text: str, environ: Mapping[str, str]) -> str:
-    """Return `text` with the variables in place; empty if one of them is missing."""
-    try:
-        return text.format_map(environ)
-    except KeyError:
-        return ""
-
-
 # -- categories
 
 CATEGORIES: list[dict[str, Any]] = [
@@ -148,6 +70,10 @@ CATEGORIES: list[dict[str, Any]] = [
 """What failed, by its message; the report tools sort what none matches into their own."""
 
 
+_MARK_FIELD = "madeBy"
+_OURS = "otel-allure"
+
+
 def files(
     versions: Mapping[str, str], services: Mapping[str, str], environ: Mapping[str, str]
 ) -> dict[str, str]:
@@ -158,7 +84,7 @@ def files(
     }
     its = executor(environ)
     if its is not None:
-        made["executor.json"] = json.dumps(its, indent=2)
+        made["executor.json"] = json.dumps({**its, _MARK_FIELD: _OURS}, indent=2)
     return made
 
 

@@ -39,8 +39,7 @@ def environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
     variables = dict(os.environ if base is None else base)
     carrier = carrier_of(context_here())
     if "traceparent" in carrier:
-        for name in HEADERS:
-            variables.pop(name.upper(), None)
+        variables.pop("TRACESTATE", None)  # it belongs to the other one
     variables.update((name.upper(), value) for name, value in carrier.items())
     recorder = active_recorder()
     if recorder is not None and recorder.remote_variables is not None:

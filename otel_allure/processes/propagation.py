@@ -36,9 +36,10 @@ def carrier_of(context: Context) -> dict[str, str]:
     return carrier
 
 
-def context_of(carrier: Carrier) -> Context:
-    """Return the context that `carrier` describes."""
-    root = contexts.root_context(isolated=_ISOLATED in carrier)
+def context_of(carrier: Carrier, root: Context | None = None) -> Context:
+    """Return the context that `carrier` describes, on top of `root`, or of the current one."""
+    if root is None:
+        root = contexts.root_context(isolated=_ISOLATED in carrier)
     context = TraceContextTextMapPropagator().extract(carrier, root)
     return _baggage_propagator().extract(carrier, context) if "baggage" in carrier else context
 

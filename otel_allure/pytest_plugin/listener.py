@@ -26,8 +26,7 @@ import pluggy
 import pytest
 from allure_commons.types import AttachmentType
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.trace import Link, Span, get_current_span
 
 from otel_allure import __version__, compat
 from otel_allure.compat import kept
@@ -39,10 +38,12 @@ from otel_allure.model.clock import catch_up, now_ns
 from otel_allure.model.outcome import BROKEN, FAILED, PASSED, SKIPPED, Outcome
 from otel_allure.model.texts import text_of
 from otel_allure.otel.session import Session
+from otel_allure.output.ci import computed_traceparent, pipeline_attributes
 from otel_allure.output.spool import Spool
 from otel_allure.output.tally import Tally, counts_in
 from otel_allure.processes.multiprocessing_hooks import follow_processes
 from otel_allure.processes.parent_link import ParentLink
+from otel_allure.processes.propagation import HEADERS, context_of
 from otel_allure.pytest_plugin import metadata, options
 from otel_allure.pytest_plugin.captured import Logs, taken_from
 from otel_allure.pytest_plugin.captured_output import Output
@@ -281,17 +282,27 @@ class AllureListener(stand_in.AllureListener):
         self.provider.on_set += self._logs.start()
         if any(name in sys.modules for name in CONCURRENT_RUNNERS):
             self._follow_output()
-        carrier = {
-            name: os.environ[name.upper()]
-            for name in ("traceparent", "tracestate")
-            if name.upper() in os.environ
+        attributes = {
+            c.KIND: c.SESSION,
+            c.TEST_SUITE_NAME: self.config.rootpath.name,
+            **pipeline_attributes(os.environ),
         }
-        parent = TraceContextTextMapPropagator().extract(carrier, Context())
         span = self.provider.tracer().start_span(
-            "pytest session", parent, attributes={c.KIND: c.SESSION}, start_time=now_ns()
+            "pytest session",
+            context_of(self._pipeline(), Context()),
+            attributes=attributes,
+            start_time=now_ns(),
         )
         self._session_span = span
         self._session_links.append(Link(span.get_span_context(), {c.KIND: c.SESSION}))
+
+    def _pipeline(self) -> dict[str, str]:
+        """Return the context that the run's pipeline has told, or that follows from its ids."""
+        told = {name: os.environ[name.upper()] for name in HEADERS if name.upper() in os.environ}
+        if "traceparent" not in told and self.report.settings.ci_trace:
+            computed = computed_traceparent(os.environ)
+            return {**told, "traceparent": computed} if computed else told
+        return told
 
     def receive(self) -> Receiving | None:
         """Begin to take what services send; return what receives it, in the process that does."""
@@ -311,6 +322,15 @@ class AllureListener(stand_in.AllureListener):
     def _take_no_more(self) -> None:
         self.remote = None
 
+    def _pipeline_trace(self) -> dict[str, str]:
+        """Return the trace of the run's pipeline, for people."""
+        told = context_of(self._pipeline(), Context())
+        trace_id = get_current_span(told).get_span_context().trace_id
+        if not trace_id:
+            return {}
+        pattern = self.report.settings.trace_url_pattern or "{trace_id}"
+        return {"Pipeline trace": pattern.replace("{trace_id}", f"{trace_id:032x}")}
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:
         """Share our spans with a provider that conftest files have set by now."""
@@ -322,7 +342,7 @@ class AllureListener(stand_in.AllureListener):
             undo()
 
     @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_sessionfinish(self) -> Generator[None, Any, Any]:
+    def pytest_sessionfinish(self, exitstatus: int) -> Generator[None, Any, Any]:
         """Write, before the terminal summary, or xdist's worker, tells what went wrong.
 
         Both are wrappers too, so this must be the innermost: the last fixtures' tear-down is
@@ -331,6 +351,8 @@ class AllureListener(stand_in.AllureListener):
         try:
             return (yield)
         finally:
+            if self._session_span is not None and exitstatus in _SUITE_STATUS:
+                self._session_span.set_attribute(c.TEST_SUITE_STATUS, _SUITE_STATUS[exitstatus])
             self.settle()
             compat.tell(self.diagnostics.first, self.diagnostics.add)
             self.worker_output["otel_allure_problems"] = list(self.diagnostics.first.items())
@@ -346,7 +368,7 @@ class AllureListener(stand_in.AllureListener):
                 self._show_trees()
             if not hasattr(self.config, "workerinput") and not self.config.option.collectonly:
                 versions = {"pytest": pytest.__version__, "otel-allure": __version__}
-                self.report.write_run_files(versions)
+                self.report.write_run_files({**versions, **self._pipeline_trace()})
 
     def _show_trees(self) -> None:
         from otel_allure.pytest_plugin.failed_trees import show_trees
@@ -827,4 +849,11 @@ CONCURRENT_RUNNERS = ("pytest_asyncio_cooperative", "pytest_asyncio_concurrent")
 _SHOWN = (c.STEP, c.FIXTURE)
 _NO_TESTS = {"AsyncioConcurrentGroup"}  # runs the tests, which are items of their own
 _NO_FIXTURES = ("pytestbdd_stepdef_",)
+_SUITE_STATUS: dict[int, str] = {
+    pytest.ExitCode.OK: "success",
+    pytest.ExitCode.TESTS_FAILED: "failure",
+    pytest.ExitCode.INTERRUPTED: "aborted",
+    pytest.ExitCode.INTERNAL_ERROR: "aborted",
+    pytest.ExitCode.NO_TESTS_COLLECTED: "skipped",
+}
 _RESULT_STATUS = {PASSED: "pass", FAILED: "fail", BROKEN: "fail"}

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from otel_allure.model import conventions as c
 from otel_allure.model.spans import Span, is_container, is_test, kind_of, service_of
-from otel_allure.translation.interrupted import answered_calls
 from otel_allure.translation.twins import twins_of
 
 
@@ -108,6 +107,8 @@ class SpanTree:
         hosts = [*results, *(phase for span in results for phase in self._phases(span))]
         adopted: dict[int, list[Span]] = {}
         orphans = [span for span in self.roots if span.span_id not in stays]
+        from otel_allure.translation.interrupted import answered_calls  # it is rare
+
         calls = answered_calls(orphans, self._silent_calls())
         self.interrupted.update(call.span_id for call in calls.values())
         for orphan, host in self._hosts(orphans, hosts):
