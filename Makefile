@@ -12,7 +12,7 @@ ARGS ?= -n auto
 RESULTS := allure-results
 REPORT := allure-report
 # Examples in other languages; their tests are skipped where npm has not installed them.
-NPM_EXAMPLES := examples/node-service
+NPM_EXAMPLES := examples/node-service examples/browser
 UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
 pip = $(if $(UV),$(UV) pip install --quiet --python $(1)/bin/python,$\
 	$(1)/bin/python -m pip install --quiet --disable-pip-version-check)
@@ -46,7 +46,7 @@ test: $(VENV)/.test  ## the whole test suite
 npm: $(NPM_EXAMPLES:%=%/node_modules/.installed)  ## what tests of other languages need
 
 node: $(VENV)/.test npm  ## the examples in other languages; half a minute for npm the first time
-	$(BIN)/python -m pytest tests/test_node_service.py -n 0
+	$(BIN)/python -m pytest tests/test_node_service.py tests/test_browser.py -n 0
 
 matrix: $(PYTESTS:%=matrix-%)  ## the plugin's tests with other versions of pytest
 
@@ -82,6 +82,7 @@ suites: | $(VENV)/bin/pip  ## other projects' test suites, plain and with a repo
 
 %/node_modules/.installed: %/package.json
 	npm install --prefix $* --no-audit --no-fund --no-package-lock --ignore-scripts
+	npm run --prefix $* --if-present build
 	touch $@
 
 # What pip cannot do before 25.1 is --group.
