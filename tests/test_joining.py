@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -132,6 +133,71 @@ def test_what_both_have_said_stays(program, tmp_path):
         assert result[name] == before[name]
     shown = {p["name"] for p in result["parameters"] if p.get("mode") != "hidden"}
     assert shown == {p["name"] for p in before["parameters"] if p.get("mode") != "hidden"}
+
+
+def request(kind: str, number: int, parent: int | None, path: str, **more: object) -> Span:
+    said = {"http.request.method": "GET", **more.pop("attributes", {})}
+    said |= {"http.route": path} if kind == "server" else {"url.full": f"http://{kind}{path}"}
+    start = number * 1_000_000
+    fields = {"start_ns": start, "end_ns": start + 20_000_000, "kind": kind, **more}
+    is_remote = kind == "server" and parent is not None
+    return build_span("GET", number, parent, attributes=said, parent_is_remote=is_remote, **fields)
+
+
+ANSWER = {"http.response.status_code": 500}
+HTTP = (
+    spans_of("gateway", request("server", 1, None, "/"), request("client", 2, 1, "/shop/1")),
+    spans_of("shop", request("server", 3, 2, "/shop/{id}", attributes={"tenant": "eu"}),
+             build_span("think", 4, 3), request("client", 5, 4, "/cup")),
+    spans_of("stock", request("server", 6, 5, "/cup", status="error", attributes=ANSWER),
+             build_span("SELECT", 7, 6)),
+)  # fmt: skip
+IN_ONE = [{"GET /shop/1 (shop)": [{"think": [{"broken: GET /cup (stock)": ["SELECT"]}]}]}]
+
+
+@pytest.mark.parametrize(
+    "order", list(itertools.permutations(range(3))), ids=lambda order: "".join(map(str, order))
+)
+@pytest.mark.parametrize("by", ["whole", "span"])
+def test_client_and_server_are_one_step(program, tmp_path, order, by):
+    """In whatever order they come, however often each is written."""
+    parts = [(program(), part) for part in HTTP]
+    for report, part in [parts[i] for i in order]:
+        report.add(part if by == "whole" else part[:1])
+        report.settle()
+    for report, part in [parts[i] for i in order]:
+        report.add(part)
+        report.settle()
+    (result,) = Results(tmp_path / "results").results
+    assert tree(result) == IN_ONE
+    (shop,) = result["steps"]
+    shown = {p["name"]: p["value"] for p in shop["parameters"] if p.get("mode") != "hidden"}
+    assert shown == {
+        "client's time": "20.0 ms",
+        "server's time": "20.0 ms",
+        "url": "http://client/shop/1",
+        "service": "gateway",
+        "tenant": "eu",
+    }
+    (stock,) = shop["steps"][0]["steps"]
+    assert stock["statusDetails"]["message"] == "HTTP 500"
+
+
+def test_what_is_sent_again_is_a_step_each(program, written):
+    """Whoever sends it again has one span for all."""
+    first, second = (spans_of("shop", request("server", n, 2, "/shop/{id}")) for n in (30, 40))
+    own = {"GET /": [{"GET /shop/1": ["GET /shop/{id} (shop)"] * 2}]}
+    for parts in ((HTTP[0], first, second), (first, HTTP[0]), (second,)):
+        for part in parts:
+            program().add(part)
+    assert written() == own
+
+
+def test_client_and_server_are_two_steps_where_that_is_asked_for(tmp_path, written):
+    for part in HTTP[:2]:
+        Report(tmp_path / "results", settings=replace(SETTINGS, join_calls=False)).add(part)
+    (below,) = written()["GET /"][0]["GET /shop/1"]
+    assert list(below) == ["GET /shop/{id} (shop)"]
 
 
 def test_what_cannot_be_read_is_left_alone(program, written, tmp_path):

@@ -12,36 +12,25 @@ The caller keeps others out meanwhile, see `ResultsDirectory.locked`.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
 from itertools import count
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
-from allure_commons.model2 import (
-    Attachment,
-    ExecutableItem,
-    Label,
-    Link,
-    Parameter,
-    StatusDetails,
-    TestResult,
-    TestStepResult,
-)
-from allure_commons.types import ParameterMode
+from allure_commons.model2 import ExecutableItem, TestResult, TestStepResult
 
 from otel_allure.compat import kept
 from otel_allure.model.conventions import RESULT
 from otel_allure.output.allure_json import result_file_name
+from otel_allure.output.from_json import item_of
+from otel_allure.output.hidden_parameters import BELOW, CALL, SPAN, tell, told
 from otel_allure.output.results_directory import ResultsDirectory
+from otel_allure.output.served_calls import are_one_call, join_call, part_call
 from otel_allure.output.text_tree import all_steps
 from otel_allure.translation.identity import part_uuid, trace_uuid
 from otel_allure.translation.to_results import ProgramResult
 
-_SPAN = "otel.span"
-"""Hidden parameter of steps and results: the id of their span."""
-_BELOW = "otel.below"
-"""Hidden parameter of a part: the id of the span that it belongs below."""
 _VISIBLE_IDS = ("trace_id", "span_id")
-_Item = TypeVar("_Item", bound=ExecutableItem)
 
 
 class _Part(NamedTuple):
@@ -63,8 +52,8 @@ def still_own(
 
     def is_own(name: str) -> bool:
         result = files.read(name) if name.endswith(RESULT) else None
-        told = None if result is None else _told(result, _SPAN)
-        return told is None or told in own
+        its = None if result is None else told(result, SPAN)
+        return its is None or its in own
 
     return set(filter(is_own, file_names))
 
@@ -80,23 +69,27 @@ def join(
         taken: uuids of its other results of that trace, which are not written yet.
     """
     root, result = made.root, made.result
-    _tell(result, _SPAN, root.span_id)
+    tell(result, SPAN, _id(root.span_id))
     for span_id, step in made.steps.items():
-        _tell(step, _SPAN, span_id)
+        tell(step, SPAN, _id(span_id))
+    for span_id, side in made.sides.items():
+        its = result if span_id == root.span_id else made.steps.get(span_id)
+        if its is not None:
+            tell(its, CALL, side)
     files = _Files(directory, root.trace_id)
     if root.parent_id is None:
         uuid = trace_uuid(root.trace_id)
         before = files.read(result_file_name(uuid))
         is_free = before is None and uuid not in taken
-        if is_free or (before is not None and _told(before, _SPAN) == _told(result, _SPAN)):
+        if is_free or (before is not None and told(before, SPAN) == told(result, SPAN)):
             result.uuid = uuid
             _take_in(result, before, files)
         return result
     if not root.parent_is_remote or root.parent_id == root.span_id:
         return result  # it waits for a span of its own program, or for itself
-    _tell(result, _BELOW, root.parent_id)
+    tell(result, BELOW, _id(root.parent_id))
     theirs = files.read(result_file_name(trace_uuid(root.trace_id)))
-    if theirs is not None and _told(result, _BELOW) in _places(theirs):
+    if theirs is not None and told(result, BELOW) in _places(theirs):
         _take_in(theirs, theirs, files, [_part_of(result)])
         return theirs
     for number in count():
@@ -104,7 +97,7 @@ def join(
         if result.uuid in taken:
             continue
         before = files.read(result_file_name(result.uuid))
-        if before is None or _told(before, _SPAN) == _told(result, _SPAN):
+        if before is None or told(before, SPAN) == told(result, SPAN):
             _take_in(result, before, files)
             return result
     raise AssertionError
@@ -117,14 +110,14 @@ def join_parts(directory: ResultsDirectory, file_name: str) -> None:
         directory: of the results.
         file_name: of the result; one that has no spans of others below it stays as it is.
     """
-    told = _Files(directory, 0).read(file_name)
-    trace_id = None if told is None else next(iter(_visible_trace_id(told)), None)
-    if told is None or trace_id is None or result_file_name(trace_uuid(trace_id)) != file_name:
+    whole = _Files(directory, 0).read(file_name)
+    trace_id = None if whole is None else next(iter(_visible_trace_id(whole)), None)
+    if whole is None or trace_id is None or result_file_name(trace_uuid(trace_id)) != file_name:
         return
-    before = set(_places(told))
-    _take_in(told, told, _Files(directory, trace_id))
-    if set(_places(told)) != before:
-        directory.report_result(told)
+    before = set(_places(whole))
+    _take_in(whole, whole, _Files(directory, trace_id))
+    if set(_places(whole)) != before:
+        directory.report_result(whole)
 
 
 def _visible_trace_id(result: TestResult) -> Iterator[int]:
@@ -146,7 +139,7 @@ class _Files:
         if not kept.exists(path):
             return None
         try:
-            return _item(TestResult, json.loads(b"".join(kept.read(path))))
+            return item_of(TestResult, json.loads(b"".join(kept.read(path))))
         except Exception:
             return None
 
@@ -181,14 +174,20 @@ def _take_in(
             parts |= {part.id: part for part in files.take_below(span_id)}
         unseen = []
         fitting = [part for part in parts.values() if part.below in places]
+        number = Counter(part.below for part in fitting)
         for part in fitting or list(parts.values()):
             del parts[part.id]
             if _is_shown(part, places):
                 continue
             holder = places.get(part.below, whole)
-            holder.steps.append(part.step)
-            holder.steps.sort(key=lambda step: step.start or 0)
             inner = _places(part.step)
+            # Of a request that was sent again, each is one of its own.
+            if number[part.below] == 1 and are_one_call(holder, part.step):
+                join_call(holder, part.step)
+                inner = {i: holder if its is part.step else its for i, its in inner.items()}
+            else:
+                holder.steps.append(part.step)
+                holder.steps.sort(key=lambda step: step.start or 0)
             places |= inner
             unseen += inner
 
@@ -199,19 +198,13 @@ def _is_shown(part: _Part, places: Mapping[str, ExecutableItem]) -> bool:
     return own is not None and own.start == part.step.start
 
 
-def _tell(item: ExecutableItem, name: str, span_id: int) -> None:
-    hidden = ParameterMode.HIDDEN.value
-    told = Parameter(name=name, value=f"{span_id:016x}", excluded=True, mode=hidden)
-    item.parameters.append(told)
-
-
-def _told(item: ExecutableItem, name: str) -> str | None:
-    return next((p.value for p in item.parameters if p.name == name), None)
+def _id(span_id: int) -> str:
+    return f"{span_id:016x}"
 
 
 def _places(item: ExecutableItem) -> dict[str, ExecutableItem]:
     """Return the steps of a result, and itself, by the ids of their spans."""
-    found = {p.value: step for step in all_steps(item) for p in step.parameters if p.name == _SPAN}
+    found = {p.value: step for step in all_steps(item) for p in step.parameters if p.name == SPAN}
     return {str(span_id): step for span_id, step in found.items()}
 
 
@@ -219,14 +212,17 @@ def _taken_out(result: TestResult) -> list[_Part]:
     """Take out the parts that others have put into a result."""
     parts: list[_Part] = []
     for item in reversed(list(all_steps(result))):  # the innermost first
-        theirs = [step for step in item.steps if _told(step, _BELOW)]
-        item.steps = [step for step in item.steps if not _told(step, _BELOW)]
+        theirs = [step for step in item.steps if told(step, BELOW)]
+        item.steps = [step for step in item.steps if not told(step, BELOW)]
         parts += map(_as_part, theirs)
+        server = part_call(item)
+        if server is not None:
+            parts.append(_as_part(server))
     return parts
 
 
 def _as_part(step: TestStepResult) -> _Part:
-    return _Part(_told(step, _SPAN) or "", _told(step, _BELOW) or "", step)
+    return _Part(told(step, SPAN) or "", told(step, BELOW) or "", step)
 
 
 def _part_of(result: TestResult) -> _Part:
@@ -242,27 +238,3 @@ def _part_of(result: TestResult) -> _Part:
         stop=result.stop,
     )
     return _as_part(step)
-
-
-# -- JSON -> objects of allure_commons' model
-
-_KINDS: dict[str, Any] = {
-    "steps": TestStepResult,
-    "attachments": Attachment,
-    "parameters": Parameter,
-    "labels": Label,
-    "links": Link,
-}
-
-
-def _item(kind: type[_Item], told: dict[str, Any]) -> _Item:
-    """Return what a file says as an object of the model; fields that it does not have are lost."""
-    item = kind()
-    for name in vars(item).keys() & told.keys():
-        value = told[name]
-        if name in _KINDS:
-            value = [_item(_KINDS[name], each) for each in value]
-        elif name == "statusDetails":
-            value = _item(StatusDetails, value)  # type: ignore[type-var]
-        setattr(item, name, value)
-    return item

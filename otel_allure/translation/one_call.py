@@ -29,6 +29,15 @@ _ADDRESS = (
 _PEER = "service.peer.name"
 
 
+def side_of(span: Span) -> str | None:
+    """Return which side of which kind of call a span is, `client HTTP GET`; None if of none."""
+    domain = _domain(span)
+    if span.kind not in ("client", "server") or domain not in _BETWEEN_PROCESSES:
+        return None
+    method = f" {http.method(span.attributes)}" if domain == "HTTP" else ""
+    return f"{span.kind} {domain}{method}"
+
+
 def layers_of(
     span: Span, children: Mapping[int, Sequence[Span]], presentation: Presentation
 ) -> list[Span]:

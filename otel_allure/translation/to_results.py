@@ -94,11 +94,13 @@ class ProgramResult(NamedTuple):
         root: its span.
         result: what it became.
         steps: what the spans below it became that others may be below, by their ids.
+        sides: what a span in it is of a call that another program may know, too, by its id.
     """
 
     root: Span
     result: TestResult
     steps: dict[int, ExecutableItem]
+    sides: dict[int, str]
 
 
 class Translation(NamedTuple):
@@ -159,7 +161,8 @@ def _to_results(
         its.add_overview(result, root)
         translated.results.append(result)
         if not tree.tests:
-            translated.programs.append(ProgramResult(root, result, its.steps_by_span()))
+            programs = ProgramResult(root, result, its.steps_by_span(), its.sides(root))
+            translated.programs.append(programs)
         if container.befores or container.afters:
             translated.containers.append(container)
         translated.containers.extend(its.containers_apart(result.uuid))
@@ -385,6 +388,15 @@ class _Translator:
         }
         instead = self._condensed.shown_at
         return found | {i: found[at] for i, at in instead.items() if i not in found and at in found}
+
+    def sides(self, root: Span) -> dict[int, str]:
+        """Return which sides of calls the spans are that `fill` has shown last."""
+        if not self.presentation.settings.join_calls:
+            return {}
+        from otel_allure.translation.one_call import side_of
+
+        spans = [root, *(span for s in self._shown for span in (s.span, *s.layers))]
+        return {span.span_id: side for span in spans if (side := side_of(span)) is not None}
 
     def _condense(self, root: Span) -> None:
         from otel_allure.translation.condense import condense
