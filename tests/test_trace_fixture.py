@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from typing import Any
@@ -423,6 +424,81 @@ def test_forced_orders_in_isolation_without_a_report(tmp_path):
     arguments = ["--allure-otel-context=isolated", "-k", "not off and not subtests and not attempt"]
     output, _ = in_child(tmp_path, ORDERS, *arguments)
     assert "4 passed, 3 deselected" in output, output
+
+
+ELSEWHERE = (
+    HEAD
+    + """
+import http.client
+import json
+import time
+from urllib.parse import urlsplit
+
+async def test_instrumented(trace):
+    aiohttp = pytest.importorskip("aiohttp")
+    pytest.importorskip("opentelemetry.instrumentation.aiohttp_client")
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.ClientError):
+            await session.get("http://127.0.0.1:1/pay")
+    trace.http("GET /pay").once().status("error")
+
+@pytest.fixture(scope="module")
+def service():
+    told = otel_allure.environment()
+    return http.client.HTTPConnection(urlsplit(told["OTEL_EXPORTER_OTLP_ENDPOINT"]).netloc)
+
+def test_for_which_the_service_is_started(service):
+    pass
+
+def test_received(trace, service):
+    with allure.step("order"):
+        _, trace_id, above, _ = otel_allure.environment()["TRACEPARENT"].split("-")
+    now = str(time.time_ns())
+    span = {"traceId": trace_id, "spanId": "00f067aa0ba902b7", "parentSpanId": above,
+            "name": "process order", "startTimeUnixNano": now, "endTimeUnixNano": now}
+    its = {"attributes": [{"key": "service.name", "value": {"stringValue": "billing"}}]}
+    body = {"resourceSpans": [{"resource": its, "scopeSpans": [{"spans": [span]}]}]}
+    service.request("POST", "/v1/traces", json.dumps(body), {"Content-Type": "application/json"})
+    assert service.getresponse().read() is not None
+    trace.wait_for("process order", service="billing").once().below("order")
+    with pytest.raises(otel_allure.InconclusiveError, match="Those that have: billing"):
+        trace.wait_for("print receipt", service="printer", timeout=0.01)
+"""
+)
+WANTED = ["--allure-otel-receiver", "--allure-otel-instrument=aiohttp-client"]
+
+
+def test_instrumentations_and_services_without_a_report(tmp_path):
+    output, _ = in_child(tmp_path, ELSEWHERE, *WANTED, "-p", "xdist.plugin", "-n1")
+    assert "3 passed" in output or "2 passed, 1 skipped" in output, output
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        ("--allure-otel-instrument=aiohtp", "--allure-otel-instrument: no instrumentation named"),
+        ("--allure-receiver-address={}", "otel-allure: nothing can be received at 127.0.0.1:"),
+    ],
+)
+def test_what_keeps_a_test_from_asking_is_told_to_it_alone(pytester, monkeypatch, wanted, told):
+    """A name that is not installed, or a port that is taken, ends no run without a report."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makepyfile("""
+        import pytest
+
+        def test_asks(trace): pass
+
+        @pytest.mark.budget(sql=1)
+        def test_budget(): pass
+
+        def test_does_not(): pass
+    """)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        wanted = wanted.format(f"127.0.0.1:{taken.getsockname()[1]}")
+        plugin = ["-p", "otel_allure.pytest_plugin", "-q"]
+        done = pytester.runpytest_inprocess(*plugin, "--allure-otel-receiver", wanted)
+    done.assert_outcomes(passed=1, errors=1, failed=1)
+    done.stdout.fnmatch_lines([f"*TraceUsageError: {told}*", f"{told}*"])
 
 
 def test_tests_at_the_same_time_have_each_their_own(run):

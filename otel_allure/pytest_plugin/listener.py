@@ -269,7 +269,7 @@ class AllureListener(stand_in.AllureListener):
             self._session_span.end(now_ns())
             self._session_span = None
         self._drain()
-        if self.remote is not None and self.waited is None:
+        if self.remote is not None and self.waited is None and not self.report.is_silent:
             self.waited = self.remote.wait(self._take_from_children)
         self._take_from_children()
         self.report.settle(self._session.unfinished())
@@ -305,18 +305,20 @@ class AllureListener(stand_in.AllureListener):
         return told
 
     def receive(self) -> Receiving | None:
-        """Begin to take what services send; return what receives it, in the process that does."""
+        """Begin to take what services send; return what receives it, in the process that does.
+
+        A worker of xdist does, where its controller does not: without a report.
+        """
         from otel_allure.pytest_plugin import remote
 
         receiving: Receiving | None = None
         told = remote.told_by(self.config)
-        if not hasattr(self.config, "workerinput"):
+        if told is None:
             receiving = remote.Receiving(self._session)
             self._session.when_over(receiving.close)
             told = receiving.told
-        if told is not None:
-            self.remote = remote.RemoteSpans(self._session, told)
-            self._session.when_over(self._take_no_more)
+        self.remote = remote.RemoteSpans(self._session, told)
+        self._session.when_over(self._take_no_more)
         return receiving
 
     def _take_no_more(self) -> None:

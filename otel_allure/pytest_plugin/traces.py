@@ -23,13 +23,15 @@ from otel_allure.assertions.budgets import (
     says_nothing,
     words,
 )
-from otel_allure.assertions.errors import InconclusiveError, TraceUsageError
+from otel_allure.assertions.errors import InconclusiveError, TraceUsageError, hidden
 from otel_allure.assertions.live import RecordedTest, Running, Trace
 from otel_allure.assertions.texts import failure_text
 from otel_allure.assertions.waiting import not_awaited
 from otel_allure.compat.patches import undo_all
 from otel_allure.compat.pytest import CALL_SPEC, FIXTURE_MANAGER
 from otel_allure.model.clock import now_ns
+from otel_allure.model.diagnostics import Diagnostics
+from otel_allure.otel import instrumentation
 from otel_allure.output.allure_json import new_uuid
 from otel_allure.pytest_plugin import budgets_file, options
 from otel_allure.pytest_plugin.listener import CONCURRENT_RUNNERS, AllureListener
@@ -42,8 +44,11 @@ _FIXTURE = "trace"
 
 def trace_of(request: pytest.FixtureRequest) -> Trace:
     """Return the trace of the test that a fixture is set up for."""
+    __tracebackhide__ = hidden
     traces = Traces.register(request.config, [request.node])
     listener = traces.recording()
+    if traces.cannot_record:
+        raise TraceUsageError(traces.cannot_record)
     attempt = listener.open(request.node)
     if listener.recorder.is_child:  # pytest-forked: what happens here is sent to the parent
         listener.report.sent = listener.report.sent or []
@@ -72,6 +77,10 @@ class Traces:
         self._unknown = self._unread = 0
         self._start_ns = now_ns()
         self._wrong = ""
+        self._is_instrumented = False
+        self.cannot_record = ""
+        """Why nothing is told by instrumentations, or services, that shall."""
+        self._diagnostics = Diagnostics(log=False)
 
     def _read_budgets(self) -> tuple[Budget, budgets_file.Budgets]:
         pairs = (word.split("=") for word in self._settings.otel_budget)
@@ -113,6 +122,7 @@ class Traces:
     def recording(self) -> AllureListener:
         """Return what records; if the test asks unforeseen, from now on."""
         if self._listener is None:
+            self._instrument()
             self._undo = self._start()
         listener = self._listener
         assert listener is not None
@@ -125,15 +135,43 @@ class Traces:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
-        """Record all tests, where tests run at the same time: their bodies come before hooks."""
+        """Prepare for the tests that ask; record all, where one by one is not enough.
+
+        Where tests run at the same time, their bodies come before hooks; and services outlive
+        tests that ask, and may have been started for others.
+        """
+        if self._listener is not None or not any(map(self._asks, session.items)):
+            return (yield)
+        self._instrument()
         at_once = any(name in sys.modules for name in CONCURRENT_RUNNERS)
-        if self._listener is not None or not at_once or not any(map(self._asks, session.items)):
+        if not at_once and not self._settings.otel_receiver:
             return (yield)
         undo = self._start()
         try:
+            assert self._quiet is not None
+            if self._settings.otel_receiver:
+                self._receive(self._quiet)
             return (yield)
         finally:
             undo_all(undo)
+
+    def _receive(self, listener: AllureListener) -> None:
+        """Take what services send; each worker of xdist does so for itself."""
+        try:
+            listener.receive()
+        except pytest.UsageError as error:
+            self.cannot_record = str(error)
+
+    def _instrument(self) -> None:
+        """Activate the instrumentations that are wanted, until the end of the run."""
+        if self._is_instrumented:
+            return
+        self._is_instrumented = True
+        names = options.instrumentations(self._config)
+        try:
+            self._config.add_cleanup(instrumentation.activate(names, self._diagnostics))
+        except instrumentation.UnknownInstrumentationError as error:
+            self.cannot_record = f"{options.INSTRUMENT}: {error}"
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -151,6 +189,7 @@ class Traces:
         """Record to nowhere; return how to undo it, the last thing first."""
         listener = self._quiet = AllureListener(self._config, None)
         listener.start()
+        listener.recorder.instrumentations = options.instrumentations(self._config)
         listener.open_session()
         manager = self._config.pluginmanager
         manager.register(listener, f"{_PLUGIN}_listener")
@@ -204,7 +243,8 @@ class Traces:
         if source is None:
             return []
         asked = source.asked()
-        told = list(map(not_awaited, asked.not_awaited()))
+        told = [self.cannot_record] if self.cannot_record and self._asks(item) else []
+        told += map(not_awaited, asked.not_awaited())
         if self._settings.otel_soft_checks == "fail":
             told += asked.failed
         budget = {**self._default, **_budget_of(item)}
@@ -266,6 +306,8 @@ class Traces:
         if self._writes:
             written = f"{len(self._measured)} budgets are in {self._path}"
             terminalreporter.write_line(f"otel-allure: {self._wrong or written}")
+        for line in self._diagnostics.lines():
+            terminalreporter.write_line(f"otel-allure: {line}")
         if self._unknown:
             terminalreporter.write_line(
                 f"otel-allure: of {_tests(self._unknown)} {self._path.name} knows no budget;"
