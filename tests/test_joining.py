@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from otel_allure.model.settings import Settings
-from otel_allure.model.spans import Span
+from otel_allure.model.spans import Event, Span
 from otel_allure.output.report import Report
 from otel_allure.testing.results import Results, tree
 from otel_allure.testing.spans import build_span
@@ -181,6 +181,48 @@ def test_client_and_server_are_one_step(program, tmp_path, order, by):
     }
     (stock,) = shop["steps"][0]["steps"]
     assert stock["statusDetails"]["message"] == "HTTP 500"
+
+
+FAILED_CALL = {"status": "error", "attributes": ANSWER}
+RAISED = Event(
+    "exception", 0, {"exception.type": "RuntimeError", "exception.message": "out of sync"}
+)
+FAILING = (
+    spans_of("gateway", request("server", 1, None, "/", **FAILED_CALL),
+             request("client", 2, 1, "/shop/1", **FAILED_CALL)),
+    spans_of("shop", request("server", 3, 2, "/shop/{id}", **FAILED_CALL),
+             request("client", 5, 3, "/cup", **FAILED_CALL)),
+    spans_of("stock", request("server", 6, 5, "/cup", **FAILED_CALL, events=[RAISED])),
+)  # fmt: skip
+CAUSES = {
+    (0,): "HTTP 500, in gateway · GET /shop/1",
+    (0, 1): "HTTP 500, in shop · GET /cup, called by gateway",
+    (0, 1, 2): "RuntimeError: out of sync, in stock · GET /cup, called by shop ← gateway",
+}
+
+
+@pytest.mark.parametrize(
+    "order", list(itertools.permutations(range(3))), ids=lambda order: "".join(map(str, order))
+)
+def test_the_cause_is_as_deep_as_is_known(program, tmp_path, order):
+    reports = {number: program() for number in order}
+    so_far: list[int] = []
+    for number in (*order, *order):  # each writes its part again
+        so_far.append(number)
+        reports[number].add(FAILING[number][: 1 if len(so_far) < 3 else None])
+        reports[number].settle()
+    for each, report in reports.items():
+        report.add(FAILING[each])
+        report.settle()
+    (result,) = Results(tmp_path / "results").results
+    assert result["statusDetails"]["message"] == f"HTTP 500\n\ncaused by {CAUSES[0, 1, 2]}"
+
+
+def test_the_cause_grows_with_what_is_known(program, tmp_path):
+    for number, expected in enumerate(CAUSES.values()):
+        program().add(FAILING[number])
+        (result,) = Results(tmp_path / "results").results
+        assert result["statusDetails"]["message"] == f"HTTP 500\n\ncaused by {expected}"
 
 
 def test_what_is_sent_again_is_a_step_each(program, written):

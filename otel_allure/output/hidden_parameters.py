@@ -15,6 +15,8 @@ CALL = "otel.call"
 """Of steps and results: of which call they are which side, `client HTTP GET` for example."""
 SERVED = "otel.served"
 """Of a call that is one step with its server's part: what both were, as JSON."""
+OWN_MESSAGE = "otel.message"
+"""Of a result whose message says more since a part of another program is in it: what it was."""
 INSIDE = "otel.inside"
 """Of a step in such a part: the id of the part's span."""
 

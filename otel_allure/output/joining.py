@@ -24,6 +24,7 @@ from otel_allure.model.conventions import RESULT
 from otel_allure.output.allure_json import result_file_name
 from otel_allure.output.from_json import item_of
 from otel_allure.output.hidden_parameters import BELOW, CALL, SPAN, tell, told
+from otel_allure.output.joined_causes import deepen_cause, own_cause
 from otel_allure.output.results_directory import ResultsDirectory
 from otel_allure.output.served_calls import are_one_call, join_call, part_call
 from otel_allure.output.text_tree import all_steps
@@ -190,6 +191,7 @@ def _take_in(
                 holder.steps.sort(key=lambda step: step.start or 0)
             places |= inner
             unseen += inner
+    deepen_cause(whole)
 
 
 def _is_shown(part: _Part, places: Mapping[str, ExecutableItem]) -> bool:
@@ -211,6 +213,7 @@ def _places(item: ExecutableItem) -> dict[str, ExecutableItem]:
 def _taken_out(result: TestResult) -> list[_Part]:
     """Take out the parts that others have put into a result."""
     parts: list[_Part] = []
+    own_cause(result)
     for item in reversed(list(all_steps(result))):  # the innermost first
         theirs = [step for step in item.steps if told(step, BELOW)]
         item.steps = [step for step in item.steps if not told(step, BELOW)]

@@ -71,19 +71,26 @@ def join_call(client: ExecutableItem, server: TestStepResult) -> None:
     tell(client, SERVED, json.dumps([client_was, server_was], ensure_ascii=False))
 
 
-def part_call(client: ExecutableItem) -> TestStepResult | None:
-    """Undo `join_call` and return the server's part; None where nothing was joined."""
+def sides(client: ExecutableItem) -> tuple[TestStepResult, TestStepResult] | None:
+    """Return what client and server were before `join_call`; None where nothing was joined."""
     kept = told(client, SERVED)
     if kept is None:
         return None
     client_was, server_was = json.loads(kept)
-    server = item_of(TestStepResult, server_was)
+    return item_of(TestStepResult, client_was), item_of(TestStepResult, server_was)
+
+
+def part_call(client: ExecutableItem) -> TestStepResult | None:
+    """Undo `join_call` and return the server's part; None where nothing was joined."""
+    both = sides(client)
+    if both is None:
+        return None
+    was, server = both
     span_id = told(server, SPAN)
     server.steps = [step for step in client.steps if told(step, INSIDE) == span_id]
     client.steps = [step for step in client.steps if told(step, INSIDE) != span_id]
     for step in server.steps:
         step.parameters = [p for p in step.parameters if p.name != INSIDE]
-    was = item_of(TestStepResult, client_was)
     for name in _KEPT:
         setattr(client, name, getattr(was, name))
     return server
