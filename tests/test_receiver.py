@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+import zstandard
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
@@ -117,6 +118,11 @@ TAKEN = {
     "gzip": (gzip.compress(REQUEST), {**JSON, "Content-Encoding": "gzip"}),
     "gzip of protobuf": (gzip.compress(message(SPANS)), {**PROTOBUF, "Content-Encoding": "gzip"}),
     "deflate": (zlib.compress(REQUEST), {**JSON, "Content-Encoding": "deflate"}),
+    "zstd": (zstandard.compress(REQUEST), {**JSON, "Content-Encoding": "zstd"}),
+    "zstd in two frames": (
+        zstandard.compress(REQUEST[:99]) + zstandard.compress(REQUEST[99:]),
+        {**JSON, "Content-Encoding": "zstd"},
+    ),
     "identity": (REQUEST, {**JSON, "Content-Encoding": "identity"}),
     "in chunks": (chunked(REQUEST), JSON),
 }
@@ -213,6 +219,15 @@ REFUSED = {
     "too large when inflated": (
         "POST", "/v1/traces", BOMB, {**JSON, "Content-Encoding": "gzip"}, 413,
     ),
+    "no zstd": ("POST", "/v1/traces", REQUEST, {**JSON, "Content-Encoding": "zstd"}, 400),
+    "zstd that was cut": (
+        "POST", "/v1/traces", zstandard.compress(REQUEST)[:-9],
+        {**JSON, "Content-Encoding": "zstd"}, 400,
+    ),
+    "too large when unpacked from zstd": (
+        "POST", "/v1/traces", zstandard.compress(bytes(20 << 20)),
+        {**JSON, "Content-Encoding": "zstd"}, 413,
+    ),
     "a foreign page": ("POST", "/v1/traces", REQUEST, {**JSON, "Origin": "https://a.example"}, 403),
 }  # fmt: skip
 
@@ -235,6 +250,15 @@ def test_it_refuses(receiver, name):
         assert json.loads(answer)["message"]
     if expected == 405:
         assert "POST" in told["Allow"]
+
+
+def test_zstd_is_refused_where_nothing_knows_it(receiver, monkeypatch):
+    for name in ("compression.zstd", "zstandard"):
+        monkeypatch.setitem(sys.modules, name, None)
+    headers = {**JSON, "Content-Encoding": "zstd"}
+    status, _, answer = receiver.ask("POST", "/v1/traces", zstandard.compress(REQUEST), headers)
+    assert (status, receiver.taken) == (415, [])
+    assert "pip install 'otel-allure[otlp]'" in json.loads(answer)["message"]
 
 
 HOSTILE = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
 CHUNK = 1 << 18
@@ -65,24 +65,26 @@ def _gunzipped(chunks: Iterator[bytes]) -> Iterator[bytes]:
         raise IncompleteError("gzip: it ends too early")
 
 
-def _unpacked_zstd(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield what zstd has packed; frames one after the other."""
+def unpacked_zstd(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield what zstd has packed; frames one after the other.
+
+    Raises:
+        IncompleteError: where it is broken, or ends too early.
+        MissingZstdError: where nothing knows it.
+    """
     new = _zstd()
     one, is_open = new(), False
-    for chunk in chunks:
-        rest = chunk
+    for piece in _pieces(chunks, _ZSTD_PIECE):
+        rest = piece
         while rest:
             if one.eof:
                 one = new()
             try:
-                # Of one block at most, which is 128 KiB: what it makes of 1 KiB stays small.
-                piece, rest = rest[:_ZSTD_PIECE], rest[_ZSTD_PIECE:]
-                data = one.decompress(piece)
+                data = one.decompress(rest)
             except Exception as error:  # each package has its own
                 raise IncompleteError(f"zstd: {error}") from None
             is_open = not one.eof
-            if one.eof:
-                rest = one.unused_data + rest
+            rest = b"" if is_open else one.unused_data
             if data:
                 yield data
     if is_open:
@@ -90,6 +92,13 @@ def _unpacked_zstd(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 _ZSTD_PIECE = 1 << 10
+"""What 4 bytes say may be 128 KiB, so this makes 32 MiB at most."""
+
+
+def _pieces(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    for chunk in chunks:
+        for at in range(0, len(chunk), size):
+            yield chunk[at : at + size]
 
 
 def _zstd() -> Callable[[], Any]:
@@ -118,5 +127,5 @@ def unpacked(chunks: Iterator[bytes], levels: int = 3) -> Iterator[bytes]:
     if levels and head.startswith(GZIP):
         return unpacked(_gunzipped(chunks), levels - 1)
     if levels and head.startswith(ZSTD):
-        return unpacked(_unpacked_zstd(chunks), levels - 1)
+        return unpacked(unpacked_zstd(chunks), levels - 1)
     return chunks

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from otel_allure.formats.otlp_protobuf import (
@@ -21,6 +22,7 @@ from otel_allure.formats.otlp_protobuf import (
 )
 from otel_allure.formats.otlp_reader import OnProblem, count_metrics, from_otlp, logs_from_otlp
 from otel_allure.formats.otlp_schema import OTHER_NAMES
+from otel_allure.inputs.compressed import IncompleteError, MissingZstdError, unpacked_zstd
 from otel_allure.model.spans import Record
 
 JSON, PROTOBUF = "application/json", "application/x-protobuf"
@@ -132,17 +134,19 @@ def inflated(body: Iterable[bytes], encoding: str | None, most: int) -> bytes:
         RefusedError: if it has more, or is not what it is said to be.
     """
     kind = (encoding or "identity").strip().lower()
-    if kind not in _WINDOW_BITS:
-        raise RefusedError(415, f"the content encoding is {kind}, not gzip, deflate or identity")
+    if kind not in _UNPACKED:
+        raise RefusedError(415, f"the content encoding is {kind}, not {', '.join(_ENCODINGS)}")
     data = bytearray()
-    for piece in _pieces(body, _WINDOW_BITS[kind], most):
-        data += piece
-        if len(data) > most:
-            raise too_large(most)
+    try:
+        for piece in _UNPACKED[kind](_limited(body, most)):
+            data += piece
+            if len(data) > most:
+                raise too_large(most)
+    except MissingZstdError as error:
+        raise RefusedError(415, str(error)) from None
+    except IncompleteError as error:
+        raise RefusedError(400, f"the body is not compressed as it says: {error}") from None
     return bytes(data)
-
-
-_WINDOW_BITS = {"identity": 0, "": 0, "gzip": 31, "x-gzip": 31, "deflate": 47}
 
 
 def too_large(most: int) -> RefusedError:
@@ -150,25 +154,40 @@ def too_large(most: int) -> RefusedError:
     return RefusedError(413, f"the body is larger than {most:,} bytes")
 
 
-def _pieces(body: Iterable[bytes], window_bits: int, most: int) -> Iterator[bytes]:
-    unpacker = zlib.decompressobj(wbits=window_bits) if window_bits else None
+def _limited(body: Iterable[bytes], most: int) -> Iterator[bytes]:
+    """Yield a body as it comes, up to so many bytes."""
     size = 0
     for piece in body:
         size += len(piece)
         if size > most:
             raise too_large(most)
+        yield piece
+
+
+def _inflated(body: Iterator[bytes], wbits: int) -> Iterator[bytes]:
+    """Yield what zlib has packed, in pieces of bounded size."""
+    unpacker = zlib.decompressobj(wbits=wbits)
+    for piece in body:
         rest = piece
-        if unpacker is None:
-            yield piece
-            continue
         while rest and not unpacker.eof:
             try:
                 yield unpacker.decompress(rest, _CHUNK)
             except zlib.error as error:
-                raise RefusedError(400, f"the body is not compressed as it says: {error}") from None
+                raise IncompleteError(str(error)) from None
             rest = unpacker.unconsumed_tail
-    if unpacker is not None and not unpacker.eof:
-        raise RefusedError(400, "the compressed body ends too early")
+    if not unpacker.eof:
+        raise IncompleteError("it ends too early")
+
+
+_UNPACKED: dict[str, Callable[[Iterator[bytes]], Iterator[bytes]]] = {
+    "identity": iter,
+    "": iter,
+    "gzip": partial(_inflated, wbits=31),
+    "x-gzip": partial(_inflated, wbits=31),
+    "deflate": partial(_inflated, wbits=47),
+    "zstd": unpacked_zstd,
+}
+_ENCODINGS = ("gzip", "deflate", "zstd", "identity")
 
 
 def records_of(path: str, kind: str, body: bytes) -> tuple[list[Record], list[str], list[str]]:
