@@ -30,6 +30,10 @@ class Documents:
         """Yield documents, each with the number of its line."""
         number = 0
         for number, line in enumerate(_lines(texts), 1):
+            if line is None:
+                self._tell(f"line {number}", _TOO_LARGE)
+                self._forget()
+                continue
             text = line.strip(_SPACE)
             if text:
                 yield from self._line(number, line.strip("\x1e"), text)
@@ -47,7 +51,7 @@ class Documents:
         self._size += len(line)
         due = 2 * self._tried if len(self._open) == 1 or line[0] in "}]" else _LEAST
         if self._size > LARGEST:
-            self._tell(f"line {self._open[0][0]}", "the document is too large")
+            self._tell(f"line {self._open[0][0]}", _TOO_LARGE)
             self._forget()
         elif self._size >= max(due, 2 * self._tried):
             yield from self._attempt()
@@ -99,6 +103,7 @@ class Documents:
         self._open, self._size, self._tried = [], 0, 0
 
 
+_TOO_LARGE = "the document is too large"
 _SPACE = " \t\r\n\x1e\ufeff"
 _LEAST = 1 << 16
 _FEW = 64
@@ -145,15 +150,20 @@ _BETWEEN = f"{_SPACE},"
 _LONGEST_LITERAL = 9
 
 
-def _lines(texts: Iterable[str]) -> Iterator[str]:
-    """Yield the lines of a text that comes in pieces."""
+def _lines(texts: Iterable[str]) -> Iterator[str | None]:
+    """Yield the lines of a text that comes in pieces; None for one that is too large to be kept."""
     pieces: list[str] = []
+    size = 0
     for text in texts:
-        *whole, rest = text.split("\n")
-        for line in whole:
-            yield "".join((*pieces, line)) if pieces else line
+        first, *others = text.split("\n")
+        size += len(first)
+        pieces.append(first)
+        if size > LARGEST:
             pieces.clear()
-        if rest:
-            pieces.append(rest)
-    if pieces:
-        yield "".join(pieces)
+        if not others:
+            continue
+        yield None if size > LARGEST else "".join(pieces)
+        yield from others[:-1]
+        pieces, size = [others[-1]], len(others[-1])
+    if size:
+        yield None if size > LARGEST else "".join(pieces)
