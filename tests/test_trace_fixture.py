@@ -393,6 +393,32 @@ def test_another_program(trace, exporter):
                 trace.wait_for("process order", service="billing", timeout=0.01)
 
 
+@pytest.fixture(scope="module")
+def wide_shop():
+    with allure.step("open the shop"):
+        sql("SELECT * FROM shops")
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_a_wide_fixture(trace, wide_shop, number):
+    sql("SELECT * FROM orders")
+    trace.sql.once()
+    trace.fixture("wide_shop").step("open the shop").sql("SELECT shops").once()
+    trace.fixture("wide_shop").wait_for("SELECT shops")
+    with pytest.raises(otel_allure.TraceAssertionError) as raised:
+        trace.fixture("wide_shop").sql.absent()
+    tree = ["", "  wide_shop", "    open the shop", "✗     SELECT shops"]
+    assert str(raised.value).splitlines()[1:] == tree
+    with pytest.raises(otel_allure.TraceAssertionError, match="'wide_shop'. One of wider scope"):
+        trace.fixture("shop").sql.absent()
+
+
+def test_a_wide_fixture_of_others(trace):
+    sql("SELECT * FROM orders")
+    with pytest.raises(otel_allure.TraceAssertionError):
+        trace.fixture("wide_shop").sql.once()
+
+
 def test_subtests(trace, subtests):
     for number in range(2):
         with subtests.test("part", number=number):
@@ -417,13 +443,17 @@ def test_each_attempt_has_its_own(trace):
 def test_forced_orders(tmp_path):
     """In one loop, in threads, in processes, in another program; and parts of a test."""
     output, _ = in_child(tmp_path, ORDERS, "-p", "rerunfailures", "--alluredir=results")
-    assert "7 passed, 2 subtests passed, 1 rerun" in output, output
+    assert "10 passed, 2 subtests passed, 1 rerun" in output, output
 
 
 def test_forced_orders_in_isolation_without_a_report(tmp_path):
-    arguments = ["--allure-otel-context=isolated", "-k", "not off and not subtests and not attempt"]
+    arguments = [
+        "--allure-otel-context=isolated",
+        "-k",
+        "not off and not subtests and not attempt and not wide",
+    ]
     output, _ = in_child(tmp_path, ORDERS, *arguments)
-    assert "4 passed, 3 deselected" in output, output
+    assert "4 passed, 6 deselected" in output, output
 
 
 ELSEWHERE = (

@@ -68,7 +68,7 @@ class _Source:
     def __init__(self) -> None:
         self._asked = Asked()
 
-    def view(self) -> View:
+    def view(self, *, wider_fixtures: bool = False) -> View:
         return View(SPANS, Presentation())
 
     look = view

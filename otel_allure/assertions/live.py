@@ -8,6 +8,7 @@ from collections.abc import (
     Callable,
     Collection,
     Coroutine,
+    Iterable,
     Iterator,
     Mapping,
     Sequence,
@@ -28,7 +29,7 @@ from otel_allure.assertions.waiting import Eventual, Wait, Waited, not_awaited
 from otel_allure.model import conventions as c
 from otel_allure.model.clock import now_ns
 from otel_allure.model.outcome import BROKEN, FAILED
-from otel_allure.model.spans import Span
+from otel_allure.model.spans import Span, is_test
 from otel_allure.recording.active import active_recorder
 from otel_allure.recording.recorder import Recorder
 from otel_allure.recording.running_item import RunningTest
@@ -110,12 +111,12 @@ class RecordedTest:
     def __init__(self, find: Callable[[], Running]) -> None:
         self._find = find
 
-    def view(self) -> View:
+    def view(self, *, wider_fixtures: bool = False) -> View:
         """Return what is known by now."""
         self.asked().check_awaited()
-        return self.look()
+        return self.look(wider_fixtures=wider_fixtures)
 
-    def look(self) -> View:
+    def look(self, *, wider_fixtures: bool = False) -> View:
         """Return what is known by now, also while something is waited for."""
         recorder, test = self._find()
         trace_id = test.span.get_span_context().trace_id
@@ -123,6 +124,8 @@ class RecordedTest:
             raise TraceUsageError(_OVER)
         assert recorder.spans_so_far is not None
         spans = recorder.spans_so_far(trace_id)
+        for other in _wider_fixtures(spans) if wider_fixtures else ():
+            spans += recorder.spans_so_far(other)
         return View(spans, recorder.report.presentation, now_ns())
 
     def asked(self) -> Asked:
@@ -150,6 +153,12 @@ class RecordedTest:
         with Step(title) as step:
             step.attributes = {c.CHECK: title}
             yield _MarkedBlock(step)
+
+
+def _wider_fixtures(spans: Iterable[Span]) -> set[int]:
+    """Return the ids of the traces of fixtures that a test shares with others: it links to them."""
+    links = (link for span in spans if is_test(span) for link in span.links)
+    return {link.trace_id for link in links if link.attributes.get(c.KIND) == c.CONTAINER}
 
 
 def _is_inconclusive(text: str) -> bool:
@@ -220,7 +229,7 @@ class Trace(BaseTrace):
         return Waited.started(self._source.asked().wait(words, look, timeout))
 
     def _ended(self, asked: Criteria, words: str) -> Selection:
-        view = self._source.look()
+        view = self._source.look(wider_fixtures=self._is_in_fixture)
         spans = self._in_scopes(view) or []
         its = [span for span in spans if asked.accept(span, view.title)]
         return Selection(

@@ -56,11 +56,13 @@ class _Line:
 def small_tree(view: View, failure: Failure) -> list[str]:
     """Return the tree with the offenders marked; of a large one what is above them."""
     offenders = {span.span_id for span in failure.offenders}
+    is_in_fixture = bool(offenders - {span.span_id for span in view.spans})
+    shown = view.content if is_in_fixture else view.spans
     wanted = None
-    if offenders and len(view.spans) > MOST_LINES:
+    if offenders and (is_in_fixture or len(shown) > MOST_LINES):
         wanted = view.above(failure.offenders) | offenders
     lines: list[_Line] = []
-    for span, depth in _walk(view, wanted):
+    for span, depth in _walk(shown, view, wanted):
         title = view.presentation.title(span, view.parent(span))
         note = failure.notes.get(span.span_id, "")
         if span.end_ns is None:
@@ -79,10 +81,12 @@ def _hidden(count: int) -> list[str]:
     return [f"  … {count - MOST_LINES:,} more lines"] if count > MOST_LINES else []
 
 
-def _walk(view: View, wanted: Collection[int] | None) -> Iterator[tuple[Span, int]]:
-    """Yield spans of the test and their depth, from above to below; None: all are wanted."""
-    known = {span.span_id for span in view.spans}
-    tops = [span for span in view.spans if _is_top(span, view, known)]
+def _walk(
+    spans: Sequence[Span], view: View, wanted: Collection[int] | None
+) -> Iterator[tuple[Span, int]]:
+    """Yield spans and their depth, from above to below; None: all are wanted."""
+    known = {span.span_id for span in spans}
+    tops = [span for span in spans if _is_top(span, view, known)]
     todo: list[tuple[Span, int]] = [(span, 0) for span in reversed(tops)]
     count = 0
     while todo and count < _MOST_NODES:

@@ -47,8 +47,11 @@ class Block(Protocol):
 class Source(Protocol):
     """Where the spans of a test come from, and where it is told what was expected."""
 
-    def view(self) -> View:
+    def view(self, *, wider_fixtures: bool = False) -> View:
         """Return what is known by now.
+
+        Args:
+            wider_fixtures: with what the fixtures have done that the test shares with others.
 
         Raises:
             TraceUsageError: if the test cannot be asked.
@@ -106,7 +109,7 @@ class BaseTrace:
 
     def _spans(self) -> tuple[View, list[Span]]:
         """Return what is known, and what of it can be selected."""
-        view = self._source.view()
+        view = self._source.view(wider_fixtures=self._is_in_fixture)
         spans = self._in_scopes(view)
         if spans is not None:
             return view, spans
@@ -114,14 +117,18 @@ class BaseTrace:
             raise TraceUsageError(_NOTHING_YET)
         missing = next(scope for scope in self._scopes if not scope.find(view))
         there = texts.names_of(_of_kind(view, missing.kind), view)
-        failure = Failure(expected=f"a {missing.kind}", found="none", hint=f"There is {there}.")
+        hint = f"There is {there}.{_OF_FIXTURES if missing.kind == c.FIXTURE else ''}"
+        failure = Failure(expected=f"a {missing.kind}", found="none", hint=hint)
         self.judge(self._how, failure, view)
         return view, []
 
+    @property
+    def _is_in_fixture(self) -> bool:
+        return any(scope.kind == c.FIXTURE for scope in self._scopes)
+
     def _in_scopes(self, view: View) -> list[Span] | None:
         """Return what can be selected; None if nothing has happened there yet."""
-        in_fixture = any(scope.kind == c.FIXTURE for scope in self._scopes)
-        spans = view.content if in_fixture else view.spans
+        spans = view.content if self._is_in_fixture else view.spans
         if not spans:
             return None
         for scope in self._scopes:
@@ -252,7 +259,7 @@ class BaseTrace:
         return self._scoped(f".step({shown(name)})", scope)
 
     def fixture(self, name: Text) -> Self:
-        """Return the trace of what a fixture has done that the test has to itself."""
+        """Return the trace of what a fixture has done, for this test or, if wider, for all."""
         check_text("a fixture", name)
         scope = _Scope(lambda view: _named(view, c.FIXTURE, name), c.FIXTURE)
         return self._scoped(f".fixture({shown(name)})", scope)
@@ -370,6 +377,10 @@ class BaseTrace:
         return tree_text(view, spans, replace or {})
 
 
+_OF_FIXTURES = (
+    " One of wider scope is known to the test that it is set up for, with --alluredir to all that"
+    " use it."
+)
 _NOTHING_YET = (
     "nothing has happened in this test yet: no step has begun and no call was made. Ask after the"
     " code under test has run. If it has, no instrumentation tells of its calls: see"

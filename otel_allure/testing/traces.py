@@ -18,7 +18,7 @@ class _Given:
         self._spans = list(spans)
         self._presentation = presentation
 
-    def view(self) -> View:
+    def view(self, *, wider_fixtures: bool = False) -> View:
         return View(self._spans, self._presentation)
 
     def services(self) -> Collection[str]:
