@@ -148,7 +148,7 @@ def test_a_run(run, monkeypatch):
     result = run(textwrap.dedent(source), passed=1)
     containers = result.report.containers
     parts = {f["name"] for each in containers for f in each.get("befores", [])}
-    assert {name.partition("_fixture")[0] for name in parts} == {"_database", "_xunit_setup_method"}
+    assert set(parts) == {"_database", "setup_method of TestIt"}
     afters = {f["name"] for each in containers for f in each.get("afters", [])}
     assert "_database" in afters
     assert not any("loop" in name or "monkeypatch" in name for name in parts | afters)

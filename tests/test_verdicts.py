@@ -143,6 +143,27 @@ def page(catalogue):
     pass
 
 
+@pytest.fixture(scope="module")
+def shop(request):
+    try:
+        request.getfixturevalue("catalogue")
+    except RuntimeError as error:
+        raise OSError("no shop") from error
+
+
+def test_fixture_that_asks_for_one_by_name(shop):
+    pass
+
+
+class TestSetUp:
+    @classmethod
+    def setup_class(cls):
+        query("SELECT * FROM classes")
+
+    def test_set_up_of_a_class(self):
+        pass
+
+
 @pytest.fixture(scope="class")
 def connection():
     yield
@@ -191,6 +212,11 @@ VERDICTS = {
     "test_fixture": f'{NO_TABLE} fixture "orders"',
     "test_wider_fixture": NO_CATALOGUE,
     "test_the_same_fixture_in_another_test": NO_CATALOGUE,
+    "test_fixture_that_asks_for_one_by_name": NO_CATALOGUE.replace(
+        "RuntimeError: no catalogue", "OSError: no shop"
+    ),
+    "test_set_up_of_a_class": "sqlite3.OperationalError: no such table: classes\n\ncaused in"
+    ' SELECT classes, called by fixture "setup_class of TestSetUp"',
     "test_that_uses_it": "",
     "test_tear_down": "sqlite3.OperationalError: no such table: connections\n\ncaused in"
     ' SELECT connections, called by tear-down of fixture "connection"',

@@ -59,6 +59,11 @@ _UNPRINTABLE = lazy(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u20
 _URL_START = lazy(r"\b(?:[a-z][a-z0-9+.-]{0,30}://|mailto:)(?:www\.)?|\bwww\.", re.IGNORECASE)
 
 
+_METHOD = lazy(r"_?(?:xunit|unittest)_(setup|setUp)(\w*?)_fixture_(.+)")
+"""What pytest calls the fixtures that it makes of an author's `setup_class`, `setUpClass` ..."""
+_TEAR_DOWN = {"setup": "teardown", "setUp": "tearDown"}
+
+
 def _is_unnamed(finalizer: str) -> bool:
     """Whether pytest or nobody has named it."""
     return finalizer.isdigit() or finalizer in ("finalizer", "<lambda>")
@@ -106,12 +111,17 @@ class Presentation:
     def fixture(self, span: Span) -> str:
         """Return the name of a fixture; of a tear-down the fixture's, and what it calls, if any."""
         name = self.redaction.text(span.name)
+        if self.settings.fixtures != "own":
+            return name
+        is_after = span.attributes.get(c.PHASE_NAME) == "after"
         of, separator, finalizer = name.rpartition("::")
-        if self.settings.fixtures != "own" or not separator or not of:
+        if is_after and separator and of:
+            name = of if _is_unnamed(finalizer) else f"{of} ({finalizer})"
+        method = _METHOD.fullmatch(name)
+        if method is None:
             return name
-        if span.attributes.get(c.PHASE_NAME) != "after":
-            return name
-        return of if _is_unnamed(finalizer) else f"{of} ({finalizer})"
+        what, kind, where = method.groups()
+        return f"{_TEAR_DOWN[what] if is_after else what}{kind} of {where}"
 
     def authors(self, span: Span) -> str:
         """Return what a step or fixture of the author's is, and how it is called."""

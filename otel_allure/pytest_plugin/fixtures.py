@@ -43,7 +43,7 @@ class FixtureLife:
 
     Attributes:
         container: the span of its life; None for a fixture of function scope.
-        failed: whether its set-up did.
+        error: what its set-up has raised.
         of_plugin: whether a plugin has made it.
         parts: its set-up, and those of its finalizers that have run.
         causes: why they failed, as far as somebody has asked; None where that is not known.
@@ -66,7 +66,8 @@ class FixtureLife:
         self.causes: dict[RunningItem, str | None] = {}
         self.apart: str | None = None
         self.of_plugin = False
-        self.failed = self._in_part = False
+        self.error: BaseException | None = None
+        self._in_part = False
         self._users = self._ever_used = 0
         self._noted = 1  # with the test that it is set up for
         self._torn_down_ns: int | None = None
@@ -249,10 +250,9 @@ class Fixtures:
         before = len(finalizers)
         try:
             with life.part("before", name) as part:
-                error = (yield).exception
-                if error is not None:
-                    life.failed = True
-                    part.outcome = outcome_of(error)
+                life.error = (yield).exception
+                if life.error is not None:
+                    part.outcome = outcome_of(life.error)
         finally:
             _give_back(fixturedef)
             if life.container is not None and self.on_set_up is not None:
@@ -289,6 +289,10 @@ class Fixtures:
                 self._broken.append(life)
             life.tear_down()
 
+    def failed(self) -> list[FixtureLife]:
+        """Return those whose set-up has failed, and that are not torn down."""
+        return [life for life in self._lives.values() if life.error is not None]
+
     def take_broken(self) -> list[FixtureLife]:
         """Give away those that were torn down and have failed: the last test may not use them."""
         broken, self._broken = self._broken, []
@@ -312,7 +316,7 @@ class Fixtures:
         for name in getattr(item if request is None else request, "fixturenames", ()):
             for fixturedef in manager.getfixturedefs(name, item) or () if manager else ():
                 life = self._lives.get(fixturedef)
-                if life is not None and (complete or life.failed or name in reached):
+                if life is not None and (complete or life.error is not None or name in reached):
                     yield life
 
 

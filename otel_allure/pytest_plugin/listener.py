@@ -560,9 +560,10 @@ class AllureListener(stand_in.AllureListener):
 
     def _note_fixtures(self, attempt: TestAttempt, complete: bool) -> None:
         with self.diagnostics.caught("noting a test's fixtures"):
-            new = [
-                life for life in self._fixtures.used_by(attempt.item, complete) if attempt.use(life)
-            ]
+            used = list(self._fixtures.used_by(attempt.item, complete))
+            if not complete:  # what a fixture has asked for by name, and did not get
+                used += [life for life in self._fixtures.failed() if life.test is attempt.test]
+            new = [life for life in used if attempt.use(life)]
             for life in new:
                 self._note_user(attempt, life)
             if self._journal is not None and new:
@@ -649,8 +650,8 @@ class AllureListener(stand_in.AllureListener):
             return self._session.spans_so_far(trace_id, self._ended)
 
         with self.diagnostics.caught("finding out why a fixture failed"):
-            presentation = self.report.presentation
-            cause = cause_in_fixtures(fixtures, phase, outcome, known, presentation)
+            presentation, others = self.report.presentation, self._fixtures.failed()
+            cause = cause_in_fixtures(fixtures, others, phase, outcome, known, presentation)
             if cause:
                 its[c.CAUSE] = cause
 

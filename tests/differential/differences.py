@@ -140,11 +140,29 @@ DIFFERENCES = [
         ),
     ),
     Difference(
+        title="Names of `setup_class` and the like, but with `--allure-fixtures=allure-pytest`",
+        theirs="`_xunit_setup_class_fixture_TestShop`",
+        ours="`setup_class of TestShop`, `teardown_class of TestShop`",
+        why="They read as their author has written them",
+        where={
+            "own fixtures": (
+                "/(befores|afters)/_xunit_[^/]*$",
+                "/befores/setup_class of [^/]*$",
+                "/afters/teardown_class of [^/]*$",
+            )
+        },
+        check=lambda theirs, ours: (theirs or ours)["name"].startswith(
+            "_xunit_setup_class_" if ours is None else ("setup_class of ", "teardown_class of ")
+        ),
+    ),
+    Difference(
         title="Fixtures that plugins have made, but with `--allure-fixtures=allure-pytest`",
         theirs="Each has a row",
         ours="Those have one that failed, were slow, or have something to show",
         why="What a test is about is not lost among them",
-        where={"own fixtures": (r"/(befores|afters)/(_|event_loop_policy|tmp_path)[^/]*$",)},
+        where={
+            "own fixtures": (r"/(befores|afters)/(_(?!xunit)|event_loop_policy|tmp_path)[^/]*$",)
+        },
         check=lambda theirs, ours: ours is None,
     ),
     Difference(

@@ -27,3 +27,16 @@ def test_plain(yielding, finalized, tmp_path):
 
 async def test_awaiting(awaited):
     pass
+
+
+class TestOfAClass:
+    @classmethod
+    def setup_class(cls):
+        pass
+
+    @classmethod
+    def teardown_class(cls):
+        pass
+
+    def test_in_it(self):
+        pass
