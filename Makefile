@@ -64,6 +64,7 @@ lint: $(VENV)/.lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	rm -rf build/dist
 	$(BIN)/hatchling build --directory build/dist
 	$(BIN)/twine check --strict build/dist/*
