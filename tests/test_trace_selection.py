@@ -375,6 +375,7 @@ MISUSES: list[tuple[Callable[[BaseTrace], object], str]] = [
     (lambda t: t.budget(sq=1), "'sq' is none of sql, http"),
     (lambda t: t.budget(sql=-1), "is not a whole number of at least 0"),
     (lambda t: t.budget(), "of what?"),
+    (lambda t: t.step("checkout").budget(sql=1), "a block is a part itself"),
     (lambda t: t.budget(sql=float("inf")), "is not a whole number of at least 0"),
     (lambda t: t.budget(seconds=float("nan")), "is not a number of seconds of at least 0"),
     (lambda t: t.find(re.compile(b"x")), "a text or a regular expression, not re.compile(b'x')"),
@@ -450,8 +451,18 @@ def test_a_large_tree_is_cut():
 
 def test_values_are_masked():
     secret = get("/login?token=abcdefghijklmnop", 2)
-    trace = trace_of([TEST, secret])
-    assert "abcdefghijklmnop" not in told(lambda: trace.http.absent())
+    its = {"api.password": "hunter22"}
+    trace = trace_of([TEST, secret, build_span("log in", 3, 1, attributes=its)])
+    for ask in (
+        trace.http.absent,
+        lambda: trace.http.attribute("url.path", "/pay"),
+        lambda: trace.http(**{"url.path": "/pay"}).once(),
+        lambda: trace.span("log in").attribute("api.password", "other"),
+        lambda: trace.span("log in", **{"api.password": "other"}).exists(),
+    ):
+        text = told(ask)
+        assert "abcdefghijklmnop" not in text
+        assert "hunter22" not in text
 
 
 # -- snapshots

@@ -103,12 +103,18 @@ class Criteria:
     status: Status | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
-    def misses(self, span: Span, title: Callable[[Span], str]) -> Iterator[str]:
+    def misses(
+        self,
+        span: Span,
+        title: Callable[[Span], str],
+        tell: Callable[[str, Any], str] = lambda name, value: repr(value),
+    ) -> Iterator[str]:
         """Yield in which ways a span is another one.
 
         Args:
             span: the span.
             title: returns what the report calls it, beside its own name.
+            tell: returns the value of an attribute as people may read it.
         """
         if self.name is not None and not (
             matches(self.name, span.name) or matches(self.name, title(span))
@@ -125,7 +131,8 @@ class Criteria:
         for name, expected in self.attributes.items():
             if not holds(expected, span.attributes.get(name)):
                 has = name in span.attributes
-                yield f"its {name} is {span.attributes[name]!r}" if has else f"it has no {name}"
+                its = tell(name, span.attributes[name]) if has else ""
+                yield f"its {name} is {its}" if has else f"it has no {name}"
 
     def accept(self, span: Span, title: Callable[[Span], str]) -> bool:
         """Whether a span is selected."""

@@ -93,12 +93,12 @@ _MOST_TOLD = 3
 
 
 def attribute(
-    spans: Sequence[Span], name: str, expected: str, is_right: Callable[[Any], bool]
+    spans: Sequence[Span], view: View, name: str, expected: str, is_right: Callable[[Any], bool]
 ) -> Failure | None:
     """Expect something of an attribute of each span."""
 
     def tell(span: Span) -> str:
-        return repr(span.attributes[name]) if name in span.attributes else f"no {name}"
+        return view.value(name, span.attributes[name]) if name in span.attributes else f"no {name}"
 
     return each(
         spans,

@@ -383,7 +383,9 @@ class Selection(Sequence[Span]):
 
         seen = {title(span): span for span in reversed(self._pool)}
         near = min(list(seen.values())[:_MOST_COMPARED], key=rank)
-        differs = [miss for miss in asked.misses(near, title) if miss != "another name"]
+        differs = [
+            miss for miss in asked.misses(near, title, self._view.value) if miss != "another name"
+        ]
         how = f", but {' and '.join(differs)}" if differs else ""
         return f"The nearest is {title(near)!r}{how}."
 
@@ -442,6 +444,7 @@ class Selection(Sequence[Span]):
             words,
             expectations.attribute(
                 self._spans,
+                self._view,
                 name,
                 f"{name} {' '.join(told[1:])}".strip(),
                 lambda value: all(rule(value) for rule in rules),

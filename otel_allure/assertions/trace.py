@@ -356,6 +356,8 @@ class BaseTrace:
         Args:
             most: of `sql`, `http`, `rpc`, `messages`, `cache`, `calls`, `errors` or `seconds`.
         """
+        if self._scopes:
+            raise TraceUsageError(f"{self._how}.budget: a block is a part itself: trace.budget(…)")
         budget = budgets.checked(most, f"{self._how}.budget")
         return _BudgetedBlock(self, budget)
 

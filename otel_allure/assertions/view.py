@@ -7,10 +7,12 @@ and nothing is below or above it but what is below or above its content.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from otel_allure.model import conventions as c
 from otel_allure.model.spans import Span, is_test, kind_of
 from otel_allure.presentation.presentation import Presentation
+from otel_allure.presentation.values import masked
 from otel_allure.translation.asgi import without_events
 from otel_allure.translation.span_tree import SpanTree, by_start
 
@@ -66,6 +68,10 @@ class View:
         if title is None:
             title = self._titles[span.span_id] = self.presentation.call(span)
         return title
+
+    def value(self, name: str, value: Any) -> str:
+        """Return the value of an attribute as it may be told."""
+        return repr(masked({name: value}, self.presentation.redaction)[name])
 
     def parent(self, span: Span) -> Span | None:
         """Return what a span is directly below, past all that only frames it."""
