@@ -7,6 +7,7 @@ import pytest
 from otel_allure.model import conventions as c
 from otel_allure.model.spans import Log, Span, is_test
 from otel_allure.testing.spans import build_span
+from otel_allure.translation import trace_buffer
 from otel_allure.translation.trace_buffer import Trace, TraceBuffer
 
 TEST = {c.KIND: c.TEST}
@@ -409,3 +410,55 @@ def test_logs_are_given_away_once():
     assert traces.take_logs(7, [1, 2]) == []
     assert texts(traces.add([root()])) == [["of another span"]]
     assert traces.take_logs(8, [1]) == []
+
+
+# -- what it comes to
+
+
+def test_log_records_count_as_spans_do():
+    """Late ones are handed out when they are an eighth of all, not of the spans."""
+    trace = Trace(7)
+    for span in children(2, 7):
+        trace.add(span)
+    trace.add(root())
+    for _ in range(8):
+        trace.add_log(log())
+    assert trace.size == 16
+    trace.taken()
+    trace.add_log(log())
+    assert not trace.due
+    trace.add_log(log())
+    assert trace.due
+
+
+def test_a_batch_is_not_taken_apart_while_it_comes_in():
+    """However many finished traces it has, each is there for what comes with it."""
+    buffer = TraceBuffer(keep=2, keep_spans=2)
+    buffer.add(root(trace_id) for trace_id in range(1, 11))
+    assert len(buffer.kept()) == 10
+    buffer.add([root(11)])
+    assert len(buffer.kept()) < 10
+
+
+def test_those_that_were_forgotten_are_not_remembered_for_ever(monkeypatch):
+    monkeypatch.setattr(trace_buffer, "REMEMBERED", 3)
+    buffer = TraceBuffer(keep=0, keep_spans=0)
+    for trace_id in range(1, 30):
+        buffer.add([root(trace_id)])
+    assert len(buffer._gone) == 3
+
+
+def test_ids_that_are_made_up_are_ids():
+    trace = Trace(7)
+    for start_ns in range(200):
+        trace.add(build_span("same id", (1 << 64) - 1, start_ns=start_ns, end_ns=start_ns + 1))
+    assert len(trace.spans) == 200
+    assert all(type(span_id) is int and 0 < span_id < 1 << 64 for span_id in trace.spans)
+
+
+def test_what_is_ours_is_never_another_one_with_its_id():
+    """A test that a forked process has run ends there and here, at other times."""
+    trace = Trace(7)
+    trace.add(build_span("test", 1, attributes=TEST, start_ns=1))
+    trace.add(build_span("test", 1, attributes=TEST, start_ns=2))
+    assert list(trace.spans) == [1]

@@ -173,6 +173,23 @@ class Settings:
     max_depth: int = _set(
         200, _number(int, 1, 300), "Maximum nesting depth; deeper steps are flattened"
     )
+    max_title: int = _set(
+        120, _number(int, 20), "Maximum characters of a title that is made of a call"
+    )
+    max_value: int = _set(2000, _number(int, 20), "Maximum characters of a parameter's value")
+    max_message: int = _set(
+        100_000, _number(int, 100), "Maximum characters of a message, and of a stack trace"
+    )
+    max_body: int = _set(
+        100_000,
+        _number(int, 100),
+        "Maximum characters of a body, query or document that is attached to a call",
+    )
+    max_waiting: int = _set(
+        200_000,
+        _number(int, 100),
+        "Maximum spans and log records in memory that wait for the root of their trace",
+    )
     fold: int = _set(
         10,
         _number(int, 0),
@@ -351,6 +368,11 @@ class Options(TypedDict, total=False):
     span_errors: Sequence[str]
     max_steps: int | str
     max_depth: int | str
+    max_title: int | str
+    max_value: int | str
+    max_message: int | str
+    max_body: int | str
+    max_waiting: int | str
     fold: int | str
     min_duration_ms: float | str
     ignore_scopes: Sequence[str]

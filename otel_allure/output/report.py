@@ -37,7 +37,7 @@ from otel_allure.redaction.redaction import Redaction, secrets_in
 from otel_allure.translation.attributes import NOT_SHOWN
 from otel_allure.translation.outside import below_one_root, is_outside
 from otel_allure.translation.to_results import Translation, to_container, to_results
-from otel_allure.translation.trace_buffer import KEEP, KEEP_SPANS, WAITING, Trace, TraceBuffer
+from otel_allure.translation.trace_buffer import KEEP, KEEP_SPANS, Trace, TraceBuffer
 
 MOST_ORPHANS = 50
 """Spans of one trace that belong below others which have not come are each shown as a result, with
@@ -124,7 +124,11 @@ class Report:
     def _start_empty(self) -> None:
         # Services tell later than the tests' own process, so late spans find their trace longer.
         more = 10 if self.settings.otel_receiver else 1
-        self._traces = TraceBuffer(keep=more * KEEP, keep_spans=more * KEEP_SPANS)
+        self._traces = TraceBuffer(
+            keep=more * KEEP,
+            keep_spans=more * KEEP_SPANS,
+            waiting=self.settings.max_waiting,
+        )
         self._traces.busy = self.busy
         self._users: dict[_Key, set[str]] = {}  # uuids of the tests that used a fixture's trace
         self._containers: weakref.WeakValueDictionary[_Key, Trace] = weakref.WeakValueDictionary()
@@ -285,9 +289,11 @@ class Report:
                 self._keep_logs(trace)
                 continue
             if not (trace.finished or settled):
+                most = self.settings.max_waiting
                 self.diagnostics.add(
                     "waiting for the roots of traces",
-                    f"more than {WAITING} spans have none, so the oldest are written as they are",
+                    f"more than {most} spans have none (max_waiting), so the oldest are written as"
+                    " they are",
                 )
             with self.diagnostics.caught("translating a trace"):
                 if self.is_silent:
@@ -298,11 +304,12 @@ class Report:
     def _keep_logs(self, trace: Trace) -> None:
         """Keep the last log records that belong to nothing, and say if there are too many."""
         self._logs += trace.take_logs(list(trace.logs))
-        excess = len(self._logs) - WAITING
+        excess = len(self._logs) - self.settings.max_waiting
         if excess > 0:
             del self._logs[:excess]
             self.diagnostics.add(
-                "keeping log records outside of spans", f"only the last {WAITING} are kept"
+                "keeping log records outside of spans",
+                f"only the last {self.settings.max_waiting} are kept (max_waiting)",
             )
 
     def _write(self, trace: Trace) -> None:

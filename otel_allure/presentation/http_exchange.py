@@ -30,7 +30,6 @@ BODY = ("http.{}.body.content", "http.{}.body.text", "http.{}.body")
 """Where a body may be: as the conventions have it, as Logfire has it, as many hooks set it."""
 
 SIZE = ("http.{}.body.size", "http.{}_content_length")
-_LONGEST_BODY = 100_000
 
 
 _WITHOUT_STATUS = {True: "no answer", False: "error"}
@@ -126,13 +125,13 @@ def _body(
         return {"size": size, "truncated": True} if size else None
     text = as_text(content, redaction)
     length = len(content) if isinstance(content, bytes) else len(text.encode("utf-8", "replace"))
-    value = _body_text(content, text, redaction)
+    value, longest = _body_text(content, text, redaction), redaction.settings.max_body
     body = {
         "contentType": content_type,
         "encoding": "utf8",
-        "value": cut(value, _LONGEST_BODY),
+        "value": cut(value, longest),
         "size": size or length,
-        "truncated": len(value) > _LONGEST_BODY or length < (size or 0),
+        "truncated": len(value) > longest or length < (size or 0),
     }
     return {name: entry for name, entry in body.items() if entry is not None}
 

@@ -8,7 +8,6 @@ from otel_allure.model.spans import Log
 from otel_allure.presentation.values import as_text, shortened, text_of
 from otel_allure.redaction.redaction import Redaction
 
-_LONGEST_VALUE = 2000
 _UNTOLD = ("code.", "exception.", "log.", "thread.")  # shown otherwise, or about the place in code
 
 _FORMS = {
@@ -40,7 +39,8 @@ def _time(time_ns: int) -> str:
 
 
 def _attributes(log: Log, redaction: Redaction) -> Iterator[str]:
+    longest = redaction.settings.max_value
     for name, value in log.attributes.items():
         if not name.startswith(_UNTOLD):
-            text = redaction.value(name, as_text(value, redaction)[: 10 * _LONGEST_VALUE])
-            yield f"{name}={shortened(text, _LONGEST_VALUE)}"
+            text = redaction.value(name, as_text(value, redaction)[: 10 * longest])
+            yield f"{name}={shortened(text, longest)}"

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Document", "Presentation", "as_text"]
 
-_LONGEST_TITLE = 120
-_LONGEST_VALUE = 2000
 _MOST_OTHERS = 30
 _UNNAMED = "unnamed span"
 
@@ -99,7 +97,8 @@ class Presentation:
         service = _called_service(span, above)
         if service:
             end += f" ({self._line(service)})"
-        return shortened(text, max(_LONGEST_TITLE - len(end), _LONGEST_TITLE // 2)) + end
+        longest = self.settings.max_title
+        return shortened(text, max(longest - len(end), longest // 2)) + end
 
     def call(self, span: Span) -> str:
         """Return what was called: the title, but for the answer and the service."""
@@ -132,9 +131,9 @@ class Presentation:
 
     def _line(self, text: str) -> str:
         """Return `text` as part of a title: one line, and nothing that is drawn as a link."""
-        text = self.redaction.text(text[: 10 * _LONGEST_VALUE])
+        text = self.redaction.text(text[: 10 * self.settings.max_value])
         text = _URL_START.sub("", _UNPRINTABLE.sub(" ", text).strip())
-        return shortened(text, _LONGEST_TITLE)
+        return shortened(text, self.settings.max_title)
 
     def parameters(self, span: Span) -> Iterator[tuple[str, str]]:
         """Yield name and value of what is worth knowing about a span that is not ours."""
@@ -196,12 +195,12 @@ class Presentation:
         from otel_allure.presentation import sql
 
         # Masking ten times what is shown: cheap enough, and no half of a secret is left.
-        text = as_text(value, self.redaction)[: 10 * _LONGEST_VALUE]
+        text = as_text(value, self.redaction)[: 10 * self.settings.max_value]
         if name in ("query", *sql.QUERY):
             text = self.redaction.sql(text)
         elif self.redaction.masks_sql and name.startswith((sql.PARAMETER, sql.PARAMETERS)):
             text = MASK
-        return shortened(self.redaction.value(name, text), _LONGEST_VALUE)
+        return shortened(self.redaction.value(name, text), self.settings.max_value)
 
     def documents(self, span: Span) -> Iterator[Document]:
         """Yield the attachments that are made of a span that is not ours."""

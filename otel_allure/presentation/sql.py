@@ -84,15 +84,15 @@ def _without_brackets(text: str) -> str:
 
 def document(query: str, parameters: list[str], redaction: Redaction) -> str:
     """Return the query and its parameters, as SQL that can be run once they are filled in."""
-    text = bounded(_formatted(redaction.sql(query)))
+    text = bounded(_formatted(redaction.sql(query)), redaction)
     if not parameters:
         return text
     return "\n".join([text, "", "-- parameters", *(f"-- {line}" for line in parameters)])
 
 
-def bounded(query: str) -> str:
+def bounded(query: str, redaction: Redaction) -> str:
     """Return a query as it may be long, with a note if it is cut."""
-    return cut(query, _LONGEST_QUERY)
+    return cut(query, redaction.settings.max_body)
 
 
 @lru_cache(maxsize=256)

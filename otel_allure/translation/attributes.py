@@ -52,15 +52,13 @@ def parameters_of(
         )
 
 
-_LONGEST_PARAMETER = 2000
-
-
 def _cut(name: str, value: str, redaction: Redaction) -> str:
     """Return a parameter's value, masked; of a long one its beginning and how long it is."""
-    shown = redaction.value(name, value[: 10 * _LONGEST_PARAMETER])
-    if max(len(value), len(shown)) <= _LONGEST_PARAMETER or shown == MASK:
+    longest = redaction.settings.max_value
+    shown = redaction.value(name, value[: 10 * longest])
+    if max(len(value), len(shown)) <= longest or shown == MASK:
         return shown
-    return f"{shown[:_LONGEST_PARAMETER]} … cut here: {len(value):,} characters in all"
+    return f"{shown[:longest]} … cut here: {len(value):,} characters in all"
 
 
 def text_at(attributes: Attributes, name: str) -> str | None:

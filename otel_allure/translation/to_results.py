@@ -39,6 +39,7 @@ from otel_allure.model.outcome import BROKEN, FAILED, OK, PASSED, SKIPPED, UNKNO
 from otel_allure.model.spans import Attributes, Log, Span, is_container, is_test, kind_of
 from otel_allure.model.texts import attempt
 from otel_allure.presentation.presentation import Document, Presentation
+from otel_allure.presentation.values import cut
 from otel_allure.translation.asgi import without_events
 from otel_allure.translation.attributes import (
     NOT_SHOWN,
@@ -443,8 +444,7 @@ class _Translator:
 
         outcomes = [self._outcome(self._logs.with_exception(span)) for span in layers]
         step.status, message, trace = joint_outcome(outcomes)
-        told = StatusDetails(message=message, trace=trace)
-        step.statusDetails = told if message or trace else None
+        step.statusDetails = self._details(message, trace) if message or trace else None
 
     def _below_layers(self, call: Shown) -> list[Span]:
         """Return what is below the spans of a call."""
@@ -538,7 +538,14 @@ class _Translator:
             span = self._logs.with_exception(span)
         item.status, message, trace = self._outcome(span)
         if message or trace:
-            item.statusDetails = StatusDetails(message=message or None, trace=trace)
+            item.statusDetails = self._details(message, trace)
+
+    def _details(self, message: str | None, trace: str | None) -> StatusDetails:
+        longest = self.presentation.settings.max_message
+        return StatusDetails(
+            message=cut(message, longest) if message else None,
+            trace=cut(trace, longest) if trace else trace,
+        )
 
     def _add_told(self, item: ExecutableItem, span: Span) -> None:
         span = self._logs.with_exception(span)

@@ -131,7 +131,7 @@ def documents(span: Span, redaction: Redaction) -> Iterator[Document]:
     name = redaction.text(title(span) or "query")
     if not is_sql(a, query):
         if not _is_short(query):
-            body = sql.bounded(redaction.sql(query))
+            body = sql.bounded(redaction.sql(query), redaction)
             yield Document(f"{name}.txt", "text/plain", "txt", body)
         return
     parameters = sql.parameters(query, a, redaction)

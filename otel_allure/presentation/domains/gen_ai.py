@@ -29,7 +29,6 @@ _CONTENT = (
     ("query", ("gen_ai.retrieval.query.text",)),
     ("documents", ("gen_ai.retrieval.documents",)),
 )
-_LONGEST_DOCUMENT = 200_000
 
 
 def title(span: Span) -> str | None:
@@ -66,12 +65,13 @@ def documents(span: Span, redaction: Redaction) -> Iterator[Document]:
         ]
     if content:
         body = json.dumps(masked(content, redaction), ensure_ascii=False, indent=2, default=str)
-        is_cut = len(body) > _LONGEST_DOCUMENT
+        longest = redaction.settings.max_body
+        is_cut = len(body) > longest
         yield Document(
             "messages.txt" if is_cut else "messages.json",
             "text/plain" if is_cut else "application/json",
             "txt" if is_cut else "json",
-            cut(body, _LONGEST_DOCUMENT),
+            cut(body, longest),
         )
 
 

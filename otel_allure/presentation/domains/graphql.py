@@ -14,7 +14,6 @@ from otel_allure.redaction.redaction import Redaction
 VARIABLES = "graphql.variables."
 _DOCUMENT = ("graphql.document", "graphql.source")
 _PATH = ("graphql.field.path", "graphql.path")
-_LONGEST_DOCUMENT = 50_000
 
 
 def title(span: Span) -> str | None:
@@ -34,7 +33,7 @@ def documents(span: Span, redaction: Redaction) -> Iterator[Document]:
         text = text_of(a, "query")
     if text is None or text_of(a, *_PATH) is not None:
         return
-    lines = [cut(redaction.text(text), _LONGEST_DOCUMENT)]
+    lines = [cut(redaction.text(text), redaction.settings.max_body)]
     for attribute, value in a.items():
         if attribute.startswith(VARIABLES):
             name = attribute[len(VARIABLES) :]
