@@ -386,8 +386,8 @@ _OF_FIXTURES = (
 _NOTHING_YET = (
     "nothing has happened in this test yet: no step has begun and no call was made. Ask after the"
     " code under test has run. If it has, no instrumentation tells of its calls: see"
-    " --allure-otel-instrument (in isolation, only where a provider is set), or put `with allure.step(…)` around it; or wait, by"
-    " trace.wait_for(…)"
+    " --allure-otel-instrument (in isolation, only where a provider is set), or put"
+    " `with allure.step(…)` around it; or wait, by trace.wait_for(…)"
 )
 
 
