@@ -1118,7 +1118,7 @@ def test_exceptions_that_are_expected(run):
 
 @pytest.mark.skipif("sys.version_info < (3, 11)", reason="Python before 3.11 has no groups")
 def test_exception_groups(run):
-    """A test says that it was one, its step which exceptions were in it."""
+    """A test says that it was one, and as its step does which exceptions were in it."""
     report = run(
         """
         import allure
@@ -1137,7 +1137,9 @@ def test_exception_groups(run):
         failed=1,
     ).report
     result = report["test_group"]
-    assert result["statusDetails"]["message"].startswith("ExceptionGroup: ")
+    told = result["statusDetails"]["message"]
+    assert told.startswith("ExceptionGroup: ")
+    assert "\n  AssertionError: task 1 fails" in told
     assert "task 1 fails" in result["statusDetails"]["trace"]
     (step,) = result["steps"]
     assert step["name"] == "group"

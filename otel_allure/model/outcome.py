@@ -161,6 +161,11 @@ def _exceptions_of(exception: BaseException) -> Sequence[BaseException]:
     return inner if is_group else ()
 
 
+def is_group(exception: BaseException) -> bool:
+    """Whether there are other exceptions in it."""
+    return bool(_exceptions_of(exception))
+
+
 def _shown(group: BaseException) -> Sequence[BaseException]:
     return _exceptions_of(group)[:_MAX_IN_GROUP]
 

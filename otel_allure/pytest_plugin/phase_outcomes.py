@@ -11,7 +11,16 @@ from unittest import SkipTest
 
 import pytest
 
-from otel_allure.model.outcome import BROKEN, FAILED, PASSED, SKIPPED, Outcome, status_of
+from otel_allure.model.outcome import (
+    BROKEN,
+    FAILED,
+    PASSED,
+    SKIPPED,
+    Outcome,
+    is_group,
+    message_of,
+    status_of,
+)
 from otel_allure.model.texts import attempt
 
 _PHASES = ("setup", "call", "teardown", "???")  # the last is how a process that died is reported
@@ -76,7 +85,7 @@ class Verdict:
             if when not in self._said:
                 status = _status_of_raised(excinfo.value)
                 trace = attempt(lambda raised: str(item.repr_failure(raised)), excinfo)
-                message = attempt(lambda raised: raised.exconly(), excinfo)
+                message = attempt(_message_of, excinfo)
                 self._said[when] = Outcome(status, message, trace)
         self.raised.clear()  # the frames need not be kept
 
@@ -94,6 +103,12 @@ def _failure(error: BaseException) -> str:
 def excinfo_of(error: BaseException) -> pytest.ExceptionInfo[BaseException]:
     """Return an exception as pytest has it."""
     return pytest.ExceptionInfo.from_exc_info((type(error), error, error.__traceback__))  # type: ignore[arg-type]
+
+
+def _message_of(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
+    """Return pytest's message; of a group, that of each exception in it, too."""
+    error = excinfo.value
+    return message_of(error).rstrip() if is_group(error) else excinfo.exconly()
 
 
 def _what_counts_in(report: pytest.TestReport) -> tuple[Any, ...]:
@@ -131,7 +146,7 @@ def outcome_of_report(
     crash = getattr(report.longrepr, "reprcrash", None)
     message: str | None
     if excinfo is not None:
-        message, trace = excinfo.exconly(), text
+        message, trace = _message_of(excinfo), text
     elif crash is not None:
         message, trace = str(crash.message), text
     else:
