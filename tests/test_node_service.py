@@ -60,17 +60,14 @@ def test_the_exporters_of_javascript(kind, compression):
     assert diagnostics.lines() == []
 
 
-@pytest.mark.parametrize(
-    "workers", [(), ("-n", "2", "-p", "xdist")], ids=["one process", "workers"]
-)
-def test_a_node_service_is_in_the_steps_of_the_tests(tmp_path, workers):
+def test_a_node_service_is_in_the_steps_of_the_tests(tmp_path):
     """step → the client's call → the service's, in another language → its own call and its SQL."""
     environ = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     for name in ("WATERFALL", "ATTACH_HTTP", "ATTACH_SQL", "ATTACH_TRACE", "JOIN_CALLS"):
         environ[f"OTEL_EXPORTER_ALLURE_{name}"] = "off"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "otel_allure", "-p", "no:cacheprovider", *workers,
-         f"--alluredir={tmp_path}", "--allure-no-capture"],
+        [sys.executable, "-m", "pytest", "-p", "otel_allure", "-p", "no:cacheprovider",
+         "-p", "xdist", "-n", "2", f"--alluredir={tmp_path}", "--allure-no-capture"],
         cwd=EXAMPLE, env=environ, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
