@@ -19,6 +19,8 @@ PEER = "peer"
 OURS = "ours"
 IDLE = "idle"
 """Our plugin, and nobody asks for a report."""
+WITHOUT = "without"
+"""Ours, and tests that run are not on disk."""
 
 RESULTS = "results"
 REPORTS = {
@@ -26,6 +28,10 @@ REPORTS = {
     PEER: ("-p", "allure_pytest.plugin", f"--alluredir={RESULTS}"),
     OURS: ("-p", "otel_allure.pytest_plugin", f"--alluredir={RESULTS}"),
     IDLE: ("-p", "otel_allure.pytest_plugin"),
+    WITHOUT: (
+        *("-p", "otel_allure.pytest_plugin", f"--alluredir={RESULTS}"),
+        "--allure-running-results=off",
+    ),
 }
 REPOSITORY = Path(__file__).parent.parent
 MEMORY = Path("/dev/shm")
