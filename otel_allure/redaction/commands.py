@@ -56,7 +56,18 @@ OPTIONS: Forms = (
     ("htpasswd", _command("htpasswd", r"-\w{0,9}b\w{0,9}[ \t](?:\S{1,200}[ \t]){1,2}")),
     ("http ", _command("http", r"(?:-a|--auth)[ \t=]{1,20}", _USER)),
     ("https ", _command("https", r"(?:-a|--auth)[ \t=]{1,20}", _USER)),
-    ("smbclient", _command("smbclient", r"(?:-U|--user)[ \t=]{0,20}['\"]?[^\s%]+%")),
+    *(
+        (program, _command(program, r"(?:-U|--user)[ \t=]{0,20}['\"]?[^\s%]+%"))
+        for program in ("smbclient", "rpcclient", "winexe", "net rpc")
+    ),
+    *(
+        (program, _command(program, rf"{option}[ \t]+"))
+        for program, option in (
+            *(("plink", "-pw"), ("pscp", "-pw"), ("psftp", "-pw"), ("psexec", "-p")),
+            *(("rdesktop", "-p"), ("cqlsh", "-p"), ("ipmitool", "(?-i:-P)")),
+        )
+    ),
+    ("lftp", _command("lftp", r"(?:-u|--user)[ \t=]{0,20}[^\s,]+,")),
     ("mosquitto_", _command(r"mosquitto_[ps]ub", r"-P[ \t]*")),
     ("sqlcmd", _command("sqlcmd", r"-P[ \t]*")),
     ("bcp", _command("bcp", r"-P[ \t]*")),
@@ -82,6 +93,8 @@ OPTIONS: Forms = (
 )
 """Commands whose options for secrets do not say so."""
 ARGUMENTS: Forms = (
+    ("xfreerdp", _command("xfreerdp", "/p:")),
+    ("cmdkey", _command("cmdkey", "/pass:")),
     ("net user", _line(r"net user[ \t]+(?![/-])\S+[ \t]+(?![/*-])", r"(?P<secret>\S+)")),
     ("net use ", _line(r"net use[ \t][^\r\n]{0,200}?/user:\S+[ \t]+(?![/*-])", r"(?P<secret>\S+)")),
     ("net use ", _line(r"net use \S+ \S+[ \t]+(?![/*-])", r"(?P<secret>\S+)(?= /user:)")),
@@ -98,7 +111,13 @@ ARGUMENTS: Forms = (
     ),
     ("rabbitmqctl", _command("rabbitmqctl", r"(?:add_user|change_password)[ \t]+\S+[ \t]+")),
     ("wpa_passphrase", _line(r"wpa_passphrase (?:'[^']+'|\"[^\"]+\"|\S+)[ \t]+")),
-    ("vault login", _line(r"vault login[ \t]+(?![-$])")),
+    *(
+        (command, _line(rf"{command}[ \t]+(?![-$]){more}"))
+        for command, more in (
+            *(("vault login", ""), ("cargo login", "")),
+            ("consul acl set-agent-token", r"\S+[ \t]+"),
+        )
+    ),
     ("aws configure", _line(r"aws configure set[ \t]+\S*(?:secret|token|access_key)\S*[ \t]+")),
     ("setx ", _line(r"setx \w*(?:pass|pwd|secret|token|key)\w*[ \t]+")),
     *(
@@ -134,7 +153,10 @@ ARGUMENTS: Forms = (
             r"input password[ ]{2,20}\S+[ ]{2,20}", r"(?P<secret>[^\s$*](?:\S|[ ](?![ ])){0,200})"
         ),
     ),
-    ("<<<", form(rf"(?:(?<=stdin )|(?<=token )|(?<=login ))<<<[ ]?{_WORD}")),
+    (
+        "<<<",
+        form(rf"(?:(?<=stdin )|(?<=token )|(?<=login )|(?<=sudo -S )|(?<=[ =]- ))<<<[ ]?{_WORD}"),
+    ),
     (" login ", form(rf"(?<=\w)(?-i: LOGIN )(?:\"[^\"]+\"|[\w@.]+) {_LAST}")),  # IMAP
     ("pass ", form(rf"{_ALONE}(?-i:PASS ){_LAST}")),  # FTP, POP3
     ("auth ", form(rf"{_ALONE}(?-i:AUTH )\w+ {_LAST}")),  # Redis

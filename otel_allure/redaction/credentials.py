@@ -90,6 +90,18 @@ FORMS: tuple[tuple[str, Forms], ...] = (
     ),
     ("", tuple((name, form) for name in ("authorization", "cookie") for form in _HEADERS)),
     (" -", OPTIONS),
+    (  # subprotocols, of which one is the token
+        ",",
+        (
+            (
+                "sec-websocket-protocol",
+                form(
+                    r"sec-websocket-protocol['\"]?[:=,][ ]?b?['\"]?[\w.-]*(?:auth|bearer|jwt|token)"
+                    r"[\w.-]*,[ ]?(?P<secret>[\w.~+/=-]{8,})"
+                ),
+            ),
+        ),
+    ),
     (
         " ",
         tuple(
@@ -241,6 +253,8 @@ def _is_none(secret: str, needle: str, text: str, at: int) -> bool:
         if any(form.match(inner) for form in (_VERSION, _SIGNATURE, _OF_CODE)):
             return True
         return is_placeholder(inner) or _PROSE.fullmatch(inner) is not None or inner == "Bearer"
+    if needle == "sec-websocket-protocol":
+        return not looks_random(inner)
     if needle in ("bearer", "basic"):
         return not looks_random(inner) and not _is_user_and_password(inner)
     user, _, password = inner.partition(":")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import html
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
@@ -133,3 +134,30 @@ def _place(match: re.Match[str], escape: _Escape, masked: Masked) -> Place | Non
     if shown == value or MASK not in shown:
         return None
     return Place(*match.span(), rules[0] if rules else "", escape.write(shown, piece))
+
+
+_CONTINUED = lazy(r"[ \t]{0,20}\\\r?\n[ \t]{0,100}")
+
+
+class Joined:
+    """A text with one line for several that end with a backslash, as commands have them."""
+
+    def __init__(self, text: str) -> None:
+        pieces: list[str] = []
+        self._starts, self._shifts = [0], [0]
+        at = done = 0
+        for match in _CONTINUED.finditer(text):
+            blank = " " if " " in match[0] or "\t" in match[0] else ""
+            pieces += (text[done : match.start()], blank)
+            at += match.start() - done + len(blank)
+            done = match.end()
+            self._starts.append(at)
+            self._shifts.append(done - at)
+        self.text = "".join([*pieces, text[done:]])
+
+    def origin(self, place: Place) -> Place:
+        """Return where a place of the one line is in the text."""
+        return place._replace(start=self._at(place.start), end=self._at(place.end - 1) + 1)
+
+    def _at(self, at: int) -> int:
+        return at + self._shifts[bisect_right(self._starts, at) - 1]

@@ -1,5 +1,7 @@
 """Literals in what is assigned to a name: wrapped, converted, a default, one of several.
 
+What is compared is none, but what a comparison decides may be: `a == b ? "abc" : c`.
+
 `Some("abc")`, `new String("abc")`, `os.getenv("DB_PASSWORD", "abc")`, `a or "abc"`,
 `"abc" if a else "def"`, `${DB_PASSWORD:-abc}`
 """
@@ -134,9 +136,6 @@ def literals(
             if calls and token[0] == ",":
                 calls[-1] = _Call(calls[-1].name, calls[-1].number + 1)
             continue
-        elif kind == "compared":
-            if not calls:
-                return
         elif kind == "operator":
             if not calls and token[0] == "=":
                 return

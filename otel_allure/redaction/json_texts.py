@@ -90,6 +90,7 @@ class _Level:
         secret_of: the name of a secret that all this belongs to; empty if it is none.
         key: the key of which the value comes next.
         number: of entries in a list.
+        option: one of a command, of which the next entry of a list is the value.
         named: the name of a secret that a member like `name` has, or the first entry of a list.
         is_schema: whether it describes values.
         likely: what is secret if this is no schema.
@@ -100,6 +101,7 @@ class _Level:
     secret_of: str
     key: str = ""
     number: int = 0
+    option: str = ""
     named: str = ""
     is_schema: bool = False
     likely: list[tuple[Place, str]] = field(default_factory=list)
@@ -144,6 +146,12 @@ class _Walk:
         is_name = level.is_object and "/" not in key and self._names.is_sensitive(key)
         return key if is_name else ""
 
+    def _option(self, level: _Level, value: str) -> str:
+        """Return the name of a secret if a string is an option for one: `["--token", "abc"]`."""
+        name = value.lstrip("-")
+        is_option = not level.is_object and value[:1] == "-" and self._names.is_sensitive(name)
+        return name if is_option else ""
+
     def _leaf(self, match: re.Match[str], level: _Level) -> None:
         level.number += 1
         own = self._secret_name(level)
@@ -153,6 +161,8 @@ class _Walk:
                 self._found.append(_place(match, own))
             return
         value = _decoded(match)
+        option, level.option = level.option, self._option(level, value)
+        own = own or ("" if value[:1] == "-" else option)
         if own:
             if not is_no_value(own, QUOTED, value):
                 self._found.append(_place(match, own))

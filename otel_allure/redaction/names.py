@@ -25,7 +25,17 @@ FOREIGN = (
 """Passwords in other languages."""
 
 _KEYS = (
-    *("api", "(?:aws)?access", "account", "encryption", "fernet", "master", "private", "secret"),
+    *(
+        "api",
+        "(?:aws)?access",
+        "account",
+        "encryption",
+        "decryption",
+        "fernet",
+        "master",
+        "private",
+        "secret",
+    ),
     *("client", "signing", "storage", "subscription", "functions", "license"),
 )
 _CODES = (
@@ -34,7 +44,8 @@ _CODES = (
 )
 _WORDS = (
     *("authorization", "auth", "bearer", r"(?:set[_-]?)?cookies?", "pass", "pwd", "pw", "pswd"),
-    r"(?:admin|bind|db|ftp|http|key|login|master|my|proxy|require|root|smtp|store|user)pass",
+    r"(?:admin|bind|db|ftp|http|login|master|my|proxy|require|root|smtp|user)pass",
+    r"(?:dest|src)?(?:key|store)pass",
     *(
         "secrets?",
         "(?<![_-])tokens",
@@ -46,9 +57,9 @@ _WORDS = (
     r"(?:access|api|auth|bearer|csrf|id|refresh|secret|session|user)?token",
     r"(?:access|api|auth|bearer|refresh|secret|session)[_-]?tokens",
     rf"(?:{'|'.join(_KEYS)})[_-]?keys?(?:[_-]?(?:id|data))?",
-    *(r"session[._-]?(?:id|key)", "sid", "j?sess(?:ion)?id", "phpsessid"),
+    *(r"session[._-]?(?:id|key)", "sid", "j?sess(?:ion)?_?id", "phpsessid"),
     *("[cx]srf(?:middleware)?(?:token)?", "jwt", "jwe", "otp", "totp", "pin", "signature", "sig"),
-    *("samlresponse", "cvv2?", "cvc2?", *FOREIGN),
+    *("saml_?response", "cvv2?", "cvc2?", *FOREIGN),
     rf"(?:{'|'.join(_CODES)})[ _-]?codes?",
     *("security[ _-]answer", "remember[_-]?me", r"[a-z]+_session", "hmac", "clave", "parola"),
 )
@@ -143,7 +154,19 @@ OTHER_ENDS = (
         "signature",
         "sid",
     ),
-    *("sessid", "pswd", "psk", "samlresponse", "cvv", "cvc", "bearer", "code", "codes", "answer"),
+    *(
+        "sessid",
+        "pswd",
+        "psk",
+        "samlresponse",
+        "saml_response",
+        "cvv",
+        "cvc",
+        "bearer",
+        "code",
+        "codes",
+        "answer",
+    ),
     *("remember_me", "remember-me", "rememberme", "hmac", "clave", "parola"),
 )
 """Ends that need the whole name to be a sensitive one: `SharedAccessKey` is, `keyboard` is not."""

@@ -306,6 +306,7 @@ _NO_TOKEN = lazy(
     rf"|{_NAMED_PART}(?:[-_./]{_NAMED_PART})+|[\w.-]*[\w-]\.[a-z]{{2,4}}"
     r"|[\w.-]*(?:[/\\][\w.-]+)+[/\\]?|\w+=\S*|\S+:\d+(?::\d+)?|[A-Z]{4,}\d{1,3}"
     r"|_?[A-Z]+\d*(?:_[A-Z\d]+)+"
+    r"|(?i:sha|md)\d{1,3}[-:=][A-Za-z0-9+/]+={0,2}"
     rf"|{_CODE}"
 )
 _NAMED = lazy(rf"{_NAMED_PART}(?:[-_./]{_NAMED_PART})+")
@@ -344,7 +345,8 @@ def is_none(name: str, operator: str, value: str, after: str, before: str = "") 
         before: some of the text before the name.
     """
     is_quoted = value.lstrip("\\bBfFrRuU")[:1] in ("'", '"')
-    inner = value.lstrip("bBfFrRuU").strip("\\'\"") if is_quoted else value.rstrip(";,)\"'")
+    end = ";,)\"'>" if before.endswith("<") else ";,)\"'"
+    inner = value.lstrip("bBfFrRuU").strip("\\'\"") if is_quoted else value.rstrip(end)
     operator = operator.replace("\uff1a", ": ")
     sign = operator.strip("\\'\"`] \t").removesuffix("b")
     if is_nothing(name, value) or _is_another(sign, operator, name):
@@ -432,7 +434,7 @@ def _is_no_bare_value(name: str, sign: str, operator: str, inner: str, after: st
     if not sign:
         is_listed = len(operator) > 1 and operator.isspace()
         return is_listed or is_no_value(name, ARGUMENT, inner)
-    if after.startswith(" | ") or inner.startswith("!"):
+    if after.startswith((" | ", " == ", " != ", " === ", " !== ")) or inner.startswith("!"):
         return True
     if sign in _COMPARISONS and _COMPARED.fullmatch(inner):
         return True

@@ -110,7 +110,8 @@ FORMS: tuple[tuple[str | tuple[str, ...], re.Pattern[str]], ...] = (
     (  # <password>abc</password>, <password><![CDATA[abc]]></password>
         "<",
         form(
-            r"(?:\s[^<>]{0,200})?>\s{0,40}(?:<!\[CDATA\[)?(?!\*{4}[\]<])"
+            r"(?:\s[^<>]{0,200})?>\s{0,40}(?:<(?:\w{1,20}:)?(?:string|value)>\s{0,40})?"
+            r"(?:<!\[CDATA\[)?(?!\*{4}[\]<])"
             r"(?P<secret>[^<\]]*[^<\]\s])(?=\s{0,40}(?:\]\]>)?\s{0,40}</)"
         ),
     ),
@@ -194,12 +195,13 @@ FORMS: tuple[tuple[str | tuple[str, ...], re.Pattern[str]], ...] = (
         ),
     ),
     (  # variable "password" { ... default = "abc"
-        'able "',
+        ('able "', 'output "'),
         form(
-            rf"\"\s{{0,10}}\{{[^{{}}]{{0,500}}?\bdefault\s{{0,10}}={UNMASKED}\s{{0,10}}"
+            rf"\"\s{{0,10}}\{{[^{{}}]{{0,500}}?\b(?:default|value)\s{{0,10}}={UNMASKED}\s{{0,10}}"
             rf"(?P<secret>{QUOTED})"
         ),
     ),
+    ("name ", form(rf"['\"]?[ \t]+-value[ \t]+(?P<secret>{STRING}|[^\s'\";]+)")),  # PowerShell
     (  # a part of multipart/form-data
         ('name="', "name="),
         form(r"\"?[^\r\n]{0,100}\r?\n(?:[^\r\n]{1,100}\r?\n){0,3}\r?\n(?P<secret>[^\r\n]+)"),
@@ -240,6 +242,7 @@ _BEGINNINGS = (
         "%",
         "'\" \t\r\n",
         '"',
+        " \t'\"",
         _BEHIND_NAME,
     ),
 )
@@ -258,6 +261,13 @@ VALUE_BEFORE = (
         form(
             rf"value['\"]\s{{0,10}}:{UNMASKED}\s{{0,10}}(?P<secret>{STRING}),"
             r"\s{0,40}['\"](?:name|key|field|header)['\"]\s{0,10}:\s{0,10}['\"]$"
+        ),
+    ),
+    (  # value: abc, and `name: PASSWORD` on the next line
+        "value:",
+        form(
+            rf"value:{UNMASKED}[ \t]+(?P<secret>{STRING}|[^\s'\"#][^\r\n]{{0,1000}}?)[ \t]*\r?\n"
+            r"[ \t]*(?:name|key):[ \t]+['\"]?$"
         ),
     ),
     ("entry ", form(rf"entry (?P<secret>{STRING}) for key [\w.'\"`]{{0,200}}$")),  # of MySQL

@@ -41,8 +41,10 @@ _TO = lazy(r"\s*->\s*(?P<secret>'[^'\r\n]*'|\"[^\"\r\n]*\")")
 _DECLARED_BEHIND = frozenset("=: \t[]'\"<")
 _ENDS_OF_VALUES = frozenset("'\")> .=#`")
 _FRAGMENT = lazy(FRAGMENT)
-_LONGEST_SIGN = 8
-_IS_EQUAL = lazy(r"(?P<quote>['\"])[ ]?[!=]==?[ ]?\Z")
+_LONGEST_SIGN = 12
+_IS_EQUAL = lazy(
+    r"(?P<quote>['\"])(?:[ ]?[!=]==?[ ]?|(?P<alias>\s{1,4}as\s{1,4}[\"`\[]?))\Z", re.IGNORECASE
+)
 _BRACED = lazy(r"\{[^{}'\",=]*\}")
 
 
@@ -132,7 +134,7 @@ def _first_match(text: str, name: str, stop: int, before: str) -> re.Match[str] 
 
 def _before_name(text: str, begin: int, rule: str) -> Iterator[Place]:
     first = max(0, begin - _LONGEST_VALUE)
-    if text.find("'", first, begin) < 0 and text.find('"', first, begin) < 0:
+    if all(text.find(sign, first, begin) < 0 for sign in ("'", '"', "value:")):
         return
     for word, form in VALUE_BEFORE:
         at = text.rfind(word, first, begin)
@@ -142,12 +144,14 @@ def _before_name(text: str, begin: int, rule: str) -> Iterator[Place]:
 
 
 def _compared(text: str, begin: int, name: str) -> Iterator[Place]:
-    """Yield the literal that a name is compared with: `"abc" == password`."""
+    """Yield the literal that a name is compared with, or given: `"abc" == password`, SQL's `AS`."""
     sign = _IS_EQUAL.search(text, max(0, begin - _LONGEST_SIGN), begin)
     if sign is None:
         return
     end = sign.start() + 1
     first = max(0, begin - _LONGEST_VALUE, text.rfind("\n", 0, begin))
+    if sign["alias"] and "select" not in text[first:begin].lower():
+        return
     start = text.rfind(sign["quote"], first, end - 1)
     after = text[begin + len(name) : begin + len(name) + _SOME]
     if start >= 0 and not is_none(name, "==", text[start:end], after):
@@ -208,7 +212,8 @@ def _value(
     elif operator == ":" and ":" in name.strip(":"):
         return  # arn:aws:...:secret:name
     elif not is_none(name, operator, text[begin:end], text[end : end + _SOME], before):
-        yield Place(begin, _whole(text, begin, end), rule)
+        is_held = before[-1:] == "<" and text[end - 1] == ">" and end - begin > 1  # <Token: abc>
+        yield Place(begin, end - 1 if is_held else _whole(text, begin, end), rule)
         if (changed := _TO.match(text, end)) is not None:
             yield Place(*changed.span("secret"), rule)
 

@@ -135,16 +135,16 @@ def below(text: str, begin: int, stop: int, name: str) -> Iterator[Span]:
     head = _BELOW.match(text, stop)
     if head is None:
         alone = _ALONE.match(text, stop)
-        is_alone = alone is not None and (
-            alone["text"] or not text[max(0, text.rfind("\n", 0, begin)) : begin].strip()
-        )
+        # `pass` alone is a statement.
+        first = text[max(0, text.rfind("\n", 0, begin)) : begin]
+        is_alone = alone is not None and (alone["text"] or (not first.strip() and name != "pass"))
         if alone is not None and is_alone and looks_random(alone["secret"]):
             yield alone.span("secret")
         return
-    first = max(0, begin - _DEEPEST)
-    line = text.rfind("\n", first, begin) + 1
-    before = text[line or first : begin]
-    is_key = not before.strip(" \t-\"'") and (line or not first)
+    deepest = max(0, begin - _DEEPEST)
+    line = text.rfind("\n", deepest, begin) + 1
+    before = text[line or deepest : begin]
+    is_key = not before.strip(" \t-\"'") and (line or not deepest)
     if not is_key and not head["sign"]:
         item = _LINE.match(text, head.end())
         value = item["value"].strip() if item is not None else ""

@@ -174,6 +174,11 @@ class Redaction:
             told += credentials.listed(text, needles)
         flat = _blanked(flat, told) if told else flat
         places += self._likely(flat, lowered if flat is text else _lowered(flat), needles)
+        if "\\\n" in flat or "\\\r\n" in flat:
+            joined = escaped.Joined(flat)
+            lowered = _lowered(joined.text)
+            likely = self._likely(joined.text, lowered, _PREFILTER.among(lowered))
+            places += map(joined.origin, likely)
         places += json_texts.fitted(text, found, told)
         if places and ("&" in text or "?" in text):
             places = list(within_fields(text, places))
@@ -425,7 +430,7 @@ def _is_distinctive(value: str) -> bool:
     return len(value.strip()) >= _SHORTEST_KNOWN and not (is_word and len(value) < _LONGEST_WORD)
 
 
-_ESCAPED_IN_ID = re.compile(r"\\(?:[nrt]|x[0-9a-f]{2})")
+_ESCAPED_IN_ID = re.compile(r"\\(?:[\\nrt]|x[0-9a-f]{2})")
 
 
 def _unescaped_id(name: str) -> tuple[str, Sequence[int]]:

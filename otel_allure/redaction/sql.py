@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from otel_allure.redaction.lazy import lazy
 from otel_allure.redaction.names import Names
+from otel_allure.redaction.no_secrets import is_placeholder
 from otel_allure.redaction.places import MASK, Place, rule_of
 
 _LITERAL = lazy(
@@ -49,7 +50,7 @@ STATEMENTS = (
         "identified",
         _form(
             r"identified\s+(?:with\s+['\"]?\w+['\"]?\s+)?(?:by|as|using)\s+(?:(?:password|values)\s+)?"
-            rf"(?:{_SECRET}|(?!password|values|random|\*{{4}})(?P<bare>[\w!#$%&*+-]+)(?=\s|;|$))"
+            rf"(?:{_SECRET}|(?!password|values|random|\*{{4}})(?P<bare>[^\s;,()'\"\\]+)(?=[\s;'\"\\]|$))"
         ),
     ),
     ("password", _form(rf"(?<!\w)password(?:\s+|\s*\(\s*){_SECRET}")),
@@ -154,7 +155,9 @@ def _of_statements(needle: str, form: re.Pattern[str], text: str, lowered: str) 
         if match is not None:
             group = "secret" if match["secret"] is not None else "bare"
             is_statement = group == "secret" or _OF_USER.search(text, max(0, at - _SOME), at)
-            if is_statement and match[group].strip("\\'\"") not in ("", "?", "%s"):
+            value = match[group].strip("\\'\"")
+            is_none = value in ("", "?", "%s") or (group == "bare" and is_placeholder(value))
+            if is_statement and not is_none:
                 yield Place(*match.span(group), "sql")
         at = lowered.find(needle, at + len(needle) if match is None else match.end())
 
