@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import copy
 import json
 import re
@@ -21,6 +22,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from otel_allure.formats.otlp_protobuf import (
+    MalformedMessageError,
+    logs_from_protobuf,
+    spans_from_protobuf,
+)
 from otel_allure.formats.otlp_reader import from_otlp
 from otel_allure.formats.otlp_schema import MAX_NESTING, TOO_DEEP
 from otel_allure.formats.otlp_writer import to_otlp
@@ -503,6 +509,28 @@ def test_spans_of_the_sdk_over_protobuf(sdk_spans):
     expected = [plain_data(from_sdk(span)) for span in sdk_spans]
     assert sorted(map(repr, found)) == sorted(map(repr, expected))
     assert not diagnostics
+
+
+@given(data=st.data())
+def test_bytes_of_protobuf_that_are_spoilt(sdk_spans, data: st.DataObject):
+    """They are a message with other content, or said to be none; nothing else is raised."""
+    whole = encode_spans(sdk_spans).SerializeToString()
+    spoilt = bytearray(whole)
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(whole)))
+        end = start + data.draw(st.integers(0, 8))
+        spoilt[start:end] = data.draw(st.binary(max_size=8))
+    with contextlib.suppress(MalformedMessageError):
+        found = list(spans_from_protobuf(bytes(spoilt), lambda *_: None))
+        assert len(found) <= 2 * len(sdk_spans)
+        to_results(found, Presentation(Settings()))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_as_protobuf(data: bytes):
+    with contextlib.suppress(MalformedMessageError):
+        list(spans_from_protobuf(data, lambda *_: None))
+        list(logs_from_protobuf(data, lambda *_: None))
 
 
 def plain_data(span: Span) -> Span:
