@@ -25,7 +25,7 @@ SUITES ?=
 # Most tests run pytest in a process of its own, which would compile the package anew each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test npm node matrix lint docs bench suites clean
+.PHONY: demo test npm node environments matrix lint docs bench suites clean
 .SECONDARY:  # keep what pattern rules make on the way
 
 demo: $(VENV)/.demo  ## run the example and look at what it reports
@@ -47,6 +47,8 @@ npm: $(NPM_EXAMPLES:%=%/node_modules/.installed)  ## what tests of other languag
 
 node: $(VENV)/.test npm  ## the examples in other languages; half a minute for npm the first time
 	$(BIN)/python -m pytest tests/test_node_service.py tests/test_browser.py -n 0
+
+environments: $(patsubst %,$(VENV)/%/.test,lowest pytest-9.0)  ## what CI needs for the matrix
 
 matrix: $(PYTESTS:%=matrix-%)  ## the plugin's tests with other versions of pytest
 

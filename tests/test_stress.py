@@ -35,7 +35,7 @@ from otel_allure.recording.activation import activate, deactivate
 
 from .test_step import Recording
 
-PROGRAMS = 3_000
+PROGRAMS = 2_000
 
 FORMS = [
     "with",
