@@ -198,6 +198,7 @@ def test_without(gone, run_without, tmp_path, monkeypatch):
 NOT_USED = (
     "_pytest.capture",
     "concurrent.futures.process",
+    "execnet.gateway",  # until a worker dies
     "eventlet.",
     "gevent.",
     "loguru.",
