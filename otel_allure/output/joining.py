@@ -86,8 +86,8 @@ def join(
             result.uuid = uuid
             _take_in(result, before, files)
         return result
-    if not root.parent_is_remote or root.parent_id == root.span_id:
-        return result  # it waits for a span of its own program, or for itself
+    if not root.parent_is_remote or _id(root.parent_id) in _places(result):
+        return result  # it waits for a span of its own program, or for what is below it
     tell(result, BELOW, _id(root.parent_id))
     theirs = files.read(result_file_name(trace_uuid(root.trace_id)))
     if theirs is not None and told(result, BELOW) in _places(theirs):

@@ -82,12 +82,22 @@ class SpanTree:
         reached = self._below(self.roots)
         if len(reached) == len(ordered):
             return
+        places = {span.span_id: place for place, span in enumerate(ordered)}
         for span in ordered:
             if span.span_id not in reached:
-                assert span.parent_id is not None
-                self.children[span.parent_id].remove(span)
-                self.roots.append(span)
-                reached |= self._below([span])
+                first = min(self._cycle_above(span), key=places.__getitem__)
+                self.children[self.by_id[first].parent_id or 0].remove(self.by_id[first])
+                self.roots.append(self.by_id[first])
+                reached |= self._below([self.by_id[first]])
+
+    def _cycle_above(self, span: Span) -> list[int]:
+        """Return the ids of the cycle that is above a span, or that it is in."""
+        above: dict[int, int] = {}
+        span_id = span.span_id
+        while span_id not in above:
+            above[span_id] = len(above)
+            span_id = self.by_id[span_id].parent_id or 0
+        return list(above)[above[span_id] :]
 
     def _below(self, spans: Iterable[Span]) -> set[int]:
         seen: set[int] = set()
