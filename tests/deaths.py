@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -162,6 +163,12 @@ DEATHS = [
 ]
 
 
+def _heed_signals() -> None:
+    """Undo what shells do to jobs in the background, and `nohup` does to all."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def die(directory: Path, deaths: Iterable[Death]) -> dict[Death, int]:
     """Run the tests once for each way to die, some at the same time; return the exit codes.
 
@@ -190,6 +197,7 @@ def die(directory: Path, deaths: Iterable[Death]) -> dict[Death, int]:
             },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            preexec_fn=_heed_signals,
         )
     return {death: process.wait(60) for death, process in running.items()}
 

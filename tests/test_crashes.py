@@ -288,7 +288,7 @@ class Worker:
     def __init__(self, path: Path) -> None:
         self.report = Report(path, only_tests=True, settings=Settings(waterfall="off"))
         self.crashes = Crashes(self.report)
-        self.gateway, self.workerinput = SimpleNamespace(id="gw0"), {}
+        self.gateway, self.workerinput = SimpleNamespace(id="gw0", _io=None), {}
         self.workerinfo = {"id": "gw0", "sysplatform": "", "version_info": "312", "executable": ""}
         self.crashes.tell(self)
         told = self.workerinput[INPUT]
