@@ -160,3 +160,21 @@ def test_exporter(spans: list[Span]) -> None:
         exporter.export([sdk_span(span) for span in spans])
         exporter.shutdown()
         assert shown(directory) == named(spans)
+
+
+def test_what_hangs_below_a_cycle_stays_there(tmp_path):
+    """It is no part of the cycle, so it is neither a root nor, when parts are joined, there twice.
+
+    Its parent comes last, when it has been written alone.
+    """
+    ids = {"tail": (3, 2), "of the cycle": (2, 1), "above itself": (1, 1), "root": (4, None)}
+    spans = [
+        sdk_span(Span(1, i, parent, name in ("tail", "of the cycle"), name, "internal", at, at))
+        for at, (name, (i, parent)) in enumerate(ids.items(), 10**18)
+    ]
+    exporter = AllureSpanExporter(tmp_path, max_steps=0, fold=0, waterfall="off")
+    for span in (spans[0], *spans[2:], spans[1]):
+        exporter.export([span])
+    exporter.shutdown()
+    names = {r["name"]: [s["name"] for s in steps(r)] for r in Results(tmp_path).results}
+    assert names == {"root": [], "above itself": ["of the cycle", "tail"]}
