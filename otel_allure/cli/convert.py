@@ -17,6 +17,7 @@ from otel_allure.inputs.compressed import MissingZstdError
 from otel_allure.inputs.trace_files import UnknownFormatError, read_parts
 from otel_allure.inputs.trace_store import TraceStore
 from otel_allure.model import settings
+from otel_allure.model.texts import counted
 from otel_allure.output.merging import merge_results, results_in
 from otel_allure.output.report import Report
 from otel_allure.recording.recorder import Recorder
@@ -175,7 +176,7 @@ def _merge(results: list[Path], report: Report, told: _Told) -> bool:
         told.problem(str(report.directory.path), "", error)
         return False
     if merged:
-        print(f"{_counted(merged, 'result')} merged", file=sys.stderr)
+        print(f"{counted(merged, 'result')} merged", file=sys.stderr)
     return True
 
 
@@ -197,18 +198,14 @@ def _say(report: Report, store: TraceStore, told: _Told) -> None:
         shown = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
         print(f"otel-allure convert: no traces in {shown}", file=sys.stderr)
     counts = store.counts
-    read = [_counted(counts["spans"], "span"), _counted(counts["traces"], "trace")]
-    read += [_counted(counts["logs"], "log record")] if counts["logs"] else []
-    read += [f"{_counted(told.metrics, 'metric')} (not shown)"] if told.metrics else []
+    read = [counted(counts["spans"], "span"), counted(counts["traces"], "trace")]
+    read += [counted(counts["logs"], "log record")] if counts["logs"] else []
+    read += [f"{counted(told.metrics, 'metric')} (not shown)"] if told.metrics else []
     if report.masked:
         verb = "is" if report.masked == 1 else "are"
-        print(f"{_counted(report.masked, 'value')} {verb} masked in the report", file=sys.stderr)
+        print(f"{counted(report.masked, 'value')} {verb} masked in the report", file=sys.stderr)
     results = report.directory.results_written
-    print(f"{', '.join(read)}: {_counted(results, 'result')} in {report.directory.path}")
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+    print(f"{', '.join(read)}: {counted(results, 'result')} in {report.directory.path}")
 
 
 @contextlib.contextmanager

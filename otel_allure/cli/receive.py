@@ -17,6 +17,7 @@ from otel_allure.inputs.arrivals import TOO_MANY, Bounds, variables_for
 from otel_allure.inputs.otlp_receiver import OtlpReceiver
 from otel_allure.model import settings
 from otel_allure.model.spans import Log, Record, Span
+from otel_allure.model.texts import counted
 from otel_allure.output.report import Report
 from otel_allure.recording.recorder import Recorder
 from otel_allure.translation.linked_traces import LinkedTraces
@@ -105,7 +106,7 @@ class _Live:
             report.write_run_files({"otel-allure": __version__})
         for line in report.diagnostics.lines():
             print(f"otel-allure receive: {line}", file=sys.stderr)
-        results = "1 result" if written == 1 else f"{written:,} results"
+        results = counted(written, "result")
         print(f"{self._spans:,} spans and log records: {results} in {report.directory.path}")
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from otel_allure.model import conventions as c
 from otel_allure.model import settings
+from otel_allure.model.texts import counted
 from otel_allure.output.allure_json import masked_in
 from otel_allure.output.sealed import Seal
 from otel_allure.output.unfinished import how_it_ended, say_what_ended
@@ -91,7 +92,7 @@ def _write_what_was_left(directory: Path, seal: Seal, written: Path) -> None:
 
     number = write_what_was_left(directory, seal, report_of)
     if number:
-        spans = "1 span" if number == 1 else f"{number} spans"
+        spans = counted(number, "span")
         print(f"otel-allure: {spans} of a process that died are in the results", file=sys.stderr)
 
 
@@ -122,9 +123,9 @@ def _say_how_it_ended(paths: list[Path], code: int) -> None:
     """Say it here where a signal ended the program, and at tests that ran by then."""
     results = [path for path in paths if path.name.endswith(c.RESULT)]
     running = say_what_ended(results, code)
-    tests = "1 test was" if running == 1 else f"{running} tests were"
     if code < 0 or running:
-        while_running = f"; {tests} running" if running else ""
+        were = "was" if running == 1 else "were"
+        while_running = f"; {counted(running, 'test')} {were} running" if running else ""
         how = how_it_ended(code)
         print(f"otel-allure: the program ended {how}{while_running}", file=sys.stderr)
 

@@ -19,6 +19,11 @@ def _nobody(error: BaseException) -> None:
     """Tell nobody."""
 
 
+def counted(number: int, what: str) -> str:
+    """Return how many there are of something, for people: `1 test`, `1,000 tests`."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def text_of(value: object, on_error: OnError = _nobody) -> str:
     """Return `value` as text: a string as it is, true and false as in JSON, else its `str`.
 

@@ -31,6 +31,7 @@ from otel_allure.compat.patches import undo_all
 from otel_allure.compat.pytest import CALL_SPEC, FIXTURE_MANAGER
 from otel_allure.model.clock import now_ns
 from otel_allure.model.diagnostics import Diagnostics
+from otel_allure.model.texts import counted
 from otel_allure.otel import instrumentation
 from otel_allure.output.allure_json import new_uuid
 from otel_allure.pytest_plugin import budgets_file, options
@@ -310,18 +311,15 @@ class Traces:
             terminalreporter.write_line(f"otel-allure: {line}")
         if self._unknown:
             terminalreporter.write_line(
-                f"otel-allure: of {_tests(self._unknown)} {self._path.name} knows no budget;"
-                f" {options.WRITE_BUDGETS} writes them"
+                f"otel-allure: of {counted(self._unknown, 'test')} {self._path.name} knows no"
+                f" budget; {options.WRITE_BUDGETS} writes them"
             )
         if self._unread:
             terminalreporter.write_line(
-                f"otel-allure: the mark {BUDGET_MARK!r} of {_tests(self._unread)} is not read, as"
-                f" it names none of {', '.join(NAMES)}; if it is yours, list it under `markers`"
+                f"otel-allure: the mark {BUDGET_MARK!r} of {counted(self._unread, 'test')} is not"
+                f" read, as it names none of {', '.join(NAMES)}; if it is yours,"
+                " list it under `markers`"
             )
-
-
-def _tests(count: int) -> str:
-    return f"{count} tests" if count > 1 else "1 test"
 
 
 def metrics(totals: Mapping[str, int], start_ns: int, end_ns: int) -> list[dict[str, Any]]:
