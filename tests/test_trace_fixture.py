@@ -679,3 +679,35 @@ def test_what_others_call_so_is_theirs(pytester, monkeypatch):
     """)
     done = pytester.runpytest_inprocess("-p", "otel_allure.pytest_plugin", "-q", "--strict-markers")
     done.assert_outcomes(passed=2)
+
+
+def test_a_budget_that_nothing_was_measured_for_is_told(tmp_path):
+    """In isolation without a provider there are no calls to count; elsewhere none is none."""
+    source = (
+        HEAD
+        + """
+from opentelemetry.sdk.trace import TracerProvider
+
+@pytest.mark.budget(sql=0)
+@pytest.mark.allure_otel_context("isolated")
+def test_nobody_counts():
+    sql("SELECT * FROM orders")
+
+@pytest.mark.budget(seconds=9)
+@pytest.mark.allure_otel_context("isolated")
+def test_time_is_known():
+    pass
+
+@pytest.mark.budget(sql=0)
+def test_calls_nothing():
+    pass
+"""
+    )
+    for arguments in ((), ("--alluredir=results",), ("-p", "xdist.plugin", "-n1")):
+        output, _ = in_child(tmp_path, source, *arguments)
+        assert "3 passed" in output, output
+        assert "otel-allure: the budget of 1 test in isolation says nothing" in output
+    provider = "\notel.set_tracer_provider(TracerProvider())\n"
+    output, _ = in_child(tmp_path, source + provider)
+    assert "1 failed, 2 passed" in output, output
+    assert "says nothing" not in output

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_allure import InconclusiveError, TraceAssertionError, TraceUsageError
+from otel_allure.assertions import view
 from otel_allure.assertions.trace import BaseTrace
 from otel_allure.formats.otlp_reader import from_otlp
 from otel_allure.model import conventions as c
@@ -427,6 +428,29 @@ def test_nothing_follows_from_a_slip_of_the_pen():
     trace.span("send mails").absent()
     trace.span("get mail").at_most(0)
     trace.sql("DELETE*").absent()
+
+
+def test_a_slip_in_the_name_that_the_span_has_itself():
+    """It can be selected by that, too; but what every request is named says nothing of one."""
+    trace = trace_of([TEST, query("SELECT * FROM orders", 2), get("/stock", 3)])
+    assert "but 'db' is there" in told(trace.span("DB").absent)
+    trace.http("get /").absent()
+
+
+def test_a_failure_about_many_spans_is_told_in_linear_time(monkeypatch):
+    """What they have in common is looked for once, not for each of them."""
+    looked = 0
+
+    def is_frame(span: Span) -> bool:
+        nonlocal looked
+        looked += 1
+        return view.is_test(span)
+
+    spans = [step(f"step {n}", n, start_ns=MS, end_ns=2 * MS) for n in range(2, 302)]
+    trace = trace_of([TEST, *spans])
+    monkeypatch.setattr(view, "is_frame", is_frame)
+    assert "found 300" in told(lambda: trace.spans.at_most_at_once(1))
+    assert looked < 20 * len(spans)
 
 
 def test_nothing_is_known_of_a_service_that_is_silent():

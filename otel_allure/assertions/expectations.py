@@ -273,7 +273,7 @@ def _moments(
 
 
 def _times(span: Span, view: View) -> str:
-    test = view.test()
+    test = view.test
     since = span.start_ns if test is None else test.start_ns
     start, end = span.start_ns - since, view.end_ns(span) - since
     return f"{duration(max(0, start))} to {duration(max(0, end))}"

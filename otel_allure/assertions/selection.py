@@ -7,7 +7,7 @@ expected is so knows more than that: the report.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, Protocol, overload
@@ -355,9 +355,9 @@ class Selection(Sequence[Span]):
         if asked is None:
             return None
         near = [
-            title
-            for title in dict.fromkeys(map(self._view.title, self._pool))
-            if isinstance(asked.name, str) and _is_slip(asked.name, title)
+            name
+            for name in dict.fromkeys(self._names())
+            if isinstance(asked.name, str) and _is_slip(asked.name, name)
         ]
         names = {name for span in self._view.everything for name in span.attributes}
         for name in asked.attributes.keys() - names:
@@ -369,6 +369,14 @@ class Selection(Sequence[Span]):
                 hint="What is not there under a wrong name says nothing: is that meant?",
             )
         return self._silent()
+
+    def _names(self) -> Iterator[str]:
+        """Yield what the spans are called: by the report, and by themselves if that is another."""
+        for span in self._pool:
+            title = self._view.title(span)
+            yield title
+            if span.name not in title:  # else it is less: all that asks is named GET
+                yield span.name
 
     def _nearest(self) -> str:
         """Return what comes next to what was asked for, and how it differs."""
@@ -513,7 +521,7 @@ class Selection(Sequence[Span]):
         """Expect that they take no more of the test's time: 0.5 is half of it."""
         if not isinstance(share, (int, float)) or not 0 < share <= 1:
             raise TraceUsageError(f"share_at_most({share!r}): a share is more than 0 and at most 1")
-        test = self._view.test()
+        test = self._view.test
         test_ns = 0 if test is None else self._view.took_ns(test)
         limit_ns = share * test_ns
         of = f", {share:.0%} of {duration(test_ns)}"

@@ -7,6 +7,7 @@ and nothing is below or above it but what is below or above its content.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Any
 
 from otel_allure.model import conventions as c
@@ -135,8 +136,9 @@ class View:
         """Return how long a span has lasted."""
         return max(0, self.end_ns(span) - span.start_ns)
 
+    @cached_property
     def test(self) -> Span | None:
-        """Return the span whose time is the test's: its call, else the test itself."""
+        """The span whose time is the test's: its call, else the test itself."""
         frames = [span for span in self.everything if is_frame(span)]
         calls = [s for s in frames if s.attributes.get(c.PHASE_NAME) == "call"]
         return next(iter(calls or self.tree.tests or self.roots), None)

@@ -226,7 +226,12 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take over the problems that an xdist worker had."""
+    """Take over the problems that an xdist worker had, and what it has told of traces."""
+    from otel_allure.pytest_plugin import traces
+
+    told = getattr(node, "workeroutput", {}).get(traces.PLUGIN)
+    if told is not None:  # this process has not collected the tests, and so not followed them
+        traces.Traces.register(node.config, []).take_over(told)
     listener = node.config.stash.get(_listener, None)
     if listener is not None:
         output = getattr(node, "workeroutput", {})

@@ -24,22 +24,27 @@ from otel_allure.assertions.budgets import (
     words,
 )
 from otel_allure.assertions.errors import InconclusiveError, TraceUsageError, hidden
+from otel_allure.assertions.kinds import CALLS
 from otel_allure.assertions.live import RecordedTest, Running, Trace
 from otel_allure.assertions.texts import failure_text
+from otel_allure.assertions.view import View
 from otel_allure.assertions.waiting import not_awaited
+from otel_allure.compat.opentelemetry import GLOBAL_TRACER_PROVIDER
 from otel_allure.compat.patches import undo_all
 from otel_allure.compat.pytest import CALL_SPEC, FIXTURE_MANAGER
 from otel_allure.model.clock import now_ns
 from otel_allure.model.diagnostics import Diagnostics
 from otel_allure.model.texts import counted
 from otel_allure.otel import instrumentation
+from otel_allure.otel.session_provider import takes_processors
 from otel_allure.output.allure_json import new_uuid
 from otel_allure.pytest_plugin import budgets_file, options
 from otel_allure.pytest_plugin.listener import CONCURRENT_RUNNERS, AllureListener
 from otel_allure.pytest_plugin.metadata import BUDGET_LINE, BUDGET_MARK
 from otel_allure.pytest_plugin.third_party import cooperative, stand_in, subtests
+from otel_allure.recording.active import is_isolated
 
-_PLUGIN = "otel_allure_traces"
+PLUGIN = "otel_allure_traces"
 _FIXTURE = "trace"
 
 
@@ -75,7 +80,7 @@ class Traces:
         self._measured: dict[str, dict[str, int]] = {}
         """What tests have called that have passed, by node id."""
         self._totals: Counter[str] = Counter()
-        self._unknown = self._unread = 0
+        self._unknown = self._unread = self._unmeasured = 0
         self._start_ns = now_ns()
         self._wrong = ""
         self._is_instrumented = False
@@ -103,10 +108,10 @@ class Traces:
         Raises:
             pytest.UsageError: for a budget that is none.
         """
-        traces = config.pluginmanager.get_plugin(_PLUGIN)
+        traces = config.pluginmanager.get_plugin(PLUGIN)
         if traces is None:
             traces = cls(config)
-            config.pluginmanager.register(traces, _PLUGIN)
+            config.pluginmanager.register(traces, PLUGIN)
         for item in items:
             _budget_of(item)
         traces._unread = sum(map(_has_unread_mark, items))
@@ -193,7 +198,7 @@ class Traces:
         listener.recorder.instrumentations = options.instrumentations(self._config)
         listener.open_session()
         manager = self._config.pluginmanager
-        manager.register(listener, f"{_PLUGIN}_listener")
+        manager.register(listener, f"{PLUGIN}_listener")
         listener.provider.share_with_backend()
 
         def forget() -> None:
@@ -255,6 +260,8 @@ class Traces:
             known = self._file.get(item.nodeid)
             self._unknown += known is None
             told += _beyond(known, source, self._path.name) if known is not None else []
+            budget = {**(known or {}), **budget}
+        self._unmeasured += not told and _is_unmeasured(budget, source.look())
         if self._writes and not told:
             view = source.look()
             self._measured[item.nodeid] = measured(view.spans, view)
@@ -267,16 +274,17 @@ class Traces:
         if source is not None:
             view = source.look()
             self._totals.update(measured(view.spans, view))
-            test = view.test()
+            test = view.test
             self._totals["milliseconds"] += 0 if test is None else view.took_ns(test) // 1_000_000
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
-        """Take over what a worker of xdist has counted."""
-        counts, totals, unknown = getattr(node, "workeroutput", {}).get(_PLUGIN, ({}, {}, 0))
+    def take_over(self, told: tuple[Any, ...]) -> None:
+        """Take over what a worker of xdist has counted; each of them has seen the same marks."""
+        counts, totals, unknown, unmeasured, unread = told
         self._measured.update(counts)
         self._totals.update(totals)
         self._unknown += unknown
+        self._unmeasured += unmeasured
+        self._unread = max(self._unread, unread)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self) -> Generator[None, Any, Any]:
@@ -286,7 +294,13 @@ class Traces:
         finally:
             output = getattr(self._config, "workeroutput", None)
             if output is not None:
-                output[_PLUGIN] = (self._measured, dict(self._totals), self._unknown)
+                output[PLUGIN] = (
+                    self._measured,
+                    dict(self._totals),
+                    self._unknown,
+                    self._unmeasured,
+                    self._unread,
+                )
             else:
                 self._write()
 
@@ -313,6 +327,11 @@ class Traces:
             terminalreporter.write_line(
                 f"otel-allure: of {counted(self._unknown, 'test')} {self._path.name} knows no"
                 f" budget; {options.WRITE_BUDGETS} writes them"
+            )
+        if self._unmeasured:
+            terminalreporter.write_line(
+                f"otel-allure: the budget of {counted(self._unmeasured, 'test')} in isolation says"
+                " nothing: no provider was set there, so that no call could be counted"
             )
         if self._unread:
             terminalreporter.write_line(
@@ -355,13 +374,22 @@ _TITLES = {
 def _beyond(budget: Budget, source: RecordedTest, asked: str) -> list[str]:
     """Return what is told where a test has gone beyond its budget."""
     view = source.look()
-    test = view.test()
+    test = view.test
     took_ns = 0 if test is None else view.took_ns(test)
     failure = exceeded(budget, view.spans, view, took_ns)
     text = "" if failure is None else failure_text(asked, failure, view)
     offenders = () if failure is None else failure.offenders
     source.note(asked, text, offenders, is_soft=False)
     return [text] if text else []
+
+
+def _is_unmeasured(budget: Budget, view: View) -> bool:
+    """Whether no call was counted of a test that has a budget of calls, as none could be."""
+    is_of_calls = any(name in CALLS for name in budget)
+    if not is_of_calls or not is_isolated(by_default=False):
+        return False
+    can_be = takes_processors(GLOBAL_TRACER_PROVIDER.get(), "add_span_processor")
+    return not can_be and not any(map(CALLS["calls"], view.spans))
 
 
 # -- which tests ask
