@@ -197,6 +197,44 @@ def test_turns_of_two_lookups():
     assert tags(*spans) == ["n+1", "n+1"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-- name: GetLines :many\nSELECT * FROM lines WHERE o = {}",
+        "/* shop */ SELECT * FROM lines WHERE o = {}",
+        "SELECT * FROM lines WHERE o = {} /*trace=a{}b*/",
+        "(SELECT * FROM lines WHERE o = {})",
+        "SELECT * FROM lines WHERE o = '-- {}'",
+    ],
+)
+def test_a_query_reads_whatever_stands_before_it(text):
+    assert tags(*(query(i, text=text.format(i, i)) for i in range(10, 15))) == ["n+1"]
+
+
+@pytest.mark.parametrize("text", ["SELECT 1", "select 1;", "/* ping */ SELECT 1"])
+def test_a_pool_that_asks_whether_its_database_is_there(text):
+    assert tags(*(query(i, text=text) for i in range(10, 20))) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["SET user:{} x", "del user:{}", "INCR hits:{}", "HSET user:{} a 1", "LPUSH jobs x",
+     "EXPIRE user:{} 60", "BRPOP jobs:{} 5", "XREADGROUP GROUP a b STREAMS jobs >",
+     "ZADD top:{} 1 a"],
+)  # fmt: skip
+def test_commands_that_write_or_wait_look_up_nothing(command):
+    assert tags(*(redis(i, command.format(i)) for i in range(10, 15))) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["GET u:{}", "mget u:{}", "HGETALL u:{}", "HGET u:{} a", "SMEMBERS u:{}", "ZRANGE u:{} 0 1",
+     "EXISTS u:{}", "TTL u:{}", "LRANGE u:{} 0 1", "SISMEMBER u:{} a", "GETRANGE u:{} 0 1"],
+)  # fmt: skip
+def test_commands_that_read(command):
+    assert tags(*(redis(i, command.format(i)) for i in range(10, 15))) == ["n+1"]
+
+
 def hotrod(name: str) -> list[Finding]:
     document = json.loads((TRACES / f"jaeger-hotrod-{name}.json").read_text("utf-8"))
     tree = SpanTree(from_otlp(document, pytest.fail))

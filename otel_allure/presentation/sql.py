@@ -62,6 +62,11 @@ def summary(query: str) -> str | None:
     return verb if target is None else f"{verb} {_unquoted(target[1])}"
 
 
+def without_comments(query: str) -> str:
+    """Return a query without the comments in it. Literals should be out of it already."""
+    return _COMMENT.sub(" ", query).strip()
+
+
 def _unquoted(name: str) -> str:
     return re.sub(r"[\"`\[\]]", "", name)
 

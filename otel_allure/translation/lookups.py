@@ -20,6 +20,9 @@ from otel_allure.presentation.values import text_of
 from otel_allure.translation.span_tree import SpanTree
 
 _READING = ("SELECT", "WITH")
+_BEFORE_QUERY = "( \t\r\n"
+_PING = re.compile(r"SELECT\s+(?:\?|TRUE)\s*;?")
+"""Whether the database is there, as pools ask."""
 _SAFE_METHODS = ("GET", "HEAD", "QUERY")
 _NO_LOOKUPS = ("Generative AI", "Messaging", "Functions")
 _LITERAL = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")
@@ -42,10 +45,12 @@ def lookup(span: Span, tree: SpanTree, presentation: Presentation) -> Hashable |
     text, where = presentation.call(span), None
     if is_query:
         text = query_pattern(span) or text
-        is_first = text.upper().startswith(_READING) and not _NEXT_ROWS.search(text)
-        if databases.is_sql(span.attributes, text) and not is_first:
+        if databases.has_keys(span.attributes):
+            if _writes_or_waits(text if query_pattern(span) else span.name):
+                return None
+            text = _KEY.sub("*", text)
+        elif databases.is_sql(span.attributes, text) and not _is_first_page(text):
             return None
-        text = _KEY.sub("*", text) if databases.has_keys(span.attributes) else text
     elif http.DOMAIN in domains:
         if http.method(span.attributes) not in _SAFE_METHODS:
             return None
@@ -53,6 +58,17 @@ def lookup(span: Span, tree: SpanTree, presentation: Presentation) -> Hashable |
             return None
         text, where = _request(span, tree), _host(span)
     return span.scope, service_of(span), span.kind, where, text
+
+
+def _is_first_page(query: str) -> bool:
+    """Whether a query without its values reads something, and no further page of it."""
+    told = query.lstrip(_BEFORE_QUERY).upper()
+    return told.startswith(_READING) and not _PING.fullmatch(told) and not _NEXT_ROWS.search(query)
+
+
+def _writes_or_waits(command: str) -> bool:
+    """Whether a command of a database with keys changes them, or waits until there is something."""
+    return bool(_NO_READING.fullmatch(command.strip().partition(" ")[0]))
 
 
 def looked_up(calls: Sequence[Span], tree: SpanTree, presentation: Presentation) -> str:
@@ -68,11 +84,21 @@ def looked_up(calls: Sequence[Span], tree: SpanTree, presentation: Presentation)
 
 
 def query_pattern(span: Span) -> str:
-    """Return the text of a query without its values, empty if there is none."""
-    return _LITERAL.sub("?", text_of(span.attributes, *sql.QUERY) or "").strip()
+    """Return the text of a query without its values and comments, empty if there is none."""
+    text = _LITERAL.sub("?", text_of(span.attributes, *sql.QUERY) or "").strip()
+    return sql.without_comments(text) if databases.is_sql(span.attributes, text) else text
 
 
 _KEY = re.compile(r"(?<=:)[^\s:]+")
+_NO_READING = re.compile(
+    r"append|bitop|b?[lr]pop\w*|b?lmove|b?lmpop|bzm?pop\w*|copy|decr\w*|del|flush\w*"
+    r"|geo(?:add|\w+store)|getdel|getex|getset|h?p?expire\w*|h(?:del|incr\w+|m?set\w*)|incr\w*"
+    r"|[lr]push\w*|linsert|l(?:rem|set|trim)|m?set(?:nx|ex|bit|range)?|persist|pf(?:add|merge)"
+    r"|psetex|publish|rename\w*|replace|restore|s(?:add|move|pop|publish|rem|\w+store)|subscribe"
+    r"|touch|unlink|wait\w*|x(?:ack|add|autoclaim|claim|del|group|read\w*|trim)|add|cas|prepend"
+    r"|z(?:add|incrby|m?pop\w*|rem\w*|\w+store)",
+    re.IGNORECASE,
+)
 
 
 # -- requests
