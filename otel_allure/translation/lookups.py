@@ -21,8 +21,8 @@ from otel_allure.translation.span_tree import SpanTree
 
 _READING = ("SELECT", "WITH")
 _BEFORE_QUERY = "( \t\r\n"
-_PING = re.compile(r"SELECT\s+(?:\?|TRUE)\s*;?")
-"""Whether the database is there, as pools ask."""
+_PING = re.compile(r"SELECT\s+(?:1|TRUE)\s*;?", re.IGNORECASE)
+"""Whether the database is there, as pools ask. With other numbers it is a query of things."""
 _SAFE_METHODS = ("GET", "HEAD", "QUERY")
 _NO_LOOKUPS = ("Generative AI", "Messaging", "Functions")
 _LITERAL = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")
@@ -49,7 +49,9 @@ def lookup(span: Span, tree: SpanTree, presentation: Presentation) -> Hashable |
             if _writes_or_waits(text if query_pattern(span) else span.name):
                 return None
             text = _KEY.sub("*", text)
-        elif databases.is_sql(span.attributes, text) and not _is_first_page(text):
+        elif databases.is_sql(span.attributes, text) and (
+            not _is_first_page(text) or _is_ping(span)
+        ):
             return None
     elif http.DOMAIN in domains:
         if http.method(span.attributes) not in _SAFE_METHODS:
@@ -63,7 +65,12 @@ def lookup(span: Span, tree: SpanTree, presentation: Presentation) -> Hashable |
 def _is_first_page(query: str) -> bool:
     """Whether a query without its values reads something, and no further page of it."""
     told = query.lstrip(_BEFORE_QUERY).upper()
-    return told.startswith(_READING) and not _PING.fullmatch(told) and not _NEXT_ROWS.search(query)
+    return told.startswith(_READING) and not _NEXT_ROWS.search(query)
+
+
+def _is_ping(span: Span) -> bool:
+    text = sql.without_comments(text_of(span.attributes, *sql.QUERY) or "")
+    return _PING.fullmatch(text) is not None
 
 
 def _writes_or_waits(command: str) -> bool:
