@@ -232,14 +232,8 @@ def test_what_people_read_first(run):
     found = {}
     for result in report.results:
         message = result.get("statusDetails", {}).get("message", "")
-        message = re.sub(r"\d\S* m?s in", "0 ms in", message.removeprefix(_worker(message)))
+        message = re.sub(r"\d\S* m?s in", "0 ms in", message)
         message = message.removeprefix("asyncio.exceptions.")  # in Python 3.10
         tags = [f"[{label['value']}]" for label in result["labels"] if label["name"] == "tag"]
         found[result["name"]] = message + "".join(tags)
     assert found == VERDICTS
-
-
-def _worker(message: str) -> str:
-    """Return the line in which pytest-xdist says where a test ran, if there is one."""
-    line = message.partition("\n")[0]
-    return f"{line}\n" if line.startswith("[gw") else ""

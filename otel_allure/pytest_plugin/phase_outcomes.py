@@ -141,8 +141,7 @@ def outcome_of_report(
     xfail = getattr(report, "wasxfail", None)
     if excinfo is None and not report.longrepr and xfail is None and report.outcome == PASSED:
         return _PASSED
-    # The text of a report is rendered when it is asked for.
-    text = (report.longreprtext if report.longrepr else "") or None
+    text = _text_of(report) or None
     crash = getattr(report.longrepr, "reprcrash", None)
     message: str | None
     if excinfo is not None:
@@ -156,6 +155,17 @@ def outcome_of_report(
         expected = f"{'XPASS' if is_pass else 'XFAIL'} {xfail}".rstrip()
         message = f"{expected}\n\n{message}" if message else expected
     return Outcome(_status(report, excinfo, message if crash is not None else None), message, trace)
+
+
+def _text_of(report: pytest.TestReport) -> str:
+    """Return what pytest shows of a report, which is rendered when it is asked for.
+
+    Where that is one text, as of a worker that crashed, it is without the line above it in which
+    pytest tells which worker it was, and its Python: what has happened is to be read first.
+    """
+    if isinstance(report.longrepr, str):
+        return report.longrepr.strip()
+    return report.longreprtext if report.longrepr else ""
 
 
 def _status(
