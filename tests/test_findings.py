@@ -14,6 +14,7 @@ from otel_allure.model.settings import Settings
 from otel_allure.model.spans import Event, Span
 from otel_allure.output.allure_json import plain
 from otel_allure.presentation.presentation import Presentation
+from otel_allure.testing.results import steps
 from otel_allure.testing.spans import build_span
 from otel_allure.translation.description import with_findings
 from otel_allure.translation.findings import Finding, findings_of
@@ -338,7 +339,7 @@ def reported(span_id: int, parent_id: int, service: str = "stock") -> Span:
 
 def test_service_that_never_reported():
     spans = [get(10), reported(11, 10), get(12, path="stock"), query(13)]
-    text = "shop · GET /stock (stock): the service that was called has reported nothing"
+    text = "shop · GET /stock (stock): the service that was called has reported nothing of it"
     assert found(*spans) == [("unreported", text)]
 
 
@@ -348,6 +349,7 @@ def orphan(span_id: int) -> Span:
     return query(span_id, 99, "SELECT 1", **its)
 
 
+RATES = {"server.address": "rates"}
 OPEN = get(10, 1, start_ns=1 * MS, end_ns=9 * MS)
 
 
@@ -360,6 +362,40 @@ def test_service_that_was_killed_while_it_answered():
     (told,) = [p["value"] for p in step["parameters"] if p["name"] == "unreported"]
     assert told.endswith("was it killed?")
     assert "GET /items/10 (stock): the service that was called has not" in result["description"]
+
+
+CUT = {"status": "error", "status_message": "Connection reset by peer"}
+
+
+def cut(span_id: int, start: int, end: int, parent_id: int = 2, **more) -> Span:
+    """A call that was cut off."""
+    return get(span_id, parent_id, start_ns=start * MS, end_ns=end * MS, **CUT, **more)
+
+
+def unreported(result: dict) -> dict[str, str]:
+    """Return what steps say of it, by name."""
+    return {
+        step["name"]: parameter["value"]
+        for step in steps(result)
+        for parameter in step.get("parameters", ())
+        if parameter["name"] == "unreported"
+    }
+
+
+def test_service_that_was_killed_with_several_calls_open():
+    """Each of them says so, also that of which nothing had ended, and what is whose is open."""
+    answered = get(13, 2, start_ns=1 * MS, end_ns=9 * MS, attributes={"http.status_code": 200})
+    calls = [cut(10, 1, 9), cut(11, 2, 9), cut(12, 7, 9), answered, reported(30, 13)]
+    before = [get(14, 2, start_ns=0, end_ns=1 * MS), get(15, 2, path="rates", attributes=RATES)]
+    others = [orphan(20), orphan(21)._replace(parent_id=98)]
+    (result,) = map(plain, to_results([TEST, STEP, *calls, *before, *others]).results)
+    told = unreported(result)
+    killed = [told.pop(f"GET /items/{n}", "") for n in (10, 11, 12)]
+    assert all(each.endswith("was it killed?") for each in killed), told
+    assert "/items/13" not in str(told)
+    (step,) = result["steps"]
+    assert [s["name"] for s in step["steps"]].count("SELECT") == 2
+    assert "one of 2 calls" in told["SELECT"]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -33,7 +34,7 @@ from otel_allure.model.diagnostics import Diagnostics
 from otel_allure.model.settings import Settings
 from otel_allure.model.spans import Link, Log, Record, Span
 from otel_allure.recording.tracer import RecordingTracer, is_ours
-from otel_allure.testing.results import Results, tree
+from otel_allure.testing.results import Results, steps, tree
 from otel_allure.testing.spans import build_span
 
 from .trace_formats import dumped, message, to_otlp
@@ -636,7 +637,7 @@ def test_the_command_says_what_is_wrong(arguments, code, told, capsys):
 # -- in a run of pytest
 
 SERVICE = r"""
-import os, signal
+import os, signal, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from opentelemetry import propagate, trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -647,6 +648,7 @@ provider = TracerProvider()
 provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter()))
 tracer = provider.get_tracer("shop")
 SERVER = trace.SpanKind.SERVER
+together = threading.Barrier(int(os.environ.get("TOGETHER", 1)))
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
@@ -654,7 +656,8 @@ class Handler(BaseHTTPRequestHandler):
         with tracer.start_as_current_span(f"GET {self.path}", context, SERVER):
             with tracer.start_as_current_span("SELECT items"):
                 pass
-            if self.path == "/kill":
+            if self.path.startswith("/kill"):
+                together.wait()  # for each of them has its query been sent
                 os.kill(os.getpid(), signal.SIGKILL)
         self.send_response(200)
         self.end_headers()
@@ -723,25 +726,39 @@ def test_what_services_do_is_in_the_step_that_called_them(run, pytester, workers
 
 
 KILLED = """
-def test_it(port):
-    with allure.step("ask"), pytest.raises(OSError):
-        get(port, "/kill")
+from concurrent.futures import ThreadPoolExecutor
+
+@pytest.fixture(params=[1, 3])
+def calls(request, monkeypatch):
+    monkeypatch.setenv("TOGETHER", str(request.param))
+    return request.param
+
+def test_it(calls, port):
+    get(port, "/fine")
+    with allure.step("ask"), ThreadPoolExecutor() as pool:
+        for asked in [pool.submit(get, port, "/kill") for _ in range(calls)]:
+            assert isinstance(asked.exception(), OSError)
 """
 
 
 @pytest.mark.usefixtures("only_steps")
 @pytest.mark.skipif(os.name == "nt", reason="there is no such signal")
 def test_a_service_that_is_killed_leaves_what_it_has_done(run, pytester):
-    """In the step of the call, which says what has become of the service."""
+    """In the step of the call, or of all that were open; each says what has become of it."""
     pytester.makepyfile(service=SERVICE)
-    its = TESTS.partition("@pytest.mark.parametrize")[0] + KILLED
-    done = run(its, "--allure-otel-receiver", plugins=(), passed=1)
-    result = done.report["test_it"]
-    assert tree(result) == [{"ask": [{"broken: GET": ["SELECT items"]}]}]
-    (call,) = result["steps"][0]["steps"]
-    told = {p["name"]: p["value"] for p in call["parameters"]}
-    assert "was it killed?" in told["unreported"]
-    done.outcome.stdout.fnmatch_lines(["*nothing was received of 1 call to shop:*"])
+    its = TESTS.partition("@pytest.mark.parametrize")[0].replace('scope="session"', "") + KILLED
+    done = run(its, "--allure-otel-receiver", plugins=(), passed=2)
+    for calls in (1, 3):
+        result = done.report[f"test_it[{calls}]"]
+        fine, asked = tree(result)
+        assert fine == {"GET": [{"GET /fine (shop)": ["SELECT items"]}]}
+        assert calls > 1 or asked == {"ask": [{"broken: GET": ["SELECT items"]}]}
+        below = list(steps(result["steps"][1]))
+        assert Counter(s["name"] for s in below) == {"GET": calls, "SELECT items": calls}
+        told = [p["value"] for s in below if s["name"] == "GET" for p in s["parameters"]]
+        assert sum("was it killed?" in value for value in told) == calls
+    for number in ("1 call", "3 calls"):
+        done.outcome.stdout.fnmatch_lines([f"*nothing was received of {number} to shop:*"])
 
 
 def test_without_the_option_nothing_of_it_is_there(run):

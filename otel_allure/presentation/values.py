@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from otel_allure.model.spans import Attributes, Span
 from otel_allure.redaction.redaction import AS_IS, Redaction
@@ -108,6 +109,18 @@ def server(span: Span) -> str | None:
         host = text_of(a, "server.address", "net.peer.name", "net.peer.ip", "network.peer.address")
         port = text_of(a, "server.port", "net.peer.port", "network.peer.port")
     return f"{host}:{port}" if host and port else host
+
+
+def destination(span: Span) -> str | None:
+    """Return which service was called, or where it is."""
+    named = text_of(span.attributes, "service.peer.name", "peer.service") or server(span)
+    if named:
+        return named
+    try:
+        url = urlsplit(text_of(span.attributes, "url.full", "http.url") or "")
+    except ValueError:  # a URL of any kind
+        return None
+    return url.netloc.rpartition("@")[2] or None
 
 
 def as_text(value: Any, redaction: Redaction = AS_IS, depth: int = 0) -> str:

@@ -12,14 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
 
 import pytest
 
 from otel_allure.inputs.arrivals import ArrivalsFile, ArrivalsReader, variables_for
 from otel_allure.model import conventions as c
-from otel_allure.model.spans import Record, Span
-from otel_allure.translation.findings import calls_between_services, destination_of
+from otel_allure.model.spans import Record
+from otel_allure.presentation.values import destination
+from otel_allure.translation.findings import calls_between_services
 
 if TYPE_CHECKING:
     from otel_allure.inputs.arrivals import Arrivals
@@ -182,20 +182,13 @@ class RemoteSpans:
         for spans in self._session.report.kept_spans():
             servers = {span.parent_id: span for span in spans if span.kind == "server"}
             for call in calls_between_services(spans):
-                where = destination_of(call) or _host_of(call)
+                where = destination(call) or "an unknown place"
                 server = servers.get(call.span_id)
                 if server is None:
                     silent[where] += 1
                 else:
                     answered[where] = server.resource.get(c.RUN) == self._told.run
         return silent, answered
-
-
-def _host_of(call: Span) -> str:
-    for name in ("url.full", "http.url"):
-        if host := urlsplit(str(call.attributes.get(name, ""))).netloc.rpartition("@")[2]:
-            return host
-    return "an unknown place"
 
 
 def _protocol() -> str:

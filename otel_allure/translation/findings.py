@@ -14,7 +14,8 @@ from otel_allure.presentation.domains.table import domains_of
 from otel_allure.presentation.durations import duration
 from otel_allure.presentation.errors import error_of
 from otel_allure.presentation.presentation import Presentation
-from otel_allure.presentation.values import number_of, server, text_of
+from otel_allure.presentation.values import destination, number_of, text_of
+from otel_allure.translation.interrupted import is_answered
 from otel_allure.translation.lookups import looked_up
 from otel_allure.translation.repeats import is_test_itself, n_plus_ones, tries
 from otel_allure.translation.span_tree import SpanTree
@@ -28,7 +29,7 @@ _TRY_AGAIN = ("HTTP 408", "HTTP 425", "HTTP 429")
 """Errors of the caller's that are none: the same call may go well later."""
 
 
-NOT_REPORTED = "the service that was called has reported nothing"
+NOT_REPORTED = "the service that was called has reported nothing of it"
 INTERRUPTED = "the service that was called has not ended it: was it killed?"
 
 
@@ -169,7 +170,7 @@ class _Search:
     def unreported(self) -> Iterator[str]:
         """Find calls whose service has told nothing, where other services do."""
         for span, why in self.silent_calls():
-            where = destination_of(span)
+            where = destination(span)
             at = f" ({self.presentation.redaction.text(where)})" if where else ""
             yield f"{self._call(span)}{at}: {why}"
 
@@ -177,8 +178,12 @@ class _Search:
         """Yield calls whose service has not told of them, and what is known of it."""
         calls = [span for span, _ in self.walked if _is_between_services(span)]
         silent = [span for span in calls if not self._is_reported(span)]
+        interrupted = self.tree.interrupted
+        silent_ids = {span.span_id for span in silent} - interrupted
+        reporting = {destination(span) for span in calls if span.span_id not in silent_ids}
         for span in silent:
-            if span.span_id in self.tree.interrupted:
+            is_left = not is_answered(span) and destination(span) in reporting - {None}
+            if span.span_id in interrupted or (is_left and not self._below(span)):
                 yield span, INTERRUPTED
             elif len(silent) < len(calls) and not self._below(span):
                 yield span, NOT_REPORTED
@@ -235,8 +240,3 @@ def _is_between_services(span: Span) -> bool:
 def calls_between_services(spans: Iterable[Span]) -> Iterator[Span]:
     """Yield the calls of which the service that was called may tell, too."""
     return filter(_is_between_services, spans)
-
-
-def destination_of(span: Span) -> str | None:
-    """Return which service was called, or where it is."""
-    return text_of(span.attributes, "service.peer.name", "peer.service") or server(span)

@@ -6,12 +6,13 @@ Total: spans without a parent, cycles and spans that have not ended all have a p
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from typing import NamedTuple
 
 from otel_allure.model import conventions as c
-from otel_allure.model.spans import Span, is_container, is_test, kind_of, service_of
+from otel_allure.model.spans import Span, is_container, is_test, kind_of, process_of, service_of
+from otel_allure.presentation.values import destination
 from otel_allure.translation.twins import twins_of
 
 
@@ -30,6 +31,8 @@ class CondensedTree(NamedTuple):
     capped: dict[int, int]
 
 
+_CLOSE = 32
+"""Levels above a span that are close to it."""
 Filter = Callable[[dict[int, Span]], dict[int, Span]]
 
 
@@ -58,6 +61,8 @@ class SpanTree:
         self.last_ns = max((s.end_ns or s.start_ns for s in ordered), default=0)
         self.interrupted: set[int] = set()
         """Calls whose service was killed while it answered: what it had done is below them."""
+        self.of_one_of: dict[int, tuple[Span, ...]] = {}
+        """Spans that must be below one of several such calls, and nobody knows of which."""
         self.twins: Counter[int] = Counter()
         """How many spans are left out below each: they never ended, beside the same that did."""
         ordered = self._without_twins(ordered)
@@ -117,24 +122,56 @@ class SpanTree:
         hosts = [*results, *(phase for span in results for phase in self._phases(span))]
         adopted: dict[int, list[Span]] = {}
         orphans = [span for span in self.roots if span.span_id not in stays]
-        from otel_allure.translation.interrupted import answered_calls  # it is rare
-
-        calls = answered_calls(orphans, self._silent_calls())
-        self.interrupted.update(call.span_id for call in calls.values())
-        for orphan, host in self._hosts(orphans, hosts):
-            host = calls.get(orphan.parent_id or 0, host)
-            adopted.setdefault(host.span_id, []).append(orphan)
+        if not orphans:
+            return
         self.roots = [span for span in self.roots if span.span_id in stays]
+        calls = self._answered_calls(orphans)
+        for orphan, host in self._hosts(orphans, hosts):
+            if its_calls := calls.get(orphan.parent_id or 0):
+                host = self._common(its_calls) or host
+                if len(its_calls) > 1:
+                    self.of_one_of[orphan.span_id] = its_calls
+            adopted.setdefault(host.span_id, []).append(orphan)
         for host_id, its in adopted.items():
             children = self.children.get(host_id, [])
             self.children[host_id] = sorted([*children, *its], key=by_start)
 
-    def _silent_calls(self) -> Iterator[Span]:
-        """Yield calls to other services of which no service has told."""
-        for span in self.by_id.values():
-            is_leaf = span.kind == "client" and span.span_id not in self.children
-            if is_leaf and not any(name.startswith("db.") for name in span.attributes):
-                yield span
+    def _answered_calls(self, orphans: list[Span]) -> Mapping[int, tuple[Span, ...]]:
+        """Return which calls the missing parents of orphans may have answered, by their ids."""
+        from otel_allure.translation.interrupted import answered_calls  # it is rare
+
+        silent: list[Span] = []
+        services: dict[str, set[str]] = {}
+        known = self._below(self.roots)  # below orphans there may be calls of their own
+        for span in map(self.by_id.__getitem__, known):
+            if span.kind != "client" or any(name.startswith("db.") for name in span.attributes):
+                continue
+            below = self.children.get(span.span_id, ())
+            others = {service_of(each) for each in below if process_of(each) != process_of(span)}
+            if others:
+                services.setdefault(destination(span) or "", set()).update(others)
+            else:
+                silent.append(span)
+        answered = answered_calls(orphans, silent, services)
+        self.interrupted.update(answered.interrupted)
+        return answered.calls
+
+    def _common(self, spans: tuple[Span, ...]) -> Span | None:
+        """Return the one span, or the innermost above all; None if that is far above."""
+        common = self._path(spans[0])[len(spans) > 1 :]
+        for span in spans[1:]:
+            path = set(self._path(span))
+            common = [span_id for span_id in common if span_id in path]
+        return self.by_id[common[0]] if common else None
+
+    def _path(self, span: Span) -> list[int]:
+        """Return the ids of a span and what is closely above it, from below."""
+        path = [span.span_id]
+        above = self.by_id.get(span.parent_id or 0)
+        while above is not None and len(path) < _CLOSE:
+            path.append(above.span_id)
+            above = None if is_test(above) else self.by_id.get(above.parent_id or 0)
+        return path
 
     def _at_or_above(self, spans: Iterable[Span]) -> set[int]:
         # Not by `parent_id`, which still leads around a cycle.

@@ -82,6 +82,8 @@ NOT_AS_EXPECTED = "✗"
 was expected."""
 UNREPORTED = "unreported"
 """A finding, and the parameter of calls that says why."""
+ONE_OF = "it belongs to one of {} calls whose service was killed: {}"
+_MOST_NAMES = 5
 UNFINISHED = "Unfinished: the span had not ended when the report was written."
 TWINS = "{:,} never ended, each beside the same call that did"
 TOO_MANY = "Left out: there are more than {:,} steps (max_steps). Their places are marked."
@@ -520,6 +522,8 @@ class _Translator:
     def _tell_what_is_left_out(self, item: ExecutableItem, span: Span) -> None:
         if self.tree.twins:
             self._tell_twins(item, span)
+        if span.span_id in self.tree.of_one_of:
+            self._tell_calls(item, self.tree.of_one_of[span.span_id])
         if c.CLOCK_OFFSET in span.attributes:
             _tell_offset(item, span)
         if span.span_id in self._condensed.capped:
@@ -532,6 +536,13 @@ class _Translator:
         if count:
             value = TWINS.format(count)
             item.parameters.append(Parameter(name=LEFT_OUT, value=value, excluded=True))
+
+    def _tell_calls(self, item: ExecutableItem, calls: Sequence[Span]) -> None:
+        """Say of what a killed service had done that it is below one of several calls."""
+        names = list(map(self.presentation.call, calls[:_MOST_NAMES]))
+        more = [f"{len(calls) - len(names)} more"] if len(calls) > len(names) else []
+        value = ONE_OF.format(len(calls), ", ".join(names + more))
+        item.parameters.append(Parameter(name=UNREPORTED, value=value, excluded=True))
 
     def _add_outcome(self, item: ExecutableItem, span: Span) -> None:
         if c.KIND not in span.attributes:
