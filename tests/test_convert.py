@@ -24,12 +24,11 @@ from otel_allure.translation.clock_skew import in_their_parents
 from otel_allure.translation.linked_traces import LinkedTraces
 from otel_allure.translation.shared_ids import with_own_ids
 
-from .recorded import read_jsonl
+from . import conversions
+from .conversions import CHECKOUT, DATA
 from .trace_formats import FORMATS, dumped, lines, message, one_by_one, to_otlp, with_lengths
 
-DATA = Path(__file__).parent / "data"
 TRACES = DATA / "traces"
-CHECKOUT = [s for spans in read_jsonl(DATA / "otlp" / "checkout-js.jsonl") for s in spans]
 
 
 @pytest.fixture(autouse=True)
@@ -56,69 +55,48 @@ def shape(results: Results) -> object:
 
 # -- one table: spans in, steps out
 
-FILES = [
-    # file, spans, results, notes
-    ("traces/collector-file-exporter.jsonl", 51, 16, "2 log records, 1 metric (not shown)"),
-    ("traces/jaeger-hotrod-error_timeout_masked.json", 26, 1, ""),
-    ("traces/jaeger-hotrod-n_plus_one_near_miss.json", 12, 1, ""),
-    ("traces/jaeger-hotrod-n_plus_one_positive.json", 16, 1, ""),
-    ("traces/jaeger-v3-api-result.json", 40, 1, ""),
-    ("traces/jaeger-ui-rideshare-go.json", 4, 1, ""),
-    ("traces/jaeger-ui-otlp-multi-lines.txt", 4, 1, ""),
-    ("traces/zipkin-yelp.json", 16, 1, ""),
-    ("traces/zipkin-skew.json", 4, 1, ""),
-    ("traces/rust-sdk-traces.json", 2, 1, ""),
-    ("traces/java-logging-otlp-wrapper.json", 2, 2, ""),
-    ("traces/otlp-proto-example-trace.json", 1, 1, ""),
-    ("otlp/checkout-js.jsonl", 19, 2, ""),
-    ("otlp/checkout-js.pb", 19, 2, ""),
-]
+ROWS = conversions.PAGE.read_text("utf-8").splitlines()
 
 
-@pytest.mark.parametrize(("name", "spans", "results", "notes"), FILES, ids=[f[0] for f in FILES])
-def test_files_of_others(convert, name, spans, results, notes):
-    """Each span is a result, a step, or stands for what is missing."""
-    code, found, told = convert(DATA / name)
-    assert code == 0
-    assert told.splitlines()[-1].startswith(f"{spans} span")
-    assert notes in told
-    assert len(found.results) == results
-    stand_ins = sum("which has not come" in result["name"] for result in found.results)
-    shown = sum(1 + sum(1 for _ in steps(result)) for result in found.results)
-    assert shown - stand_ins == spans
+@pytest.mark.parametrize("name", conversions.REAL)
+def test_files_of_others(name):
+    """Each span is a result or a step; the page says so (`python -m tests.conversions --write`)."""
+    converted = conversions.convert(DATA / name)
+    assert (converted.code, converted.shown) == (0, converted.spans)
+    assert conversions.real_row(name, converted) in ROWS
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_the_same_trace_in_any_format(convert, tmp_path, name):
-    """However it is written, packed and ordered."""
-    (tmp_path / "plain.json").write_bytes(dumped(to_otlp(CHECKOUT)))
-    (tmp_path / "other").write_bytes(FORMATS[name](CHECKOUT))
-    _, expected, _ = convert(tmp_path / "plain.json", output="expected")
-    code, found, told = convert(tmp_path / "other")
-    assert code == int(name == "in a log"), told
-    assert shape(found) == shape(expected)
-    assert {r["uuid"] for r in found.results} == {r["uuid"] for r in expected.results}
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    path = tmp_path_factory.mktemp("expected") / "plain.json"
+    path.write_bytes(dumped(to_otlp(CHECKOUT)))
+    return conversions.convert(path).shape
 
 
-def test_a_trace_in_many_files(convert, tmp_path):
-    """Split by service, rotated, some of it in two of them."""
-    parts = [CHECKOUT[:7], CHECKOUT[5:12], CHECKOUT[12:]]
-    (tmp_path / "in" / "deep").mkdir(parents=True)
-    (tmp_path / "in" / "spans.jsonl").write_bytes(lines(one_by_one(parts[2])))
-    (tmp_path / "in" / "spans-2026.jsonl").write_bytes(lines(one_by_one(parts[0])))
-    (tmp_path / "in" / "deep" / "a.pb.gz").write_bytes(gzip.compress(message(parts[1])))
-    (tmp_path / "in" / ".hidden").write_text("no")
-    (tmp_path / "in" / "README").write_text("about these files")
-    (tmp_path / "all.json").write_bytes(dumped(to_otlp(CHECKOUT)))
-    _, expected, _ = convert(tmp_path / "all.json", output="expected")
-    code, found, told = convert(tmp_path / "in")
-    assert (code, shape(found)) == (0, shape(expected))
+@pytest.mark.parametrize("name", conversions.MADE)
+def test_the_same_trace_in_any_form(expected, name):
+    """However it is written, packed, ordered, split and merged."""
+    converted = conversions.convert_made(name)
+    assert converted.code == int("log" in name), converted.told
+    assert converted.shape == expected
+    assert conversions.made_row(name, converted) in ROWS
+
+
+def test_the_table_has_nothing_else():
+    rows = [row for row in ROWS if row.startswith("| ") and not row.startswith("| file ")]
+    assert len(rows) == len(conversions.REAL) + len(conversions.MADE)
+
+
+def test_other_files_in_folders_are_told(convert, tmp_path):
+    conversions.MADE["split over three files, some spans in two of them"](tmp_path)
+    (tmp_path / ".hidden").write_text("no")
+    (tmp_path / "README").write_text("about these files")
+    code, found, told = convert(tmp_path)
+    assert (code, len(found.results)) == (0, 2)
     assert "no traces in" in told
     assert "README" in told
-    code, found, _ = convert(
-        tmp_path / "in" / "**" / "*.jsonl", tmp_path / "in" / "deep", output="2"
-    )
-    assert (code, shape(found)) == (0, shape(expected))
+    code, again, _ = convert(tmp_path / "**" / "*.jsonl", tmp_path / "deep", output="2")
+    assert (code, shape(again)) == (0, shape(found))
 
 
 def test_standard_input(convert, tmp_path, monkeypatch):
@@ -217,7 +195,7 @@ def test_what_is_not_there(convert, tmp_path):
 
 def test_without_the_packages_it_says_what_to_install(convert, tmp_path, monkeypatch):
     (tmp_path / "a.pb").write_bytes(message(CHECKOUT))
-    (tmp_path / "a.zst").write_bytes(FORMATS["zstd"](CHECKOUT))
+    (tmp_path / "a.zst").write_bytes(FORMATS["zstd of lines"](CHECKOUT))
     monkeypatch.setattr("otel_allure.formats.otlp_protobuf._signals", {})
     for name in ("opentelemetry.proto.trace.v1.trace_pb2", "zstandard", "compression.zstd"):
         monkeypatch.setitem(sys.modules, name, None)

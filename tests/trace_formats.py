@@ -184,6 +184,7 @@ def shuffled(spans: Iterable[Span]) -> list[Span]:
     return random.Random(7).sample(list(spans), len(list(spans)))
 
 
+TEMPO = 'in {"trace"}, as Tempo: ids in base64, enums by name'
 FORMATS: dict[str, _Bytes] = {
     "one document": lambda s: dumped(to_otlp(s)),
     "a document with indents": lambda s: dumped(to_otlp(s), indent=2),
@@ -202,31 +203,43 @@ FORMATS: dict[str, _Bytes] = {
     "spans of a resource a line": lambda s: lines(
         each["resourceSpans"][0] for each in one_by_one(s)
     ),
-    "in a log": lambda s: b"".join(
+    "in the lines of a log": lambda s: b"".join(
         b"INFO: exporting\n2026-01-01 io.opentelemetry INFO: " + dumped(each) + b"\n"
         for each in one_by_one(s)
     ),
-    "RFC 7464": lambda s: b"".join(b"\x1e" + dumped(each) + b"\n" for each in one_by_one(s)),
-    "result": lambda s: dumped({"result": to_otlp(s)}),
-    "batches": lambda s: dumped({"batches": to_otlp(s)["resourceSpans"]}),
-    "Tempo": lambda s: dumped({"trace": renamed(to_otlp(s), as_tempo)}),
-    "base64 without padding": lambda s: dumped(renamed(to_otlp(s), without_padding)),
-    "snake case": lambda s: dumped(renamed(to_otlp(s), snake_case)),
-    "UTF-8 with a mark": lambda s: b"\xef\xbb\xbf" + lines(one_by_one(s)),
+    "JSON text sequences (RFC 7464)": lambda s: b"".join(
+        b"\x1e" + dumped(each) + b"\n" for each in one_by_one(s)
+    ),
+    'in {"result"}': lambda s: dumped({"result": to_otlp(s)}),
+    'in {"batches"}': lambda s: dumped({"batches": to_otlp(s)["resourceSpans"]}),
+    TEMPO: lambda s: dumped({"trace": renamed(to_otlp(s), as_tempo)}),
+    "ids in base64 without padding": lambda s: dumped(renamed(to_otlp(s), without_padding)),
+    "fields in snake case": lambda s: dumped(renamed(to_otlp(s), snake_case)),
+    "UTF-8 with a byte order mark": lambda s: b"\xef\xbb\xbf" + lines(one_by_one(s)),
     "UTF-16": lambda s: lines(one_by_one(s)).decode().encode("utf-16"),
     "protobuf": message,
     "protobuf, shuffled": lambda s: message(shuffled(s)),
-    "protobuf, merged": lambda s: b"".join(message([each]) for each in s),
-    "protobuf with lengths": lambda s: with_lengths(message([each]) for each in s),
-    "protobuf with varints": lambda s: with_varints(message([each]) for each in s),
-    "gzip": lambda s: gzip.compress(lines(one_by_one(s))),
-    "gzip, members": lambda s: b"".join(gzip.compress(lines([each])) for each in one_by_one(s)),
+    "protobuf, messages one after the other": lambda s: b"".join(message([each]) for each in s),
+    "protobuf, lengths in four bytes": lambda s: with_lengths(message([each]) for each in s),
+    "protobuf, lengths as varints": lambda s: with_varints(message([each]) for each in s),
+    "gzip of lines": lambda s: gzip.compress(lines(one_by_one(s))),
+    "gzip of lines, a member a line": lambda s: b"".join(
+        gzip.compress(lines([each])) for each in one_by_one(s)
+    ),
     "gzip of protobuf": lambda s: gzip.compress(message(s)),
-    "zstd": lambda s: zstd(lines(one_by_one(s))),
-    "zstd, frames": lambda s: b"".join(zstd(lines([each])) for each in one_by_one(s)),
-    "zstd of protobuf with lengths": lambda s: zstd(with_lengths(message([x]) for x in s)),
-    "lengths and zstd": lambda s: with_lengths(zstd(message([each])) for each in s),
-    "lengths and zstd of JSON": lambda s: with_lengths(zstd(dumped(x)) for x in one_by_one(s)),
+    "zstd of lines": lambda s: zstd(lines(one_by_one(s))),
+    "zstd of lines, a frame a line": lambda s: b"".join(
+        zstd(lines([each])) for each in one_by_one(s)
+    ),
+    "zstd of protobuf, lengths in four bytes": lambda s: zstd(
+        with_lengths(message([x]) for x in s)
+    ),
+    "lengths in four bytes, each message in zstd": lambda s: with_lengths(
+        zstd(message([each])) for each in s
+    ),
+    "lengths in four bytes, each JSON document in zstd": lambda s: with_lengths(
+        zstd(dumped(x)) for x in one_by_one(s)
+    ),
     "Jaeger": lambda s: dumped({"data": [jaeger_trace(each) for each in by_trace(s)]}),
     "Jaeger, a trace a line": lambda s: lines(jaeger_trace(each) for each in by_trace(s)),
     "Zipkin": lambda s: dumped(zipkin_spans(s)),
