@@ -197,6 +197,7 @@ def test_without(gone, run_without, tmp_path, monkeypatch):
 
 NOT_USED = (
     "_pytest.capture",
+    "_pytest.faulthandler",  # below pytest-xdist or `otel-allure run` only
     "concurrent.futures.process",
     "execnet.gateway",  # until a worker dies
     "eventlet.",

@@ -289,6 +289,7 @@ class Worker:
         self.report = Report(path, only_tests=True, settings=Settings(waterfall="off"))
         self.crashes = Crashes(self.report)
         self.gateway, self.workerinput = SimpleNamespace(id="gw0", _io=None), {}
+        self.config = SimpleNamespace(pluginmanager=pytest.PytestPluginManager())
         self.workerinfo = {"id": "gw0", "sysplatform": "", "version_info": "312", "executable": ""}
         self.crashes.tell(self)
         told = self.workerinput[INPUT]

@@ -18,6 +18,7 @@ from otel_allure.model import conventions as c
 from otel_allure.model import settings
 from otel_allure.model.texts import counted
 from otel_allure.output.allure_json import masked_in
+from otel_allure.output.fault_dumps import take
 from otel_allure.output.sealed import Seal
 from otel_allure.output.unfinished import how_it_ended, say_what_ended
 
@@ -66,13 +67,19 @@ def run_program(options: argparse.Namespace) -> int:
         written = Path(temporary, "written")
         written.touch()
         seal = Seal()
-        told = {c.WRITTEN: str(written), c.JOURNAL: f"{seal.key}:{temporary}"}
+        faults = Path(temporary, "faults")
+        told = {
+            c.WRITTEN: str(written),
+            c.JOURNAL: f"{seal.key}:{temporary}",
+            c.FAULTS: f"{os.getpid()}:{faults}",
+        }
         code = _call(command, {**environment, **told})
+        dump = take(faults)
         _write_what_was_left(Path(temporary), seal, written)
         found = {Path(os.fsdecode(line)) for line in written.read_bytes().splitlines()}
     paths = [path for path in found if path.is_file()]
     _say_what_was_written(directory, paths)
-    _say_how_it_ended(paths, code)
+    _say_how_it_ended(paths, code, dump)
     return code if code >= 0 else _OF_SIGNAL - code
 
 
@@ -119,10 +126,15 @@ def _say_what_was_written(directory: Path, paths: list[Path]) -> None:
         print(f"otel-allure: {counted} written to {written_to}", file=sys.stderr)
 
 
-def _say_how_it_ended(paths: list[Path], code: int) -> None:
+def _say_how_it_ended(paths: list[Path], code: int, dump: str | None) -> None:
     """Say it here where a signal ended the program, and at tests that ran by then."""
     results = [path for path in paths if path.name.endswith(c.RESULT)]
-    running = say_what_ended(results, code)
+    if dump is not None:
+        from otel_allure.redaction.redaction import Redaction, secrets_in
+
+        found, _ = settings.read(settings.from_environment(os.environ))
+        dump = Redaction(found, secrets_in(os.environ, found)).text(dump)
+    running = say_what_ended(results, code, dump)
     if code < 0 or running:
         were = "was" if running == 1 else "were"
         while_running = f"; {counted(running, 'test')} {were} running" if running else ""

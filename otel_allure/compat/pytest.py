@@ -95,6 +95,15 @@ LOG_FORMAT = Private(
     "log lines have a form of ours",
 )
 
+# -- faulthandler
+
+FAULTHANDLER_FILE = Private(
+    "_pytest.faulthandler.fault_handler_stderr_fd_key",
+    "pytest 7.3",
+    "to quote what faulthandler writes when a process dies",
+    "what faulthandler writes when a process dies is in no result",
+)
+
 # -- subtests
 
 _NO_SUBTESTS = "subtests are not shown as steps"

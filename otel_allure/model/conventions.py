@@ -109,7 +109,9 @@ WRITTEN: Final = "OTEL_EXPORTER_ALLURE_WRITTEN"
 """Internal: set by `otel-allure run`, a file that takes the paths of what is written."""
 JOURNAL: Final = "OTEL_EXPORTER_ALLURE_JOURNAL"
 """Internal: set by `otel-allure run`, a key and a directory for what is in no result yet."""
-OTHER_VARIABLES: Final = (RESULTS_DIR, PARENT_REPORT, WRITTEN, JOURNAL)
+FAULTS: Final = "OTEL_EXPORTER_ALLURE_FAULTS"
+"""Internal: set by `otel-allure run`, its process and a file for what faulthandler writes."""
+OTHER_VARIABLES: Final = (RESULTS_DIR, PARENT_REPORT, WRITTEN, JOURNAL, FAULTS)
 """Those that are no settings."""
 DEFAULT_RESULTS_DIR: Final = "allure-results"
 RESULT: Final = "-result.json"

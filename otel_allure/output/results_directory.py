@@ -25,6 +25,7 @@ from allure_commons.model2 import Globals, TestResult, TestResultContainer
 from otel_allure.compat import kept
 from otel_allure.model import conventions as c
 from otel_allure.model.diagnostics import Diagnostics
+from otel_allure.model.outcome import Outcome
 from otel_allure.model.texts import text_of
 from otel_allure.output.allure_json import (
     as_seen,
@@ -145,15 +146,20 @@ class ResultsDirectory:
         with self._diagnostics.caught(f"copying {source} into {self.path}"):
             self._put(file_name, content)
 
-    def amend(self, uuid: str, status: str, message: str | None) -> bool:
-        """Give a result that is written another status; return whether there is one."""
+    def amend(self, uuid: str, outcome: Outcome) -> bool:
+        """Give a result that is written another outcome; return whether there is one.
+
+        The trace that it has stays, if the outcome has none, and is below one that it has.
+        """
         name = result_file_name(uuid)
         path = kept.joined(str(self.path), name)
         if not kept.exists(path):
             return False
         result = json.loads(b"".join(kept.read(path)))
-        details = {**result.get("statusDetails", {}), "message": message}
-        changed = {**result, "status": status, "statusDetails": details}
+        details = {**result.get("statusDetails", {}), "message": outcome.message}
+        if traces := [trace for trace in (outcome.trace, details.get("trace")) if trace]:
+            details["trace"] = "\n\n".join(traces)
+        changed = {**result, "status": outcome.status, "statusDetails": details}
         return self._write(name, json.dumps(changed, ensure_ascii=False).encode())
 
     def discard(self, file_name: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from otel_allure.compat import kept
 from otel_allure.model import conventions as c
 from otel_allure.model.outcome import BROKEN
+from otel_allure.output.fault_dumps import with_dump
 from otel_allure.output.running_file import ENDED
 
 _OF_TEST = ENDED.format("test")
@@ -31,12 +32,13 @@ def how_it_ended(code: int) -> str:
     return f"by signal {-code}"
 
 
-def say_what_ended(paths: Iterable[Path], code: int) -> int:
+def say_what_ended(paths: Iterable[Path], code: int, dump: str | None = None) -> int:
     """Have results of tests that never ended say what ended their process.
 
     Args:
         paths: of results that the process has written.
         code: with which it ended.
+        dump: what faulthandler has written, with secrets masked.
 
     Returns:
         How many there are.
@@ -44,8 +46,12 @@ def say_what_ended(paths: Iterable[Path], code: int) -> int:
     said = 0
     for path, result in _unfinished(paths):
         details = result["statusDetails"]
-        rest = details["message"].removeprefix(_OF_TEST)
-        details["message"] = f"{_OF_TEST}. It ended {how_it_ended(code)}{rest or '.'}"
+        rest = details["message"].removeprefix(_OF_TEST).removeprefix(".")
+        said_of_end = f"{_OF_TEST}. It ended {how_it_ended(code)}."
+        message, trace = with_dump(said_of_end, details.get("trace"), dump)
+        details["message"] = f"{message}{rest}"
+        if trace:
+            details["trace"] = trace
         text = json.dumps(result, ensure_ascii=False).encode("utf-8", "backslashreplace")
         with contextlib.suppress(OSError):
             kept.write_whole(str(path), f"{path}.{os.getpid()}-0.tmp", (text,))

@@ -16,6 +16,7 @@ import pytest
 
 from otel_allure.compat.patches import undo_all
 from otel_allure.compat.pytest import KNOWN_ARGUMENTS, import_plainly
+from otel_allure.model import conventions as c
 from otel_allure.pytest_plugin import decorators, metadata, options, selection
 from otel_allure.pytest_plugin.third_party import stand_in
 
@@ -359,6 +360,12 @@ def _prepare_directory(config: pytest.Config, listener: AllureListener) -> None:
         journal = told.get("otel_allure_journal")
         if journal is not None and Path(journal[0]).is_dir():
             listener.keep_journal(journal, told["workerid"])
+            listener.keep_fault_dump(Path(journal[0], f"{told['workerid']}.faults"))
+    elif os.environ.get(c.FAULTS):
+        from otel_allure.pytest_plugin.fault_dumps import told_by_command
+
+        if (path := told_by_command()) is not None:
+            listener.keep_fault_dump(path)
 
 
 def _run_all(undo: list[Callable[[], None]]) -> None:

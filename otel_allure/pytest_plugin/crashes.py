@@ -33,10 +33,12 @@ from otel_allure.model.clock import now_ns
 from otel_allure.model.outcome import Outcome
 from otel_allure.model.record_json import read_record, to_line
 from otel_allure.model.spans import Span
+from otel_allure.output.fault_dumps import take, with_dump
 from otel_allure.output.report import Report
 from otel_allure.output.sealed import Seal
 from otel_allure.output.unfinished import how_it_ended
 from otel_allure.pytest_plugin import metadata
+from otel_allure.pytest_plugin.fault_dumps import stderr_of
 from otel_allure.pytest_plugin.phase_outcomes import outcome_of_report
 from otel_allure.translation.identity import item_uuid
 
@@ -95,9 +97,12 @@ class Crashes:
         self._report = report
         self._seal = Seal()
         self._directory = tempfile.mkdtemp(prefix="otel-allure-workers-")
+        self._dumps: dict[str, str] = {}
 
     def close(self) -> None:
-        """Remove what workers have left."""
+        """Remove what workers have left; print what is news in it."""
+        for path in Path(self._directory).glob("*.faults"):
+            take(path)
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def tell(self, node: Any) -> None:
@@ -106,7 +111,11 @@ class Crashes:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object | None) -> None:
-        """Write the fixtures of a worker that has died."""
+        """Write the fixtures of a worker that has died, and print what faulthandler has written."""
+        with self._report.diagnostics.caught("printing what faulthandler has written"):
+            path = Path(self._directory, f"{node.gateway.id}.faults")
+            if dump := take(path, stderr_of(node.config)):
+                self._dumps[node.gateway.id] = dump
         if error:
             with self._report.diagnostics.caught("taking the fixtures of a worker that has died"):
                 path = _fixtures_path(self._directory, node.gateway.id)
@@ -155,8 +164,11 @@ class Crashes:
             span = _bare_span(report.nodeid)
         if how := _how_it_ended(gateway):
             outcome = outcome._replace(message=f"{outcome.message}\n{how}")
-        directory, uuid = self._report.directory, item_uuid(span)
-        if not directory.amend(uuid, outcome.status, outcome.message):
+        if dump := self._dumps.get(gateway.id):
+            dump = self._report.presentation.redaction.text(dump)
+            message, trace = with_dump(outcome.message or "", outcome.trace, dump)
+            outcome = outcome._replace(message=message, trace=trace)
+        if not self._report.directory.amend(item_uuid(span), outcome):
             self._report.add([_ended(span, outcome)])
 
     def _running_in(self, path: Path, nodeid: str) -> Span | None:
@@ -188,6 +200,8 @@ def _ended(span: Span, outcome: Outcome) -> Span:
     attributes = {**span.attributes, c.STATUS: outcome.status}
     if outcome.message:
         attributes[c.MESSAGE] = outcome.message
+    if outcome.trace:
+        attributes[c.TRACE] = outcome.trace
     return span._replace(end_ns=now_ns(), status="error", attributes=attributes)
 
 

@@ -67,6 +67,7 @@ from otel_allure.redaction.redaction import Redaction
 
 if TYPE_CHECKING:
     from otel_allure.pytest_plugin.crashes import Journal
+    from otel_allure.pytest_plugin.fault_dumps import FaultDump
     from otel_allure.pytest_plugin.remote import Receiving, RemoteSpans, Waited
     from otel_allure.pytest_plugin.third_party.allure_logger import AllureLogger, Cache
 
@@ -112,6 +113,7 @@ class AllureListener(stand_in.AllureListener):
         self.waited_elsewhere: list[Waited] = []
         self._adopted: list[TestAttempt] = []
         self._journal: Journal | None = None
+        self._fault_dump: FaultDump | None = None
         self._session_span: Span | None = None
         self._session_links: list[Link] = []
         self._fixtures = Fixtures(
@@ -184,6 +186,9 @@ class AllureListener(stand_in.AllureListener):
         if self._journal is not None:
             self._journal.close()
             self._journal = None
+        if self._fault_dump is not None:
+            self._fault_dump.close()
+            self._fault_dump = None
 
     def _take(self, span: RecordingSpan) -> None:
         """Take a span of ours that has ended.
@@ -243,6 +248,9 @@ class AllureListener(stand_in.AllureListener):
         self._ended = deque()
         self._adopted = []
         self._journal = self.remote = None
+        if self._fault_dump is not None:
+            self._fault_dump.leave()
+            self._fault_dump = None
         self.recorder.owns_test = False
         self._logs.forget()
         self._results.forget()
@@ -392,6 +400,13 @@ class AllureListener(stand_in.AllureListener):
 
         with self.diagnostics.caught("noting what runs"):
             self._journal = Journal(told, worker)
+
+    def keep_fault_dump(self, path: Path) -> None:
+        """Have a file for what faulthandler writes, for the process that outlives this one."""
+        from otel_allure.pytest_plugin.fault_dumps import FaultDump
+
+        with self.diagnostics.caught("keeping what faulthandler writes"):
+            self._fault_dump = FaultDump(path, self.config)
 
     def _note_running(self, attempt: TestAttempt) -> None:
         if self._journal is not None:
