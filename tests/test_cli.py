@@ -19,6 +19,8 @@ from otel_allure.cli import run
 from otel_allure.cli.tree import look_of
 from otel_allure.testing.results import Results, tree
 
+from . import instrumentations
+
 PROGRAM = """
 import sys
 from opentelemetry import trace
@@ -41,6 +43,7 @@ def test_run_writes_a_result_for_each_trace(tmp_path):
     done = subprocess.run(
         [*command, "python", "app.py", "--flag", "x"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, **instrumentations.NONE},
     )  # fmt: skip
     assert done.returncode == 3
     assert done.stdout == "arguments: ['--flag', 'x']\n"
@@ -55,6 +58,7 @@ def test_run_keeps_the_exporters_that_are_named(tmp_path):
     (tmp_path / "app.py").write_text(PROGRAM)
     command = [sys.executable, "-m", "otel_allure", "run", "python", "app.py"]
     environment = {"OTEL_TRACES_EXPORTER": "console", "PATH": "/usr/bin:/bin"}
+    environment |= instrumentations.NONE
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
@@ -329,7 +333,8 @@ def run_app(tmp_path, *command: str, **variables: str) -> list[str]:
     (tmp_path / "app.py").write_text(PROGRAM)
     done = subprocess.run(
         [sys.executable, "-m", "otel_allure", "run", "--results-dir", "out", *command],
-        cwd=tmp_path, capture_output=True, text=True, check=False, env={**os.environ, **variables},
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, **instrumentations.NONE, **variables},
     )  # fmt: skip
     assert done.returncode == 3, done.stderr
     return [line for line in done.stderr.splitlines() if line.startswith("otel-allure")]
@@ -354,6 +359,7 @@ def test_one_run_in_another_is_silent(tmp_path):
 def test_run_waits_where_a_program_cannot_take_over_its_process(tmp_path, monkeypatch, capfd):
     """As on Windows: there, it begins as another process, and the first would be over at once."""
     monkeypatch.setattr(run, "_EXEC_RETURNS", True)
+    monkeypatch.setenv(*next(iter(instrumentations.NONE.items())))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "app.py").write_text(f"import os\nprint('id', os.getpid())\n{PROGRAM}")
     started = []

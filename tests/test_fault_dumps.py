@@ -15,6 +15,8 @@ from otel_allure.output.fault_dumps import quoted, take, with_dump
 from otel_allure.output.running_file import ENDED
 from otel_allure.testing.results import Results
 
+from . import instrumentations
+
 pytest.importorskip("xdist")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 
@@ -38,8 +40,6 @@ SOURCE = """
 """
 CRASH = "Fatal Python error: Segmentation fault"
 HANG = "Timeout (0:00:01)!"
-NO_INSTRUMENTATION = {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "*"}
-"""That takes seconds to import."""
 
 
 def in_this_process() -> tuple[str, ...]:
@@ -50,7 +50,7 @@ def pytest_run(directory: Path, *arguments: str, above: tuple[str, ...] = ()) ->
     return subprocess.run(
         [*(sys.executable, *above, "-m", "pytest", "-q"), *in_this_process(), *arguments],
         cwd=directory,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **NO_INSTRUMENTATION},
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **instrumentations.NONE},
         capture_output=True,
         text=True,
         check=False,

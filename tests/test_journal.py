@@ -22,6 +22,8 @@ from otel_allure.output.report import Report
 from otel_allure.output.sealed import Seal
 from otel_allure.testing.results import Results, tree
 
+from . import instrumentations
+
 PROGRAM = """
 import os, signal, sys
 from opentelemetry import trace
@@ -54,7 +56,12 @@ def ended(directory: Path, end: str, before: str = "") -> subprocess.CompletedPr
     return subprocess.run(
         [sys.executable, "-m", "otel_allure", "run", "--results-dir", "out", "python", "app.py"],
         cwd=directory,
-        env={**os.environ, "OTEL_BSP_SCHEDULE_DELAY": "60000", "TMPDIR": str(directory)},
+        env={
+            **os.environ,
+            **instrumentations.NONE,
+            "OTEL_BSP_SCHEDULE_DELAY": "60000",
+            "TMPDIR": str(directory),
+        },
         capture_output=True,
         text=True,
         check=False,

@@ -18,6 +18,8 @@ from otel_allure.output.spool import Spool, is_read
 from otel_allure.testing.results import Results, tree
 from otel_allure.testing.spans import build_span
 
+from . import instrumentations
+
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 METHODS = ["spawn"] if sys.platform == "win32" else ["fork", "forkserver", "spawn"]
 
@@ -780,13 +782,14 @@ ONLY_TRACES = {
     "OTEL_TRACES_EXPORTER": "allure",
     "OTEL_METRICS_EXPORTER": "none",
     "OTEL_LOGS_EXPORTER": "none",
+    **instrumentations.NONE,
 }
 
 
 @pytest.mark.parametrize(
     ("app", "options", "variables"),
     [
-        pytest.param(APP, RUN, {}, id="otel-allure run"),
+        pytest.param(APP, RUN, instrumentations.NONE, id="otel-allure run"),
         pytest.param(APP, INSTRUMENT, ONLY_TRACES, id="opentelemetry-instrument"),
         pytest.param(provided("BatchSpanProcessor(AllureSpanExporter())"), [], {}, id="exporter"),
         pytest.param(provided("AllureSpanProcessor()"), [], {}, id="processor"),

@@ -13,9 +13,10 @@ from allure_commons import model2
 
 from otel_allure.compat import kept
 from otel_allure.model.diagnostics import Diagnostics
+from otel_allure.model.outcome import Outcome
 from otel_allure.output import results_directory
 from otel_allure.output.report import Report
-from otel_allure.output.results_directory import ResultsDirectory
+from otel_allure.output.results_directory import ForeignFilesError, ResultsDirectory
 from otel_allure.testing.results import Results
 from otel_allure.testing.spans import build_span
 
@@ -226,6 +227,90 @@ def test_cleaning_takes_what_allure_keeps_of_earlier_runs(tmp_path):
     assert names(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "is_ours"),
+    [
+        ("zz-result.json", True),  # also of others, who name them as they like
+        ("zz-attachment", True),
+        ("zz-result.json.12-3.tmp", True),
+        ("notes.txt", False),
+        ("zz-result.json/", False),
+        ("history/history.json", True),
+        ("history/notes.txt", False),
+    ],
+)
+def test_what_is_cleaned(tmp_path, name, is_ours):
+    path = tmp_path / "results" / name
+    if name.endswith("/"):
+        path.mkdir(parents=True)
+    else:
+        path.parent.mkdir(parents=True)
+        path.write_text("{}")
+    directory = ResultsDirectory(tmp_path / "results", Diagnostics(log=False))
+    if is_ours:
+        directory.prepare(clean=True)
+    else:
+        with pytest.raises(ForeignFilesError) as raised:
+            directory.prepare(clean=True)
+        assert raised.value.names == [name.split("/")[0]]
+    assert path.exists() is not is_ours
+
+
+def test_a_directory_in_none_that_is_there(tmp_path):
+    directory = ResultsDirectory(tmp_path / "some" / "where", Diagnostics(log=False))
+    directory.prepare(clean=True)
+    assert directory.path.is_dir()
+
+
+def test_a_result_that_is_not_there_is_not_amended(tmp_path):
+    directory = ResultsDirectory(tmp_path, Diagnostics(log=False))
+    assert not directory.amend("1", Outcome("broken", "it crashed", "where"))
+    directory.report_result(model2.TestResult(uuid="1", name="it \N{SNOWMAN}", status="passed"))
+    assert directory.amend("1", Outcome("broken", "it crashed", "where"))
+    assert directory.amend("1", Outcome("broken", "again"))
+    (result,) = Results(tmp_path).results
+    assert result["status"] == "broken"
+    assert result["statusDetails"] == {"message": "again", "trace": "where"}
+    assert "\N{SNOWMAN}".encode() in (tmp_path / "1-result.json").read_bytes()
+
+
+def test_what_could_not_be_written_has_a_bound(tmp_path, monkeypatch):
+    """The oldest are given up, as a disk that is full for good must not fill the memory."""
+    monkeypatch.setattr(results_directory, "_MOST_LATE", 400)
+    directory = ResultsDirectory(tmp_path / "results", Diagnostics(log=False))
+    directory.path.write_text("a file")
+    for number in range(402):
+        directory.report_result(model2.TestResult(uuid=f"{number}", name="it", status="passed"))
+    directory.path.unlink()
+    directory.report_attached_data("body", "it-attachment.txt")
+    assert len(names(directory.path)) == 401
+    assert directory.results_written == 400
+    assert "2-result.json" in names(directory.path)
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_the_last_word_of_a_test_is_in_its_place_unless_it_is_durable(tmp_path, durable):
+    """To replace a file costs the disk more, and only what is replaced can be made durable."""
+    directory = ResultsDirectory(tmp_path, Diagnostics(log=False))
+    directory.durable = durable
+    directory.write_running({"uuid": "1", "status": "broken"})
+    path = tmp_path / "1-result.json"
+    with path.open("rb") as before:
+        directory.report_result(model2.TestResult(uuid="1", name="it", status="passed"))
+        with path.open("rb") as after:
+            assert os.path.sameopenfile(before.fileno(), after.fileno()) is not durable
+    (result,) = Results(tmp_path).results
+    assert result["status"] == "passed"
+
+
+def test_a_fork_has_written_nothing(tmp_path):
+    directory = ResultsDirectory(tmp_path, Diagnostics(log=False))
+    directory.report_result(model2.TestResult(uuid="1", name="****", status="passed"))
+    assert (directory.results_written, directory.masked) == (1, 1)
+    directory.forget()
+    assert (directory.results_written, directory.masked) == (0, 0)
+
+
 def test_masked_values_are_counted_once(tmp_path, monkeypatch):
     """Also of more files than are remembered, and of one that is written again."""
     monkeypatch.setattr(results_directory, "_REMEMBERED", 3)
@@ -246,8 +331,10 @@ def test_what_is_lost_is_not_remembered_for_ever(tmp_path, monkeypatch):
     assert list(directory.lost) == [f"{number}-attachment.txt" for number in (2, 3, 4)]
 
 
-def test_no_number_that_json_has_not(tmp_path):
+@pytest.mark.parametrize("indented", ["", "1"])
+def test_no_number_that_json_has_not(tmp_path, monkeypatch, indented):
     """A listener may put anything into a result."""
+    monkeypatch.setenv("ALLURE_INDENT_OUTPUT", indented)
     directory = ResultsDirectory(tmp_path, Diagnostics(log=False))
     result = model2.TestResult(uuid="1", name="it", status="passed", start=float("nan"))
     directory.report_result(result)

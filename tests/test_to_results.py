@@ -18,6 +18,7 @@ from otel_allure.output.allure_json import plain
 from otel_allure.presentation.presentation import Presentation
 from otel_allure.testing.results import steps, tree
 from otel_allure.testing.spans import TRACE_ID, build_span
+from otel_allure.translation.span_tree import SpanTree
 from otel_allure.translation.to_results import NO_PARENT, UNFINISHED, Translation, to_container
 from otel_allure.translation.to_results import to_results as as_usual
 
@@ -181,6 +182,19 @@ def trees(spans: list[Span]) -> dict[str, object]:
             ],
             {"one": ["before", "in the first", "between"], "two": ["in the second"]},
             id="an orphan hangs below the test that ran then",
+        ),
+        pytest.param(
+            [
+                build_span("long", 1, 99, attributes=TEST, end_ns=100 * MS),
+                build_span("short", 20, 99, attributes=TEST, end_ns=30 * MS),
+                foreign("first", 5, 77),
+                foreign("in both", 25, 77),
+                foreign("as it ends", 30, 77),
+                foreign("later", 35, 77),
+                foreign("after all", 120, 77),
+            ],
+            {"long": ["first", "later"], "short": ["in both", "as it ends", "after all"]},
+            id="of tests that ran then, it is the one that began last",
         ),
         pytest.param(
             [test_span(), foreign("a", 2, 3), foreign("b", 3, 2)],
@@ -385,6 +399,26 @@ def test_a_whole_result_of_a_trace_without_a_test():
     assert other["testCaseId"] == found["testCaseId"]
     assert other["historyId"] != found["historyId"]
     assert other["uuid"] != found["uuid"]
+
+
+def test_the_service_that_a_test_is_itself():
+    """That of the first call which its own code has made, not of one that it has answered."""
+
+    def call(service: str, span_id: int, **fields: object) -> Span:
+        return foreign(service, span_id, 2, resource={"service.name": service}, **fields)
+
+    spans = [
+        test_span(),
+        build_span("call", 2, 1, attributes=CALL),
+        call("asked it", 3, kind="server"),
+        call("sent it", 4, kind="consumer"),
+        call("below another process", 5, parent_is_remote=True),
+    ]
+    assert SpanTree(spans).own_service(spans[0]) == ""
+    spans += [call("own", 6, kind="client"), call("second", 7)]
+    assert SpanTree(spans).own_service(spans[0]) == "own"
+    assert SpanTree(spans).own_service(spans[1]) == "own"
+    assert SpanTree(spans).own_service(spans[5]) == ""
 
 
 def test_a_result_of_an_orphan_says_so():

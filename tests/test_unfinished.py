@@ -19,6 +19,8 @@ from otel_allure.output.running_file import ENDED
 from otel_allure.output.unfinished import how_it_ended, left_by_earlier_runs, say_what_ended
 from otel_allure.testing.results import Results
 
+from . import instrumentations
+
 MESSAGE = ENDED.format("test")
 NOBODY = 2**22 + 1
 """No process of Linux has this number, nor a higher one."""
@@ -118,7 +120,7 @@ def test_by_the_command_and_by_the_next_run(run: Callable[..., Any], tmp_path: P
     command = [sys.executable, "-m", "otel_allure", "run", "python", "-m", "pytest"]
     done = subprocess.run(
         [*command, "-p", "otel_allure", f"--alluredir={first.report.directory}"],
-        env={**os.environ, "DIE": "1"},
+        env={**os.environ, **instrumentations.NONE, "DIE": "1"},
         capture_output=True,
         text=True,
         check=False,
