@@ -44,6 +44,12 @@ def get(span_id: int, parent_id: int = 1, status: int = 200, path: str | None = 
     return build_span("GET", span_id, parent_id, kind="client", attributes=attributes, **fields)
 
 
+def test_calls_that_end_before_they_start_are_folded_like_others():
+    calls = [query(n, start_ns=n * 10, end_ns=n * 10 - (n % 2)) for n in range(10, 40)]
+    (folded,) = shown(calls)["steps"]
+    assert folded["name"].startswith("SELECT orders ×30, 0 ms")
+
+
 def step(span_id: int, parent_id: int = 1, **fields: Any) -> Span:
     return build_span(f"step {span_id}", span_id, parent_id, attributes=STEP, **fields)
 

@@ -126,6 +126,16 @@ BROKEN = {
     "a span": (lines([*one_by_one(CHECKOUT), to_otlp([build_span("x", 0)])]), "line 20: ", 19),
     "no UTF-8": (b"".join([*LINES, b'{"\xff": "\xfe"}\n']), "line 20: ", 19),
     "gzip that was cut": (gzip.compress(b"".join(LINES))[:-20], "gzip: it ends too early", 18),
+    "gzip before something else": (
+        gzip.compress(b"".join(LINES[:9])) + b"".join(LINES[9:]),
+        "gzip: what follows it is",
+        9,
+    ),
+    "gzip before zstd": (
+        gzip.compress(b"".join(LINES[:9])) + FORMATS["zstd of lines"](CHECKOUT),
+        "gzip: what follows it is",
+        9,
+    ),
     "a message": (
         with_lengths([message(CHECKOUT[:9]), b"\n\x04abcd", message(CHECKOUT[9:])]),
         "message 2: ",
@@ -213,6 +223,15 @@ def test_secrets_are_masked(convert, tmp_path):
     _, found, _ = convert(tmp_path / "spans")
     assert "s3cr3t-v4lue" not in json.dumps(found.results)
     assert "http://h/?password=****" in json.dumps(found.results)
+
+
+def test_padding_after_gzip_is_nothing_else(convert, tmp_path):
+    """Also a single byte that is the last of what is read at a time."""
+    packed = gzip.compress(b"".join(LINES))
+    (tmp_path / "tape").write_bytes(packed + bytes(compressed.CHUNK - len(packed)) + packed + b"\0")
+    code, _, told = convert(tmp_path / "tape")
+    assert code == 0
+    assert "\n38 spans" in told
 
 
 def test_a_bomb_is_unpacked_in_pieces():

@@ -126,12 +126,53 @@ def test_compose_file_names_what_exists():
     assert wanted == set(services["collector"]["environment"])
 
 
+GRPC_CLIENT = {"endpoint": str, "tls": {"insecure": bool}}
+COLLECTOR: dict[str, dict[str, object]] = {
+    "receivers": {
+        "otlp": {"protocols": {"grpc": {"endpoint": str}, "http": {"endpoint": str}}},
+    },
+    "processors": {"batch": {"timeout": str}},
+    "exporters": {
+        "file": {
+            "path": str,
+            "flush_interval": str,
+            "rotation": {"max_megabytes": int, "max_backups": int},
+        },
+        "otlp_http": {
+            "endpoint": str,
+            "headers": {"authorization": str},
+            "retry_on_failure": {"max_elapsed_time": str},
+        },
+        "otlp_grpc": GRPC_CLIENT,
+        "load_balancing": {
+            "routing_key": str,
+            "protocol": {"otlp": GRPC_CLIENT},
+            "resolver": {"dns": {"hostname": str, "port": str}},
+        },
+    },
+}
+"""What there is, by the `config.schema.yaml` of each component; of that, what we use."""
+
+
+def assert_is_like(value: object, schema: object, place: str) -> None:
+    if not isinstance(schema, dict):
+        assert type(value) is schema, place
+        return
+    assert isinstance(value, dict), place
+    assert value.keys() <= schema.keys(), place
+    for name, inner in value.items():
+        assert_is_like(inner, schema[name], f"{place}.{name}")
+
+
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "examples" / "collector").glob("*.yaml")), ids=lambda path: path.stem
 )
 def test_configurations_of_the_collector_are_whole(path):
-    """Each component that a pipeline names is there, and each that is there is named."""
+    """Each component that a pipeline names is there, is named, and has keys that it knows."""
     configuration = yaml.safe_load(path.read_text())
+    for kind, known in COLLECTOR.items():
+        for name, its in configuration[kind].items():
+            assert_is_like(its, known[name.partition("/")[0]], f"{kind}.{name}")
     pipelines = configuration["service"]["pipelines"].values()
     for kind in ("receivers", "processors", "exporters"):
         named = {name for pipeline in pipelines for name in pipeline[kind]}

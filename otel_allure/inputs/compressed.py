@@ -50,8 +50,13 @@ def _gunzipped(chunks: Iterator[bytes]) -> Iterator[bytes]:
         rest += chunk
         while rest:
             if one.eof:
+                rest = rest.lstrip(b"\0")  # padding, of tapes for instance
+                if not rest:
+                    break
                 if not rest.startswith(GZIP[: len(rest)]):
-                    return  # padding, of tapes for instance
+                    raise IncompleteError(
+                        "gzip: what follows it is something else, and is left out"
+                    )
                 one = zlib.decompressobj(wbits=31)
             try:
                 data = one.decompress(rest, CHUNK)

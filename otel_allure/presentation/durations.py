@@ -17,8 +17,8 @@ MINUTE = 60 * 10**9
 
 def duration(ns: int) -> str:
     """Return a duration for people, with three digits or two units: `45.7 ms`, `1m 5s`."""
-    if ns == 0:
-        return "0 ms"
+    if ns <= 0:
+        return f"-{duration(-ns)}" if ns else "0 ms"
     index = next(i for i, (_, unit) in enumerate(UNITS) if unit <= ns)
     name, unit = UNITS[index]
     if unit < MINUTE:
