@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import random
 import sys
 import zlib
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,26 @@ def test_the_same_trace_in_any_form(expected, name):
 def test_the_table_has_nothing_else():
     rows = [row for row in ROWS if row.startswith("| ") and not row.startswith("| file ")]
     assert len(rows) == len(conversions.REAL) + len(conversions.MADE)
+
+
+@pytest.mark.parametrize("most", [1000, 10], ids=["in memory", "in files"])
+def test_the_order_of_spans_does_not_matter(convert, tmp_path, monkeypatch, most):
+    """Also for calls outside of requests, which are one result: converted twice, it is one."""
+    monkeypatch.setenv("OTEL_EXPORTER_ALLURE_ONLY_REQUESTS", "on")
+    monkeypatch.setattr("otel_allure.cli.convert.TraceStore", partial(TraceStore, held=most))
+    calls = [
+        build_span(f"call {n}", n, kind="client", start_ns=n)._replace(
+            trace_id=99 - n // 2, scope="opentelemetry.instrumentation.redis"
+        )
+        for n in range(1, 40)
+    ]
+    for seed in range(3):
+        chance = random.Random(seed)
+        spans = chance.sample(calls, len(calls))
+        (tmp_path / f"{seed}").write_bytes(lines(one_by_one(spans)))
+        assert convert(tmp_path / f"{seed}")[0] == 0
+    names = [path.name for path in (tmp_path / "results").glob("*-result.json")]
+    assert len(names) == 1
 
 
 def test_other_files_in_folders_are_told(convert, tmp_path):

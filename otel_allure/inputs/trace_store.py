@@ -80,13 +80,15 @@ class TraceStore:
     def traces(self, on_problem: Callable[[str, object], object]) -> Iterator[WholeTrace]:
         """Yield all traces. What belongs into a test's by links is there.
 
+        The order is that of ids and times, so the same records give the same results in any order.
+
         Args:
             on_problem: told about spans that cannot all be kept.
         """
         for traces in self._groups():
-            for trace_id, records in traces.items():
+            for trace_id, records in sorted(traces.items()):
                 logs = [record for record in records if isinstance(record, Log)]
-                spans = [record for record in records if isinstance(record, Span)]
+                spans = sorted((r for r in records if isinstance(r, Span)), key=_start)
                 self.counts["traces"] += bool(spans)
                 yield WholeTrace(trace_id, [*with_own_ids(spans, on_problem), *logs])
 
@@ -177,3 +179,7 @@ def _record(plain: tuple[Any, ...]) -> Record:
     span = Span(*plain)
     events = tuple(Event(*each) for each in span.events)
     return span._replace(events=events, links=tuple(Link(*each) for each in span.links))
+
+
+def _start(span: Span) -> tuple[int, int]:
+    return span.start_ns, span.span_id
