@@ -118,6 +118,10 @@ TAKEN = {
     "protobuf": (message(SPANS), PROTOBUF),
     "gzip": (gzip.compress(REQUEST), {**JSON, "Content-Encoding": "gzip"}),
     "gzip of protobuf": (gzip.compress(message(SPANS)), {**PROTOBUF, "Content-Encoding": "gzip"}),
+    "gzip in two members": (
+        gzip.compress(REQUEST[:99]) + gzip.compress(REQUEST[99:]),
+        {**JSON, "Content-Encoding": "gzip"},
+    ),
     "deflate": (zlib.compress(REQUEST), {**JSON, "Content-Encoding": "deflate"}),
     "zstd": (zstandard.compress(REQUEST), {**JSON, "Content-Encoding": "zstd"}),
     "zstd in two frames": (
@@ -216,6 +220,18 @@ REFUSED = {
     "gzip that was cut": (
         "POST", "/v1/traces", gzip.compress(REQUEST)[:-9], {**JSON, **GZIP}, 400,
     ),
+    "gzip before something else": (
+        "POST", "/v1/traces", gzip.compress(REQUEST) + REQUEST, {**JSON, **GZIP}, 400,
+    ),
+    "deflate before something else": (
+        "POST", "/v1/traces", zlib.compress(REQUEST) + REQUEST,
+        {**JSON, "Content-Encoding": "deflate"}, 400,
+    ),
+    "nothing, as gzip": ("POST", "/v1/traces", b"", {**PROTOBUF, **GZIP}, 400),
+    "resources that are none": ("POST", "/v1/traces", b'{"resourceSpans": [null]}', JSON, 400),
+    "scopes that are none": (
+        "POST", "/v1/traces", b'{"resourceSpans": [{"scopeSpans": 5}]}', JSON, 400,
+    ),
     "too large": ("POST", "/v1/traces", bytes(64 << 20), JSON, 413),
     "too large when inflated": (
         "POST", "/v1/traces", BOMB, {**JSON, "Content-Encoding": "gzip"}, 413,
@@ -287,6 +303,37 @@ def test_hostile_requests_get_an_error_or_nothing(receiver, name):
     assert b" 200 " not in answer
     assert receiver.taken == []
     assert receiver.ask("POST", "/v1/traces", REQUEST, JSON)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "told"),
+    [
+        (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n", 414, "Too Long"),
+        (b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 500 + b"\r\n", 431, ""),
+        (b"a b c d\r\n\r\n", 400, "Bad request"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "receive-grpc"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\n\n", 400, "http://"),
+    ],
+    ids=["a long line", "many headers", "no request", "HTTP/2", "TLS"],
+)
+def test_what_cannot_be_read_is_answered_the_same_way(another, sent, status, told):
+    receiver = another()
+    head, _, body = receiver.raw(sent).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert b"Content-Type: application/json" in head
+    assert told in json.loads(body)["message"]
+    assert told in str(receiver.diagnostics.lines())
+
+
+def test_answers_do_not_wait_for_the_client(receiver):
+    """What is sent in two pieces is not held back until the first is acknowledged: 40 ms each."""
+    with closing(receiver.connect()) as connection:
+        start = time.monotonic()
+        for _ in range(50):
+            connection.request("POST", "/v1/traces", b"{}", JSON)
+            assert connection.getresponse().read() == b"{}"
+        assert connection.sock is not None
+        assert time.monotonic() - start < 50 * 0.03
 
 
 def test_a_slow_client_is_sent_away(another):

@@ -42,10 +42,14 @@ class IncompleteError(ValueError):
     """Compressed bytes that end too early, or are broken."""
 
 
-def _gunzipped(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield what gzip has packed, in pieces of bounded size; members one after the other."""
+def unpacked_gzip(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield what gzip has packed, in pieces of bounded size; members one after the other.
+
+    Raises:
+        IncompleteError: where it is broken, ends too early, or something else follows.
+    """
     rest, one = b"", zlib.decompressobj(wbits=31)
-    is_open = False
+    is_open = True
     for chunk in chunks:
         rest += chunk
         while rest:
@@ -130,7 +134,7 @@ def unpacked(chunks: Iterator[bytes], levels: int = 3) -> Iterator[bytes]:
     """
     head, chunks = with_head(chunks, 4)
     if levels and head.startswith(GZIP):
-        return unpacked(_gunzipped(chunks), levels - 1)
+        return unpacked(unpacked_gzip(chunks), levels - 1)
     if levels and head.startswith(ZSTD):
         return unpacked(unpacked_zstd(chunks), levels - 1)
     return chunks

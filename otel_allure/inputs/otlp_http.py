@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 from otel_allure.formats.otlp_protobuf import (
@@ -22,7 +21,12 @@ from otel_allure.formats.otlp_protobuf import (
 )
 from otel_allure.formats.otlp_reader import OnProblem, count_metrics, from_otlp, logs_from_otlp
 from otel_allure.formats.otlp_schema import OTHER_NAMES
-from otel_allure.inputs.compressed import IncompleteError, MissingZstdError, unpacked_zstd
+from otel_allure.inputs.compressed import (
+    IncompleteError,
+    MissingZstdError,
+    unpacked_gzip,
+    unpacked_zstd,
+)
 from otel_allure.model.spans import Record
 
 JSON, PROTOBUF = "application/json", "application/x-protobuf"
@@ -164,10 +168,15 @@ def _limited(body: Iterable[bytes], most: int) -> Iterator[bytes]:
         yield piece
 
 
-def _inflated(body: Iterator[bytes], wbits: int) -> Iterator[bytes]:
+_MORE = "what follows it is something else"
+
+
+def _inflated(body: Iterator[bytes]) -> Iterator[bytes]:
     """Yield what zlib has packed, in pieces of bounded size."""
-    unpacker = zlib.decompressobj(wbits=wbits)
+    unpacker = zlib.decompressobj(wbits=47)
     for piece in body:
+        if unpacker.eof:
+            raise IncompleteError(_MORE)
         rest = piece
         while rest and not unpacker.eof:
             try:
@@ -175,6 +184,8 @@ def _inflated(body: Iterator[bytes], wbits: int) -> Iterator[bytes]:
             except zlib.error as error:
                 raise IncompleteError(str(error)) from None
             rest = unpacker.unconsumed_tail
+        if unpacker.unused_data:
+            raise IncompleteError(_MORE)
     if not unpacker.eof:
         raise IncompleteError("it ends too early")
 
@@ -182,9 +193,9 @@ def _inflated(body: Iterator[bytes], wbits: int) -> Iterator[bytes]:
 _UNPACKED: dict[str, Callable[[Iterator[bytes]], Iterator[bytes]]] = {
     "identity": iter,
     "": iter,
-    "gzip": partial(_inflated, wbits=31),
-    "x-gzip": partial(_inflated, wbits=31),
-    "deflate": partial(_inflated, wbits=47),
+    "gzip": unpacked_gzip,
+    "x-gzip": unpacked_gzip,
+    "deflate": _inflated,
     "zstd": unpacked_zstd,
 }
 _ENCODINGS = ("gzip", "deflate", "zstd", "identity")
@@ -212,8 +223,9 @@ def records_of(path: str, kind: str, body: bytes) -> tuple[list[Record], list[st
             raise RefusedError(400, str(error)) from None
         except MissingProtobufError as error:
             raise RefusedError(415, str(error)) from None
-    if (rejected and not records) or (kind == PROTOBUF and body and not _has_field(body)):
-        why = rejected[0] if rejected else "it has no such field"
+    is_useless = (rejected or warnings) and not records
+    if is_useless or (kind == PROTOBUF and body and not _has_field(body)):
+        why = next(iter([*rejected, *warnings]), "it has no such field")
         raise RefusedError(400, f"this is no request for {path}: {why}")
     return records, rejected, warnings
 

@@ -205,6 +205,7 @@ class _Timed(io.RawIOBase):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else answers wait 40 ms for clients to acknowledge their head
     server: _Server
 
     def setup(self) -> None:
@@ -240,6 +241,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         except OSError:  # the connection has died
             self.close_connection = True
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what is no request: where even that could not be read."""
+        self.close_connection = self._is_refused = True
+        self.request_version = self.protocol_version  # else the answer has no head
+        why = next((its for start, its in _NO_HTTP if self.raw_requestline.startswith(start)), "")
+        why = why or message or self.responses[code][0]
+        self._note(f"{code}: {why}")
+        self._send(failure(JSON, code, why), {})
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name
         """Log nothing."""
@@ -294,7 +304,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(answer.body)))
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
-        if (origin := self.headers.get("Origin")) is not None and self._is_allowed(origin):
+        asked = getattr(self, "headers", None) or {}  # none where it could not be read
+        if (origin := asked.get("Origin")) is not None and self._is_allowed(origin):
             self.send_header("Access-Control-Allow-Origin", origin)
             self.send_header("Vary", "Origin")
         if self.close_connection:
@@ -413,3 +424,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 _LONGEST_LINE = 1 << 10
+_NO_HTTP = (
+    (b"PRI * HTTP/2", "this is HTTP/2, as of gRPC: `otel-allure receive-grpc` takes that"),
+    (b"\x16\x03", "this is TLS: the endpoint begins with http://"),
+)
