@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 
 from otel_allure.model import conventions as c
@@ -462,3 +464,41 @@ def test_what_is_ours_is_never_another_one_with_its_id():
     trace.add(build_span("test", 1, attributes=TEST, start_ns=1))
     trace.add(build_span("test", 1, attributes=TEST, start_ns=2))
     assert list(trace.spans) == [1]
+
+
+STRANGER = build_span("stranger", 2, kind="server", start_ns=5)
+OURS = build_span("step", 2, 1, attributes={c.KIND: c.STEP}, start_ns=3)
+INNER = build_span("inner", 3, 2, attributes={c.KIND: c.STEP}, start_ns=4)
+
+
+@pytest.mark.parametrize("order", list(permutations([OURS, STRANGER, INNER])))
+def test_a_stranger_with_the_id_of_ours_takes_nobodys_place(order):
+    """Ours keeps the id, by which others are below it."""
+    trace = Trace(7)
+    for span in (*order, *order):
+        trace.add(span)
+    assert (trace.spans[2], trace.spans[3]) == (OURS, INNER)
+    assert [s.name for s in trace.spans.values() if s.span_id not in (2, 3)] == ["stranger"]
+
+
+HERE, THERE = {"service.name": "here"}, {"service.name": "there"}
+HALVES = [
+    build_span("get", 2, 1, kind="client", start_ns=3)._replace(resource=HERE),
+    build_span("get", 2, 1, kind="server", start_ns=4)._replace(resource=THERE),
+    build_span("below the server", 3, 2, start_ns=5)._replace(resource=THERE),
+    build_span("below the client", 4, 2, start_ns=5)._replace(resource=HERE),
+]
+
+
+@pytest.mark.parametrize("order", list(permutations(HALVES)))
+def test_both_sides_of_a_call_with_one_id_are_one_below_the_other(order):
+    """In whatever order they come, and when they come twice."""
+    trace = Trace(7)
+    for span in (*order, *order):
+        trace.add(span)
+    assert len(trace.spans) == 4
+    client, server = (
+        next(s for s in trace.spans.values() if s.kind == kind) for kind in ("client", "server")
+    )
+    assert (client.span_id, server.parent_id) == (2, 2)
+    assert (trace.spans[3].parent_id, trace.spans[4].parent_id) == (server.span_id, 2)

@@ -6,9 +6,11 @@ their own service, else below the server's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from otel_allure.model.spans import Span, service_of
+
+CLIENTS, SERVERS = ("client", "producer"), ("server", "consumer")
 
 
 def with_own_ids(spans: Iterable[Span], on_problem: Callable[[str, object], object]) -> list[Span]:
@@ -28,8 +30,8 @@ def with_own_ids(spans: Iterable[Span], on_problem: Callable[[str, object], obje
     servers: dict[int, Span] = {}
     kept: list[Span] = []
     for span_id, halves in by_id.items():
-        client = next((h for h in halves if h.kind in ("client", "producer")), None)
-        server = next((h for h in halves if h.kind in ("server", "consumer")), None)
+        client = next((h for h in halves if h.kind in CLIENTS), None)
+        server = next((h for h in halves if h.kind in SERVERS), None)
         if client is None or server is None:
             kept.append(_most_complete(halves, on_problem))
             continue
@@ -38,7 +40,7 @@ def with_own_ids(spans: Iterable[Span], on_problem: Callable[[str, object], obje
         )
         kept += [client, server]
     clients = {span.span_id: span for span in kept}
-    return [_below(span, servers, clients) for span in kept]
+    return [below_its_half(span, servers, clients) for span in kept]
 
 
 def _most_complete(halves: list[Span], on_problem: Callable[[str, object], object]) -> Span:
@@ -49,7 +51,20 @@ def _most_complete(halves: list[Span], on_problem: Callable[[str, object], objec
     return max(ended or halves, key=lambda span: (span.end_ns or 0, len(span.attributes)))
 
 
-def _below(span: Span, servers: dict[int, Span], clients: dict[int, Span]) -> Span:
+def are_halves(one: Span, other: Span) -> bool:
+    """Whether two spans with one id are the client and the server of a call."""
+    kinds = {one.kind, other.kind}
+    return not kinds.isdisjoint(CLIENTS) and not kinds.isdisjoint(SERVERS)
+
+
+def below_its_half(span: Span, servers: Mapping[int, Span], clients: Mapping[int, Span]) -> Span:
+    """Return a span below the server's half of a call, if it is not of the client's service.
+
+    Args:
+        span: any.
+        servers: of calls whose halves shared an id, by that.
+        clients: all other spans, by their ids.
+    """
     server = servers.get(span.parent_id or 0)
     if server is None or span is server or span.span_id == server.span_id:
         return span

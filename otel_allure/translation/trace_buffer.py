@@ -22,6 +22,7 @@ from collections.abc import Callable, Container, Iterable
 
 from otel_allure.model import conventions as c
 from otel_allure.model.spans import Log, Record, Span, is_test
+from otel_allure.translation.shared_ids import are_halves, below_its_half, with_own_ids
 
 KEEP = 512
 """Finished traces that are kept in memory so that late spans can still join them."""
@@ -63,6 +64,7 @@ class Trace:
 
     __slots__ = (
         "__weakref__",
+        "_servers",
         "_size_written",
         "_urgent",
         "_work",
@@ -85,6 +87,7 @@ class Trace:
         self.logs: dict[int, list[Log]] = {}
         self.log_count = 0
         self.opened: set[int] = set()
+        self._servers: dict[int, Span] | None = None  # of calls of which both sides have one id
         self.finished = self.dirty = self.held = self.has_test = False
         self.written: set[str] = set()
         self.is_more = False
@@ -94,7 +97,16 @@ class Trace:
     def add(self, span: Span) -> None:
         """Take a span in; the same span again (exported twice) changes nothing."""
         known = self.spans.get(span.span_id)
+        if self._servers is not None and span.parent_id in self._servers:
+            span = below_its_half(span, self._servers, self.spans)
         if known is not None and _is_another(known, span):
+            if are_halves(known, span):
+                self._add_half(known, span)
+                return
+            if c.KIND in span.attributes:  # ours keeps its id, by which others are below it
+                del self.spans[span.span_id]
+                self.add(span)
+                span = known
             span = self._with_own_id(span)
             known = self.spans.get(span.span_id)
         if known is not None and known.end_ns is not None:
@@ -105,6 +117,17 @@ class Trace:
         is_inner_step = span.parent_id is not None and not span.parent_is_remote
         if not is_inner_step or span.attributes.get(c.KIND) != c.STEP:
             self._add_other_than_step(span)
+
+    def _add_half(self, known: Span, span: Span) -> None:
+        """Take in the client or the server of a call, which share an id; what is below knows."""
+        below = [each for each in self.spans.values() if each.parent_id == span.span_id]
+        ids = {span.span_id, *(each.span_id for each in below)}
+        self._servers = self._servers or {}
+        for each in with_own_ids([known, span, *below], lambda *told: None):
+            self.spans[each.span_id] = each
+            if each.span_id not in ids:  # it has a new one
+                self._servers[span.span_id] = each
+        self.dirty = True
 
     def _with_own_id(self, span: Span) -> Span:
         """Return a span that has the id of another one with an id of its own, each time the same.
@@ -191,7 +214,7 @@ def _is_another(known: Span, span: Span) -> bool:
 
     Ours are what they are: a test that a forked process has run ends there and here.
     """
-    if c.KIND in span.attributes or c.KIND in known.attributes:
+    if c.KIND in span.attributes and c.KIND in known.attributes:
         return False
     return known.start_ns != span.start_ns
 
