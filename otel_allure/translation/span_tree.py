@@ -48,8 +48,11 @@ class SpanTree:
     """
 
     def __init__(self, spans: Iterable[Span], filtered: Filter | None = None) -> None:
-        self.complete = {span.span_id: span for span in sorted(map(_forward, spans), key=by_start)}
-        """All spans of the trace, as they came."""
+        self.complete = {span.span_id: span for span in sorted(spans, key=by_start)}
+        """All spans of the trace, as they came. None ends before it starts: clocks are set back."""
+        for span in self.complete.values():
+            if span.end_ns is not None and span.end_ns < span.start_ns:
+                self.complete[span.span_id] = span._replace(end_ns=span.start_ns)
         self.has_calls = any(c.KIND not in span.attributes for span in self.complete.values())
         """Whether there are spans from instrumentation."""
         self.by_id = self.complete
@@ -245,12 +248,6 @@ class SpanTree:
         """Return start and stop for Allure: whole milliseconds, the stop not before the start."""
         start = span.start_ns // 1_000_000
         return start, max(start, self.end_ns(span) // 1_000_000)
-
-
-def _forward(span: Span) -> Span:
-    """Return a span that does not end before it starts; clocks are set back meanwhile."""
-    is_backward = span.end_ns is not None and span.end_ns < span.start_ns
-    return span._replace(end_ns=span.start_ns) if is_backward else span
 
 
 def by_start(span: Span) -> tuple[int, int, int]:

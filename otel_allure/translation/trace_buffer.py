@@ -22,7 +22,6 @@ from collections.abc import Callable, Container, Iterable
 
 from otel_allure.model import conventions as c
 from otel_allure.model.spans import Log, Record, Span, is_test
-from otel_allure.translation.shared_ids import are_halves, below_its_half, with_own_ids
 
 KEEP = 512
 """Finished traces that are kept in memory so that late spans can still join them."""
@@ -98,10 +97,9 @@ class Trace:
         """Take a span in; the same span again (exported twice) changes nothing."""
         known = self.spans.get(span.span_id)
         if self._servers is not None and span.parent_id in self._servers:
-            span = below_its_half(span, self._servers, self.spans)
+            span = self._below_its_half(span)
         if known is not None and _is_another(known, span):
-            if are_halves(known, span):
-                self._add_half(known, span)
+            if self._take_halves(known, span):
                 return
             if c.KIND in span.attributes:  # ours keeps its id, by which others are below it
                 del self.spans[span.span_id]
@@ -118,8 +116,12 @@ class Trace:
         if not is_inner_step or span.attributes.get(c.KIND) != c.STEP:
             self._add_other_than_step(span)
 
-    def _add_half(self, known: Span, span: Span) -> None:
-        """Take in the client or the server of a call, which share an id; what is below knows."""
+    def _take_halves(self, known: Span, span: Span) -> bool:
+        """Take in client and server of a call, which share an id; say whether they are that."""
+        from otel_allure.translation.shared_ids import are_halves, with_own_ids  # it is rare
+
+        if not are_halves(known, span):
+            return False
         below = [each for each in self.spans.values() if each.parent_id == span.span_id]
         ids = {span.span_id, *(each.span_id for each in below)}
         self._servers = self._servers or {}
@@ -128,6 +130,12 @@ class Trace:
             if each.span_id not in ids:  # it has a new one
                 self._servers[span.span_id] = each
         self.dirty = True
+        return True
+
+    def _below_its_half(self, span: Span) -> Span:
+        from otel_allure.translation.shared_ids import below_its_half  # it is rare
+
+        return below_its_half(span, self._servers or {}, self.spans)
 
     def _with_own_id(self, span: Span) -> Span:
         """Return a span that has the id of another one with an id of its own, each time the same.
