@@ -470,6 +470,48 @@ def test_halves_of_a_call_with_one_id():
     assert (len(others), len(problems)) == (1, 1)
 
 
+def at(start: int, end: int, *spans: Span, service: str = "") -> list[Span]:
+    resource = {"service.name": service} if service else {}
+    times = {"start_ns": start * MS, "end_ns": end * MS}
+    return [span._replace(resource=resource, **times) for span in spans]
+
+
+def test_what_services_did_is_put_into_the_results_of_tests(convert, tmp_path):
+    """The results of a run, and the services' own spans from elsewhere: where their time is."""
+    ours = {kind: {c.KIND: kind} for kind in (c.TEST, c.PHASE, c.FIXTURE, c.STEP)}
+    ours[c.FIXTURE] |= {c.PHASE_NAME: "before"}
+    asked = {"http.request.method": "GET", "url.path": "/x"}
+    test = [
+        *at(0, 1000, build_span("test_it", 1, attributes={**ours[c.TEST], c.FULL_NAME: "t#it"})),
+        *at(10, 90, build_span("fx", 2, 1, attributes=ours[c.FIXTURE])),
+        *at(95, 900, build_span("call", 8, 1, attributes={**ours[c.PHASE], c.PHASE_NAME: "call"})),
+        *at(100, 500, build_span("ask", 3, 8, attributes=ours[c.STEP])),
+        *at(110, 490, build_span("GET", 4, 3, kind="client", attributes=asked)),
+        *at(600, 700, build_span("ask others", 5, 8, attributes=ours[c.STEP])),
+        *at(600, 690, build_span("GET", 6, 5, kind="client", attributes=asked)),
+        *at(600, 690, build_span("GET", 7, 5, kind="client", attributes=asked)),
+    ]
+    Report(tmp_path / "run", only_tests=True, settings=Settings(waterfall="off")).add(test)
+
+    def served(span_id: int, below: int, start: int, end: int) -> list[Span]:
+        asked = build_span(f"serve {span_id}", span_id, below, kind="server", parent_is_remote=True)
+        query = build_span(f"query {span_id}", span_id + 1, span_id)
+        return at(start, end, asked, query, service="shop")
+
+    parts = [served(20, 4, 120, 480), served(30, 99, 20, 80), served(40, 6, 610, 680)]
+    (tmp_path / "spans").write_bytes(dumped(to_otlp([s for part in parts for s in part])))
+    for _ in range(2):  # it may be repeated
+        code, found, _ = convert(tmp_path / "run", tmp_path / "spans")
+        assert code == 0
+        (result,) = found.results
+        assert tree(result) == [
+            {"ask": [{"GET /x": [{"serve 20 (shop)": ["query 20"]}]}]},
+            {"ask others": ["GET /x", "GET /x", {"serve 40 (shop)": ["query 40"]}]},
+        ]
+        (container,) = found.containers
+        assert tree(container["befores"][0]) == [{"serve 30 (shop)": ["query 30"]}]
+
+
 # -- reading is total
 
 

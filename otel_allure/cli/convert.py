@@ -17,8 +17,9 @@ from otel_allure.inputs.compressed import MissingZstdError
 from otel_allure.inputs.trace_files import UnknownFormatError, read_parts
 from otel_allure.inputs.trace_store import TraceStore
 from otel_allure.model import settings
+from otel_allure.model.conventions import RESULT
 from otel_allure.model.texts import counted
-from otel_allure.output.merging import merge_results, results_in
+from otel_allure.output.merging import merge_results, put_into_tests, results_in
 from otel_allure.output.report import Report
 from otel_allure.recording.recorder import Recorder
 
@@ -51,6 +52,8 @@ def convert_files(options: argparse.Namespace) -> int:
             return 2
         if store.counts.total():
             _write(report, store, progress)
+        if results:
+            put_into_tests(report.directory)
     _say(report, store, told)
     return 1 if told.incomplete or report.diagnostics.counts else 0
 
@@ -204,7 +207,7 @@ def _say(report: Report, store: TraceStore, told: _Told) -> None:
     if report.masked:
         verb = "is" if report.masked == 1 else "are"
         print(f"{counted(report.masked, 'value')} {verb} masked in the report", file=sys.stderr)
-    results = report.directory.results_written
+    results = sum(1 for _ in report.directory.path.glob(f"*{RESULT}"))
     print(f"{', '.join(read)}: {counted(results, 'result')} in {report.directory.path}")
 
 

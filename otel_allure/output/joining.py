@@ -91,7 +91,7 @@ def join(
     tell(result, BELOW, _id(root.parent_id))
     theirs = files.read(result_file_name(trace_uuid(root.trace_id)))
     if theirs is not None and told(result, BELOW) in _places(theirs):
-        _take_in(theirs, theirs, files, [_part_of(result)])
+        _take_in(theirs, theirs, files, [part_of(result)])
         return theirs
     for number in count():
         result.uuid = part_uuid(root.trace_id, root.parent_id, number)
@@ -152,7 +152,7 @@ class _Files:
             if result is None:
                 return
             yield from _taken_out(result)
-            yield _part_of(result)
+            yield part_of(result)
             kept.unlink(kept.joined(self._path, name))
 
 
@@ -228,7 +228,8 @@ def _as_part(step: TestStepResult) -> _Part:
     return _Part(told(step, SPAN) or "", told(step, BELOW) or "", step)
 
 
-def _part_of(result: TestResult) -> _Part:
+def part_of(result: TestResult) -> _Part:
+    """Return a result as a part of another one: a step, named with its service."""
     service = next((label.value for label in result.labels if label.name == "suite"), None)
     step = TestStepResult(
         name=f"{result.name} ({service})" if service else result.name,
