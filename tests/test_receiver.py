@@ -579,11 +579,25 @@ def test_limits_cut_and_are_told(both, settings, told):
     it.arrivals.take([s._replace(trace_id=50 + n) for n, s in enumerate(spans)])
     assert told in " ".join(it.diagnostics.lines())
     found = it.reader.read()
-    assert len(found) == 5 - len(refused)
+    cut = [record for record in found if isinstance(record, Log)]
+    assert ["left out" in record.text for record in cut] == [True] * bool(refused)  # in the test
+    assert len(found) - len(cut) == 5 - len(refused)
     assert bool(refused) is (told == "receiver_max_spans")
     assert (dict(found[0].attributes) == deep) is (
         told in ("receiver_max_spans", "receiver_max_held")
     )
+
+
+def test_each_limit_is_counted(both):
+    """What was cut first does not hide what else was."""
+    it = both(our_trace(), receiver_max_attributes=1, receiver_max_levels=1)
+    deep = {"b": {"c": {"d": 1}}}
+    it.arrivals.take(of(9, *(build_span("x", n, attributes=deep) for n in (1, 2, 3))))
+    it.arrivals.take(of(9, build_span("x", 4, attributes={"a": 1, "b": 2})))
+    assert it.diagnostics.lines() == [
+        "receiving spans, levels: more than receiver_max_levels (and 2 more)",
+        "receiving spans, attributes: more than receiver_max_attributes",
+    ]
 
 
 def test_requests_that_belong_to_no_test_are_counted(both):

@@ -72,7 +72,7 @@ class Bounds:
     def _limited(self, attributes: Attributes) -> Attributes:
         most, levels = self._settings.receiver_max_attributes, self._settings.receiver_max_levels
         if len(attributes) > most:
-            self._diagnostics.add(_DOING, "some have more than receiver_max_attributes")
+            self._diagnostics.add(f"{_DOING}, attributes", "more than receiver_max_attributes")
             left = len(attributes) - most
             first = dict(list(attributes.items())[:most])
             attributes = {**first, LEFT_OUT: f"{left} more attributes"}
@@ -84,7 +84,7 @@ class Bounds:
         if not isinstance(value, (dict, tuple, list)):
             return value
         if levels == 0:
-            self._diagnostics.add(_DOING, "some have more than receiver_max_levels")
+            self._diagnostics.add(f"{_DOING}, levels", "more than receiver_max_levels")
             return LEFT_OUT
         if isinstance(value, dict):
             return {key: self._flat(each, levels - 1) for key, each in value.items()}
@@ -114,6 +114,7 @@ class Arrivals:
         self._waiting: OrderedDict[int, list[Record]] = OrderedDict()  # traces of no test so far
         self._held = 0
         self._counts: Counter[int] = Counter()
+        self._cut: set[int] = set()  # tests whose results say that something is left out
         self.services: Counter[str] = Counter()
         """How many spans of each service have come."""
 
@@ -141,7 +142,10 @@ class Arrivals:
         trace_id = record.trace_id
         home = self._linked.home(trace_id)
         if self._counts[home] >= self._settings.receiver_max_spans:
-            self._diagnostics.add(_DOING, TOO_MANY)
+            self._diagnostics.add(f"{_DOING}, spans left out", TOO_MANY)
+            if home not in self._cut:
+                self._cut.add(home)
+                self._append(home, _told_in_test(home, record))
             return False
         self._counts[home] += 1
         if home != trace_id:
@@ -178,7 +182,7 @@ class Arrivals:
         while self._held > self._settings.receiver_max_held:
             self._no_longer_waiting(next(iter(self._waiting)))
             what = "more than receiver_max_held wait for their test, the oldest were dropped"
-            self._diagnostics.add(_DOING, what)
+            self._diagnostics.add(f"{_DOING}, traces left out", what)
 
     def _append(self, trace_id: int, record: Record) -> None:
         sealed = self._seal.sealed(to_line(record))
@@ -211,6 +215,12 @@ class Arrivals:
         with self._lock:
             kept.close(self._file)
         shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def _told_in_test(home: int, record: Record) -> Log:
+    """Return what says in a test's result that not all of its spans are there."""
+    time_ns = record.time_ns if isinstance(record, Log) else record.start_ns
+    return Log(home, 0, time_ns, "WARN", "otel-allure", f"{TOO_MANY}: the others are left out")
 
 
 class ArrivalsReader:

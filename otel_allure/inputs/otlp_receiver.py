@@ -248,7 +248,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.request_version = self.protocol_version  # else the answer has no head
         why = next((its for start, its in _NO_HTTP if self.raw_requestline.startswith(start)), "")
         why = why or message or self.responses[code][0]
-        self._note(f"{code}: {why}")
+        self._note(code, why)
         self._send(failure(JSON, code, why), {})
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name
@@ -282,19 +282,19 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = self._is_refused = True  # what is not read is no request
             headers = error.headers
             answer = failure(kind, error.status, str(error))
-            self._note(f"{error.status}: {error}")
+            self._note(error.status, str(error))
         except TimeoutError:
             self.close_connection = True
             answer = failure(kind, 408, "the request took too long")
-            self._note("408: the request took longer than receiver_timeout")
+            self._note(408, "the request took longer than receiver_timeout")
         except Exception as error:
             self.close_connection = True
             answer = failure(kind, 500, type(error).__name__)
             self.receiver.diagnostics.add("receiving spans", error)
         self._send(answer, headers)
 
-    def _note(self, what: str) -> None:
-        self.receiver.diagnostics.add("receiving spans, a request was answered with an error", what)
+    def _note(self, status: int, why: str) -> None:
+        self.receiver.diagnostics.add(f"receiving spans, answered with {int(status)}", why)
 
     def _send(self, answer: Answer, headers: Mapping[str, str]) -> None:
         self.connection.settimeout(self.receiver.settings.receiver_timeout)
