@@ -5,9 +5,12 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import subprocess
+import sys
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import zstandard
@@ -34,6 +37,7 @@ from otel_allure.translation.to_results import to_results
 
 from .trace_formats import FORMATS
 
+ROOT = Path(__file__).parent.parent
 MOST = 1 << 16
 SPANS = [
     build_span("GET /", 1, kind="server", attributes={"a": 1, "b": ["x", 2.5], "c": {"d": True}}),
@@ -196,3 +200,13 @@ def test_what_comes_after_a_line_that_is_too_large_is_read(monkeypatch):
     parts = list(read_parts(file, lambda *each: told.append(each)))
     assert [len(list(part.content.records)) for part in parts] == [2]
     assert told == [("line 1", "the document is too large")]
+
+
+def test_bytes_that_are_led_by_what_they_reach(tmp_path):
+    """A second of `tools/fuzz_otlp.py`, where atheris is."""
+    pytest.importorskip("atheris", reason="pip install -e . --group fuzz")
+    command = [sys.executable, str(ROOT / "tools" / "fuzz_otlp.py"), "--seconds", "1"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Done " in done.stderr
+    assert not list(tmp_path.iterdir())

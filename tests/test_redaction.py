@@ -9,7 +9,7 @@ import time
 import pytest
 
 from otel_allure.model.settings import Settings
-from otel_allure.redaction.redaction import MASK, Redaction, secrets_in
+from otel_allure.redaction.redaction import AS_IS, MASK, Redaction, secrets_in
 from otel_allure.testing.spans import build_span
 
 REDACTION = Redaction()
@@ -524,6 +524,62 @@ def test_known_values():
     assert redaction.text(text) == "**** **** **** ****"
 
 
+def test_what_becomes_known():
+    """It is masked from then on, in texts that were seen before, too."""
+    redaction = Redaction()
+    text = "first-s3cret, second-s3cret"
+    assert redaction.text(text) == text
+    before = redaction.known
+    redaction.learn(["short"])
+    assert redaction.known is before
+    redaction.learn(["first-s3cret"])
+    assert redaction.known is not before
+    assert redaction.text(text) == "****, second-s3cret"
+    both = redaction.knowing(["second-s3cret"])
+    assert both.text(text) == "****, ****"
+    assert redaction.text(text) == "****, second-s3cret"
+    assert both.knowing(["first-s3cret", "short"]) is both
+    assert redaction.counts is both.counts
+
+
+def test_what_is_masked_is_counted_by_rules():
+    """Each time, also of a text that comes again."""
+    redaction = Redaction(Settings(redact_patterns=(r"mine-\d",)))
+    for _ in range(2):
+        redaction.text("mine-1, mine-2")
+        redaction.text("none")
+        redaction.value("password", "abc")
+    assert redaction.counts["own pattern"] == 4
+    assert sum(redaction.counts.values()) == 6
+
+
+def test_values_of_a_secret_name_are_known():
+    """All texts in them, without the quotes that parameters have."""
+    attributes = {
+        "password": ["first-s3cret", {"a": ("second-s3cret", 5)}],
+        "token": "'quoted-s3cret'",
+        "secret": "\"'",
+        "user": "bob",
+    }
+    found = REDACTION.secrets_of([build_span("a", 1, attributes=attributes)])
+    assert found == {"first-s3cret", "second-s3cret", "quoted-s3cret", "\"'"}
+
+
+def test_what_masks_nothing():
+    text = "password=s3cret-1 and " + "gh" + "p_" + "aB3" * 12
+    assert (AS_IS.text(text), AS_IS.identity(text), AS_IS.value("password", text)) == (text,) * 3
+
+
+def test_a_secret_is_masked_wherever_else_it_is():
+    """In a diff, and as a text in JSON that is nothing but letters and digits."""
+    value = "Zq7xW9kP3vT1mB8s"
+    assert redacted_text(f"- password={value}\n+ {value}\n? {value}") == (
+        "- password=****\n+ ****\n? ****"
+    )
+    issued = "AK" + "IA" + "Q7ZX" * 4
+    assert redacted_text(json.dumps({"note": issued, "n": 1})) == '{"note": "****", "n": 1}'
+
+
 @pytest.mark.parametrize("value", ["short", "", "development", "Production", "        "])
 def test_values_that_would_be_found_everywhere(value):
     text = f"in {value} or not, 1-{value}-2"
@@ -557,6 +613,10 @@ def test_what_tests_are_known_by_stays(name):
         ("test_it[token=Zq10xW9kP3vT]", "test_it[token=****]"),
         ("known-5-3cr3t/test_it.py", "****/test_it.py"),
         ("mine-7", "****"),
+        (f"test_it[a\\n{'gh' + 'p_'}{'aB3' * 12}", "test_it[a\\n****"),
+        ("test_it[token=" + "abcde" * 5 + "]", "test_it[token=****]"),
+        ("test_it[token=" + "abcde" * 4 + "]", "test_it[token=****]"),
+        ("test_it[token=" + "abcde" * 3 + "]", "test_it[token=" + "abcde" * 3 + "]"),
     ],
 )
 def test_what_cannot_be_anything_but_a_secret_is_masked_in_identities(name, expected):
