@@ -20,13 +20,13 @@ import allure_commons
 import anyio
 import pytest
 from opentelemetry import trace
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context, attach, detach, get_current, get_value, set_value
 
 from otel_allure import log_step, step
 from otel_allure.model.settings import Settings
 from otel_allure.output.report import Report
 from otel_allure.recording.activation import activate, deactivate
-from otel_allure.recording.contexts import attached
+from otel_allure.recording.contexts import SPAN, attached
 from otel_allure.recording.recorder import Recorder
 from otel_allure.recording.running_item import RunningTest
 from otel_allure.recording.tracer import RecordingTracer
@@ -1169,3 +1169,32 @@ def test_the_work_grows_with_the_number_of_steps(tmp_path, kind):
 
     lines(10)
     assert lines(2_000) < 2.2 * lines(1_000)
+
+
+# -- contexts
+
+
+def test_a_context_of_what_is_over_has_no_span(recording):
+    """But all else, as has what is made of it: a server's threads go on with it."""
+    names = {"a": 1, "zzz": 2}  # before and after the name of the current span
+    test = RunningTest("test", recording.tracer.start_span("test", Context()), Context(names))
+    assert test.context.get(SPAN) is test.span
+    assert set_value("k", 3, test.context).get(SPAN) is test.span
+    test.end()
+    made = set_value("k", 3, test.context)
+    for context in (test.context, made):
+        assert context.get(SPAN) is None
+        assert [context.get(name) for name in names] == [1, 2]
+    assert made["k"] == 3
+
+
+def test_what_is_left_attached_in_a_step_stays(recording):
+    """And the next step is beside the one in which it was attached."""
+    with recording.test(), step("outer"):
+        with step("first"):
+            token = attach(set_value("k", 1))
+        assert get_value("k") == 1
+        with step("second"):
+            assert get_value("k") == 1
+    detach(token)
+    assert recording.tree() == [{"outer": ["first", "second"]}]

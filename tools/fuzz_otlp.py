@@ -61,7 +61,8 @@ def check(data: bytes) -> None:
             records, rejected, warnings = records_of(path, kind, body)
             assert success(path, kind, rejected, warnings).status == 200
     except (RefusedError, UnknownFormatError) as refused:
-        assert str(refused)
+        if not str(refused):
+            raise
         return
     spans = [record for record in records if isinstance(record, Span)]
     results = to_results(spans).results
@@ -74,10 +75,8 @@ def write_seeds(directory: Path) -> None:
     from otel_allure.testing.spans import build_span
     from tests.trace_formats import FORMATS
 
-    spans = [
-        build_span("GET /", 1, kind="server", attributes={"a": [1, "x"]}),
-        build_span("b", 2, 1),
-    ]
+    root = build_span("GET /", 1, kind="server", attributes={"a": [1, "x"], "b": {"c": 2.5}})
+    spans = [root, build_span("SELECT", 2, 1, kind="client", status="error")]
     for number, (_, make) in enumerate(sorted(FORMATS.items())):
         data = make(spans)
         for reader in range(FILE + 1):
