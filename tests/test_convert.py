@@ -213,7 +213,7 @@ def test_metrics_alone_are_nothing_to_convert(convert, tmp_path):
     (tmp_path / "file").write_bytes(dumped(document))
     code, _, told = convert(tmp_path / "file")
     assert code == 2
-    assert "there are 1 metrics" in told
+    assert "what is there: 1 metric\n" in told
 
 
 def test_what_is_not_there(convert, tmp_path):

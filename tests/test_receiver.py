@@ -189,6 +189,7 @@ def test_what_is_odd_is_told_though_nothing_is_rejected(receiver):
 # -- what is not
 
 GZIP = {"Content-Encoding": "gzip"}
+GZIPPED = {**JSON, **GZIP}
 BOMB = gzip.compress(bytes(20 << 20))
 OTHER = b"\n\x03abc\x12\x02hi"
 REFUSED = {
@@ -618,6 +619,37 @@ def test_variables_for_exporters():
     assert "OTEL_EXPORTER_OTLP_HEADERS" not in variables_for("", "", "", "r", {})
 
 
+def test_variables_for_one_signal_lead_nowhere_else():
+    """Exporters prefer them; one that is not set stays so."""
+    environ = {
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://user's/v1/traces",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "authorization=theirs",
+        "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": "grpc",
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://user's/v1/metrics",
+    }
+    told = variables_for("http://h:1", "http/json", "", "r", environ)
+    own = {name: told[name] for name in environ.keys() & told.keys()}
+    assert own == {
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://h:1/v1/traces",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "",
+        "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": "http/json",
+    }
+
+
+def test_all_bodies_together_have_a_limit(another):
+    """What is too much now may be sent again; what is held is given back."""
+    receiver = another(receiver_max_mb=1.0)
+    memory = receiver.it._server.memory
+    with memory.holding() as hold:
+        hold((4 << 20) - len(REQUEST))
+        assert receiver.ask("POST", "/v1/traces", REQUEST, JSON)[0] == 200
+        hold(1)
+        status, told, answer = receiver.ask("POST", "/v1/traces", gzip.compress(REQUEST), GZIPPED)
+        assert (status, told["Retry-After"]) == (503, "1")
+        assert "together with other requests" in json.loads(answer)["message"]
+    assert receiver.ask("POST", "/v1/traces", REQUEST, JSON)[0] == 200
+
+
 def test_many_at_a_time(receiver):
     """Nothing is lost between threads."""
 
@@ -688,6 +720,12 @@ def test_the_command_ends_by_a_signal_and_writes_what_it_has(tmp_path):
         (["--address", "192.0.2.1:1"], 2, "receiver_token"),
         (["--address", "nonsense:x"], 2, "it is no HOST:PORT"),
         (["--", "no-such-program"], 127, "there is no program no-such-program"),
+        pytest.param(
+            ["-o", os.devnull, "--", "sh", "-c", "kill -9 $$"],
+            137,
+            "is received at",
+            marks=pytest.mark.skipif(os.name == "nt", reason="there is no such signal"),
+        ),
     ],
 )
 def test_the_command_says_what_is_wrong(arguments, code, told, capsys):

@@ -101,6 +101,19 @@ def received(bodies: list[bytes], kind: str) -> tuple[float, float]:
     return took / SAMPLE * 1e6, joined / SAMPLE * 1e6
 
 
+def written(bodies: list[bytes]) -> float:
+    """Return the time to make a result of each trace, and to write it."""
+    with tempfile.TemporaryDirectory() as directory, TraceStore() as store:
+        for body in bodies:
+            store.add(from_otlp(json.loads(body)))
+        report = Report(directory, whole_traces=True)
+        start = time.process_time()
+        for trace in store.traces(print):
+            report.add(trace.records)
+        report.settle()
+        return (time.process_time() - start) / SAMPLE * 1e6
+
+
 def held(spans: int) -> tuple[float, float]:
     """Read a file of so many spans and take its traces out; return megabytes: file, memory."""
     with tempfile.TemporaryDirectory() as directory:
@@ -155,7 +168,8 @@ def main() -> None:
     print("| | µs a span | beside its floor |\n|---|---|---|")
     read = microseconds(lambda: [list(from_otlp(each)) for each in parsed]) + floor
     walk = microseconds(lambda: [list(spans_from_protobuf(m, print)) for m in messages])
-    got, joined = received([text.encode() for text in texts], "application/json")
+    bodies = [text.encode() for text in texts]
+    got, joined = received(bodies, "application/json")
     got_pb, _ = received(messages, "application/x-protobuf")
     for what, cost, beside in (
         ("`json.loads`: the floor of JSON", floor, floor),
@@ -165,6 +179,7 @@ def main() -> None:
         ("received as JSON, and kept for its test", got, floor),
         ("received as protobuf, and kept for its test", got_pb, lowest),
         ("joined to its trace, in addition", joined, floor),
+        ("written as a part of its result, in addition", written(bodies), floor),
     ):
         print(f"| {what} | {cost:.1f} | {cost / beside:.1f} × |")
     print(f"\n{spans:,} spans, a file of {file:,.0f} MB: {memory:,.0f} MB of memory to put them")

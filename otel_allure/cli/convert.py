@@ -119,7 +119,8 @@ class _Told:
             for name, what in self._others[:_MOST_TOLD]:
                 print(f"otel-allure convert: {name}: it looks like this: {what}", file=sys.stderr)
         if self.metrics:
-            print(f"otel-allure convert: there are {self.metrics} metrics", file=sys.stderr)
+            told = counted(self.metrics, "metric")
+            print(f"otel-allure convert: what is there: {told}", file=sys.stderr)
         print("otel-allure convert: there are no traces to convert", file=sys.stderr)
 
 

@@ -124,4 +124,5 @@ def _call(program: list[str], receiver: OtlpReceiver) -> int:
     protocol = "http/protobuf" if find_spec("opentelemetry.proto") else "http/json"
     run = os.urandom(8).hex()
     told = variables_for(receiver.endpoint, protocol, receiver.token, run, os.environ)
-    return subprocess.call(program, env={**os.environ, **told})
+    code = subprocess.call(program, env={**os.environ, **told})
+    return code if code >= 0 else 128 - code  # as shells say that a signal has ended it

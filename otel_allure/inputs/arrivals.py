@@ -310,7 +310,25 @@ def variables_for(
     }
     if token:
         told["OTEL_EXPORTER_OTLP_HEADERS"] = f"authorization=Bearer%20{token}"
-    return told
+    return told | _of_each_signal(endpoint, told, environ)
+
+
+def _of_each_signal(
+    endpoint: str, told: Mapping[str, str], environ: Mapping[str, str]
+) -> dict[str, str]:
+    """Return what takes the place of variables for one signal: exporters prefer these."""
+    found: dict[str, str] = {}
+    for signal in ("TRACES", "LOGS"):
+        own = f"OTEL_EXPORTER_OTLP_{signal}_"
+        for name in _FOR_A_SIGNAL:
+            if own + name in environ:
+                found[own + name] = told.get(f"OTEL_EXPORTER_OTLP_{name}", "")
+        if own + "ENDPOINT" in found:
+            found[own + "ENDPOINT"] = f"{endpoint}/v1/{signal.lower()}"
+    return found
+
+
+_FOR_A_SIGNAL = ("ENDPOINT", "PROTOCOL", "HEADERS")
 
 
 _ATTRIBUTES = "OTEL_RESOURCE_ATTRIBUTES"

@@ -100,8 +100,8 @@ def unpacked_zstd(chunks: Iterator[bytes]) -> Iterator[bytes]:
         raise IncompleteError("zstd: it ends too early")
 
 
-_ZSTD_PIECE = 1 << 10
-"""What 4 bytes say may be 128 KiB, so this makes 32 MiB at most."""
+_ZSTD_PIECE = 1 << 7
+"""What 4 bytes say may be 128 KiB, so this makes 4 MiB at most."""
 
 
 def _pieces(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:

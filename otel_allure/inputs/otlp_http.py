@@ -126,13 +126,23 @@ def type_of(header: str | None) -> str:
     raise RefusedError(415, f"the content type is {kind or 'missing'}, not {PROTOBUF} or {JSON}")
 
 
-def inflated(body: Iterable[bytes], encoding: str | None, most: int) -> bytes:
+def _as_much_as_it_is(size: int) -> None:
+    """Allow it."""
+
+
+def inflated(
+    body: Iterable[bytes],
+    encoding: str | None,
+    most: int,
+    hold: Callable[[int], object] = _as_much_as_it_is,
+) -> bytes:
     """Return a body as it was before it was compressed.
 
     Args:
         body: as it comes.
         encoding: what the header says.
         most: bytes that it may have, before and after.
+        hold: told of each so many bytes that are held from now on; may raise `RefusedError`.
 
     Raises:
         RefusedError: if it has more, or is not what it is said to be.
@@ -143,6 +153,7 @@ def inflated(body: Iterable[bytes], encoding: str | None, most: int) -> bytes:
     data = bytearray()
     try:
         for piece in _UNPACKED[kind](_limited(body, most)):
+            hold(len(piece))
             data += piece
             if len(data) > most:
                 raise too_large(most)

@@ -143,6 +143,7 @@ class _Server(ThreadingHTTPServer):
             self.address_family = socket.AF_INET6
         self.receiver = receiver
         self._free = threading.BoundedSemaphore(receiver.settings.receiver_connections)
+        self.memory = _Memory(int(receiver.settings.receiver_max_mb * (_TOGETHER << 20)))
         super().__init__((address.host, address.port), _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -176,6 +177,45 @@ _BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
     b"Connection: close\r\n\r\n"
 )
+
+
+class _Memory:
+    """Bytes that the bodies of all requests may have together.
+
+    Args:
+        most: how many.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def holding(self) -> Iterator[Callable[[int], None]]:
+        """Yield what is told of bytes that are held until the block ends.
+
+        It raises `RefusedError` where others hold too many: exporters send again.
+        """
+        held = 0
+
+        def hold(size: int) -> None:
+            nonlocal held
+            with self._lock:
+                self._left -= size
+                held += size
+                is_too_much = self._left < 0
+            if is_too_much:
+                raise RefusedError(503, "too large, together with other requests", Retry_After="1")
+
+        try:
+            yield hold
+        finally:
+            with self._lock:
+                self._left += held
+
+
+_TOGETHER = 4
+"""So many of the largest bodies may be read at once."""
 
 
 class _Timed(io.RawIOBase):
@@ -367,9 +407,10 @@ class _Handler(BaseHTTPRequestHandler):
                     raw.append(piece)
                 yield piece
 
-        body = inflated(pieces(), self.headers.get("Content-Encoding"), most)
-        records, rejected, warnings = records_of(path, kind, body)
-        rejected += self.receiver.take(records)
+        with self.server.memory.holding() as hold:
+            body = inflated(pieces(), self.headers.get("Content-Encoding"), most, hold)
+            records, rejected, warnings = records_of(path, kind, body)
+            rejected += self.receiver.take(records)
         self.receiver.requests += 1
         if self.receiver.forward is not None:
             self.receiver.forward(path, self._forwarded_headers(), b"".join(raw))

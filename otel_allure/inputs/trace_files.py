@@ -29,6 +29,7 @@ from otel_allure.inputs.compressed import (
     with_head,
 )
 from otel_allure.inputs.json_documents import Documents
+from otel_allure.model.texts import counted
 
 LARGEST = 1 << 30
 """Bytes of one message. What is larger is not read."""
@@ -123,7 +124,7 @@ class _FileReader:
             else:
                 self.looks_like = what_document_is(document)
         if self.found and documents.others:
-            self._tell("", f"{documents.others} lines are left out, they are no JSON")
+            self._tell("", f"{counted(documents.others, 'line')} left out: no JSON")
 
     def _problems_at(self, place: str) -> OnProblem:
         return lambda doing, detail: self._tell(place, f"{doing}: {detail}")
