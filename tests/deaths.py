@@ -124,8 +124,8 @@ class Death(NamedTuple):
 
 _PLAIN = ("-p", "no:faulthandler")
 _WORKER = ("-p", "xdist", "-n1", "--max-worker-restart=0", "-p", "no:faulthandler")
-_TIMEOUT = ("-p", "timeout", "--timeout=1", "--timeout-method=thread")
-_FAULTHANDLER = ("-o", "faulthandler_timeout=1", "-o", "faulthandler_exit_on_timeout=true")
+_TIMEOUT = ("-p", "timeout", "--timeout=2", "--timeout-method=thread")
+_FAULTHANDLER = ("-o", "faulthandler_timeout=2", "-o", "faulthandler_exit_on_timeout=true")
 _OFF = (("OTEL_EXPORTER_ALLURE_RUNNING_RESULTS", "off"),)
 NOWHERE = Death("SIGKILL", "nowhere", "as always", 0)
 OFF = Death("SIGKILL", "call", "switched off", -9, settings=_OFF)

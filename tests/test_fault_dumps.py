@@ -39,11 +39,11 @@ SOURCE = """
         time.sleep(60)
 """
 CRASH = "Fatal Python error: Segmentation fault"
-HANG = "Timeout (0:00:01)!"
+HANG = "Timeout (0:00:02)!"
 
 
 def in_this_process() -> tuple[str, ...]:
-    return ("-p", "otel_allure", "-p", "no:cacheprovider", "-o", "faulthandler_timeout=1")
+    return ("-p", "otel_allure", "-p", "no:cacheprovider", "-o", "faulthandler_timeout=2")
 
 
 def pytest_run(directory: Path, *arguments: str, above: tuple[str, ...] = ()) -> Any:

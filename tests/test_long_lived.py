@@ -58,7 +58,7 @@ SERVER = """
         return server
 
     def get(server, path):
-        urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}{path}", timeout=10).read()
+        urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}{path}", timeout=60).read()
 
     def stopped(server):
         server.shutdown()
@@ -143,7 +143,7 @@ def test_connection_that_is_kept_across_tests(run):
     @functools.lru_cache
     def client():
         server = started()
-        return http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+        return http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
 
     @pytest.mark.parametrize("name", ["one", "two"])
     def test_it(name):
@@ -422,7 +422,7 @@ def test_request_without_a_traceparent_is_the_running_test_s(run):
 
         @pytest.mark.parametrize("n", [1, 2])
         def test_it(shop, n):
-            urllib.request.urlopen(f"{shop}/items/{n}", timeout=10).read()
+            urllib.request.urlopen(f"{shop}/items/{n}", timeout=60).read()
         """,
         "--allure-otel-instrument=flask",
         plugins=(),

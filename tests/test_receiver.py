@@ -327,14 +327,19 @@ def test_what_cannot_be_read_is_answered_the_same_way(another, sent, status, tol
 
 
 def test_answers_do_not_wait_for_the_client(receiver):
-    """What is sent in two pieces is not held back until the first is acknowledged: 40 ms each."""
+    """What is sent in two pieces is not held back until the first is acknowledged: 40 ms each.
+
+    It would be each time from the second on; however busy the machine is, one is answered sooner.
+    """
+    took: list[float] = []
     with closing(receiver.connect()) as connection:
-        start = time.monotonic()
         for _ in range(50):
+            start = time.monotonic()
             connection.request("POST", "/v1/traces", b"{}", JSON)
             assert connection.getresponse().read() == b"{}"
+            took.append(time.monotonic() - start)
         assert connection.sock is not None
-        assert time.monotonic() - start < 50 * 0.03
+    assert min(took[20:]) < 0.03
 
 
 def test_a_slow_client_is_sent_away(another):
