@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import doctest
 import functools
 import gc
 import inspect
@@ -13,6 +14,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import allure
@@ -23,6 +25,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context, attach, detach, get_current, get_value, set_value
 
 from otel_allure import log_step, step
+from otel_allure.model.outcome import message_of, outcome_of, status_of, trace_of
 from otel_allure.model.settings import Settings
 from otel_allure.output.report import Report
 from otel_allure.recording.activation import activate, deactivate
@@ -1198,3 +1201,46 @@ def test_what_is_left_attached_in_a_step_stays(recording):
             assert get_value("k") == 1
     detach(token)
     assert recording.tree() == [{"outer": ["first", "second"]}]
+
+
+# -- outcomes
+
+
+class Group(Exception):
+    """As Python's since 3.11, and as the one for versions before."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__("several")
+        self.exceptions = tuple(KeyError(n) for n in range(number))
+
+
+@pytest.mark.parametrize(("number", "note"), [(15, None), (16, "... and 1 more")])
+def test_of_a_group_so_many_are_shown(number, note):
+    trace = trace_of(Group(number))
+    told = [line for line in (trace or "").splitlines() if line.endswith(" of the group:")]
+    assert told == [f"Exception {n} of the group:" for n in range(1, 16)]
+    for text in (trace, message_of(Group(number))):
+        assert [line for line in (text or "").splitlines() if "more" in line] == [note] * bool(note)
+
+
+def test_a_doctest_that_fails_is_a_failed_check():
+    runner, parser = doctest.DebugRunner(verbose=False), doctest.DocTestParser()
+    with pytest.raises(doctest.DocTestFailure) as raised:
+        runner.run(parser.get_doctest(">>> 1 + 1\n3\n", {}, "it", None, 0))
+    assert status_of(raised.value) == "failed"
+    with pytest.raises(doctest.UnexpectedException) as other:
+        runner.run(parser.get_doctest(">>> 1 / 0\n", {}, "it", None, 0))
+    assert status_of(other.value) == "broken"
+
+
+def test_a_generator_that_its_loop_closes_has_not_failed(monkeypatch):
+    """`asyncio` runs its `aclose` in a task, and cancels that if the loop ends first."""
+
+    class async_generator_athrow:
+        pass
+
+    cancelled = asyncio.CancelledError()
+    for coroutine, status in ((async_generator_athrow(), "passed"), (object(), "skipped")):
+        task = SimpleNamespace(get_coro=lambda coroutine=coroutine: coroutine)
+        monkeypatch.setattr(asyncio, "current_task", lambda task=task: task)
+        assert outcome_of(cancelled).status == status
