@@ -378,6 +378,53 @@ def test_directories_of_results_are_merged(convert, tmp_path):
         assert sorted(step["name"] for step in steps(result)) == [*names, "take d (d)"]
 
 
+NO_RESULTS = {
+    "truncated": ('{"name": "a", "uuid": ', "it is no whole JSON"),
+    "empty": ("", "it is no whole JSON"),
+    "a list": ("[]", "it is no object: list"),
+}
+
+
+@pytest.mark.parametrize("kind", ["result", "container"])
+def test_results_that_cannot_be_read_are_told(convert, tmp_path, kind):
+    """And left out; the others are merged, whoever has written them."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    others = {"name": "x", "steps": None, "stop": None, "parameters": [None, {"name": "trace_id"}]}
+    parametrized = {"name": "y", "parameters": [{"name": "trace_id", "value": "'no id'"}]}
+    for name, item in (("x", others), ("y", parametrized)):
+        (folder / f"{name}-result.json").write_bytes(dumped(item))
+    for name, (text, _) in NO_RESULTS.items():
+        (folder / f"{name}-{kind}.json").write_text(text, "utf-8")
+    code, found, told = convert(folder)
+    assert (code, [result["name"] for result in found.results]) == (1, ["x", "y"])
+    assert found.containers == []
+    for name, (_, why) in NO_RESULTS.items():
+        assert f"{folder / name}-{kind}.json: left out, {why}" in told
+    assert told.count("left out") == len(NO_RESULTS)
+
+
+@pytest.mark.parametrize("source", ["results", "spans"])
+def test_attachments_that_are_nowhere_are_told(convert, tmp_path, source):
+    """Spans name files of the tests' results, which may not have been given."""
+    files = ["a-attachment.txt", "b-attachment.txt"]
+    attached = {c.ATTACHMENT_NAMES: ["a", "b"], c.ATTACHMENT_SOURCES: files}
+    attached[c.ATTACHMENT_TYPES] = ["text/plain"] * 2
+    test = build_span("test_it", 1, attributes={c.KIND: c.TEST, c.FULL_NAME: "t#it"})
+    spans = [test, build_span("step", 2, 1, attributes={c.KIND: c.STEP, **attached})]
+    report = Report(tmp_path / "run", settings=Settings(waterfall="off"))
+    report.add(spans)
+    report.directory.report_attached_data("text", files[0])
+    (tmp_path / "spans").write_bytes(dumped(to_otlp(spans)))
+    given = [tmp_path / "run"] if source == "results" else [tmp_path / "spans"]
+    code, found, told = convert(*given)
+    missing = {"results": "1 attachment missing: b\n"}
+    missing["spans"] = "2 attachments missing: a, b\n"
+    assert (code, len(found.results), missing[source] in told) == (1, 1, True)
+    (tmp_path / "run" / files[1]).write_text("text", "utf-8")
+    assert convert(*given, tmp_path / "run", output="whole")[0] == 0
+
+
 # -- clocks, ids
 
 MS = 1_000_000

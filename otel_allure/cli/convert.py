@@ -17,9 +17,14 @@ from otel_allure.inputs.compressed import MissingZstdError
 from otel_allure.inputs.trace_files import UnknownFormatError, read_parts
 from otel_allure.inputs.trace_store import TraceStore
 from otel_allure.model import settings
-from otel_allure.model.conventions import RESULT
+from otel_allure.model.conventions import ATTACHMENT_SOURCES, RESULT
 from otel_allure.model.texts import counted
-from otel_allure.output.merging import merge_results, put_into_tests, results_in
+from otel_allure.output.merging import (
+    merge_results,
+    missing_attachments,
+    put_into_tests,
+    results_in,
+)
 from otel_allure.output.report import Report
 from otel_allure.recording.recorder import Recorder
 
@@ -50,10 +55,13 @@ def convert_files(options: argparse.Namespace) -> int:
         report = Report(options.output, settings=found, whole_traces=True)
         if not _merge(results, report, told):
             return 2
+        names_files = bool(results)
         if store.counts.total():
-            _write(report, store, progress)
+            names_files |= _write(report, store, progress)
         if results:
             put_into_tests(report.directory)
+        if names_files:
+            _tell_missing(report, told)
     _say(report, store, told)
     return 1 if told.incomplete or report.diagnostics.counts else 0
 
@@ -175,7 +183,7 @@ def _read(source: _Source, store: TraceStore, told: _Told) -> None:
 def _merge(results: list[Path], report: Report, told: _Told) -> bool:
     """Copy results of others into the directory, and return whether that was possible."""
     try:
-        merged = merge_results(results, report.directory) if results else 0
+        merged = merge_results(results, report.directory, told.problem) if results else 0
     except OSError as error:
         told.problem(str(report.directory.path), "", error)
         return False
@@ -184,8 +192,11 @@ def _merge(results: list[Path], report: Report, told: _Told) -> bool:
     return True
 
 
-def _write(report: Report, store: TraceStore, progress: Any) -> None:
+def _write(report: Report, store: TraceStore, progress: Any) -> bool:
+    """Write results of all traces; return whether any of them names attachments."""
+    names_files = False
     for number, trace in enumerate(progress(store.traces(report.diagnostics.add), "Writing"), 1):
+        names_files |= any(ATTACHMENT_SOURCES in record.attributes for record in trace.records)
         report.add(trace.records)
         if number % _SETTLED_EACH == 0:
             report.settle()
@@ -193,6 +204,18 @@ def _write(report: Report, store: TraceStore, progress: Any) -> None:
     report.settle()
     Recorder(report).write_logs_outside(LOGS_OUTSIDE)
     report.write_run_files({"otel-allure": __version__})
+    return names_files
+
+
+def _tell_missing(report: Report, told: _Told) -> None:
+    """Tell which results name attachments that are in none of the directories."""
+    missing = list(missing_attachments(report.directory.path))
+    for path, names in missing[:_MOST_TOLD]:
+        shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+        attachments = counted(len(names), "attachment")
+        told.problem(str(path), "", f"{attachments} missing: {shown}")
+    if len(missing) > _MOST_TOLD:
+        told.problem("results", "", f"and {len(missing) - _MOST_TOLD} more of this kind")
 
 
 def _say(report: Report, store: TraceStore, told: _Told) -> None:

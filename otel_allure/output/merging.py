@@ -7,8 +7,9 @@ parts below one span, of one trace, their names are numbered; each directory has
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,11 @@ from otel_allure.output.results_directory import ResultsDirectory, is_file_of_re
 from otel_allure.translation.identity import part_uuid
 
 _SPAN, _BELOW, _TRACE = "otel.span", "otel.below", "trace_id"
+_CONTAINER = "-container.json"
+_ITEMS = (RESULT, _CONTAINER, "-globals.json")
+"""Files whose content is known; the others are copied whatever is in them."""
+OnProblem = Callable[[str, str, object], object]
+"""Told which file, where in it, and what is wrong with it."""
 
 
 def results_in(paths: Iterable[Path]) -> list[Path]:
@@ -32,19 +38,30 @@ def results_in(paths: Iterable[Path]) -> list[Path]:
     return [path for path in paths if path.parent in folders and is_file_of_results(path)]
 
 
-def merge_results(paths: Iterable[Path], directory: ResultsDirectory) -> int:
+def merge_results(paths: Iterable[Path], directory: ResultsDirectory, on_problem: OnProblem) -> int:
     """Copy results into a directory and join parts of one trace; return how many results came.
 
     What is there already stays, where it is not less than what comes.
 
+    Args:
+        paths: of results, and of what belongs to them.
+        directory: where they go.
+        on_problem: told of files that are left out, as they cannot be read.
+
     Raises:
-        OSError: if a file cannot be read or written.
+        OSError: if a file cannot be written.
     """
     number = 0
     with directory.locked():
         for path in paths:
+            try:
+                item = _read(path) if path.name.endswith(_ITEMS) else {}
+                path.open("rb").close()
+            except (OSError, ValueError) as error:
+                on_problem(str(path), "", error)
+                continue
             number += path.name.endswith(RESULT)
-            _copy(path, directory.path)
+            _copy(path, item, directory.path)
         for name in sorted(each.name for each in directory.path.glob(f"*{RESULT}")):
             join_parts(directory, name)
     return number
@@ -58,19 +75,33 @@ def put_into_tests(directory: ResultsDirectory) -> int:
     """
     number = 0
     with directory.locked():
-        results = {path: _read(path) for path in sorted(directory.path.glob(f"*{RESULT}"))}
+        results = dict(_items_in(directory.path, RESULT))
         tests: dict[str, list[Path]] = {}
         for path, result in results.items():
-            for label in result.get("labels", ()):
+            for label in _each(result, "labels"):
                 if label.get("name") == _TRACE:
                     tests.setdefault(str(label.get("value")), []).append(path)
         for path, result in results.items():
-            its = tests.get(_told(result, _TRACE) or "", []) if tests else []
+            its = tests.get(str(_told(result, _TRACE)), []) if tests else []
             if its and path not in its:
                 _put(result, its, results, directory.path)
                 path.unlink()
                 number += 1
     return number
+
+
+def missing_attachments(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Yield the results and containers that name files which are not there, each with the names."""
+    there = set(os.listdir(folder))  # noqa: PTH208 - names, of all at once
+    for kind in _ITEMS:
+        for path, item in _items_in(folder, kind):
+            its = [item, *_steps(item)]
+            for each in (*_each(item, "befores"), *_each(item, "afters")):
+                its += [each, *_steps(each)]
+            named = [attached for each in its for attached in _each(each, "attachments")]
+            names = [str(a.get("name")) for a in named if a.get("source") not in there]
+            if names:
+                yield path, names
 
 
 def _put(
@@ -82,10 +113,9 @@ def _put(
     path, whole, item = next((place for place in places if _contains(place[2], step)), places[0])
     if any(_told(each, _SPAN) == _told(step, _SPAN) for each in _steps(item)):
         return  # it was put there before
-    while len(inside := [s for s in item.get("steps", ()) if _contains(s, step)]) == 1:
+    while len(inside := [s for s in _each(item, "steps") if _contains(s, step)]) == 1:
         item = inside[0]
-    steps = [*item.get("steps", ()), step]
-    item["steps"] = sorted(steps, key=lambda each: each.get("start") or 0)
+    item["steps"] = sorted([*_each(item, "steps"), step], key=lambda each: _time(each, "start"))
     path.write_text(json.dumps(whole, ensure_ascii=False), "utf-8")
 
 
@@ -93,52 +123,95 @@ def _fixtures_of(
     test: dict[str, Any], folder: Path
 ) -> Iterator[tuple[Path, dict[str, Any], dict[str, Any]]]:
     """Yield the fixtures of a test, each with its container and the file of that."""
-    for path in sorted(folder.glob("*-container.json")):
-        container = _read(path)
-        if test.get("uuid") in container.get("children", ()):
-            for fixture in (*container.get("befores", ()), *container.get("afters", ())):
+    for path, container in _items_in(folder, _CONTAINER):
+        if test.get("uuid") in (container.get("children") or ()):
+            for fixture in (*_each(container, "befores"), *_each(container, "afters")):
                 yield path, container, fixture
 
 
 def _contains(item: dict[str, Any], step: dict[str, Any]) -> bool:
-    start, stop = int(step.get("start", 0)), int(step.get("stop", 0))
-    return int(item.get("start", 0)) <= start and stop <= int(item.get("stop", 0))
+    is_later = _time(item, "start") <= _time(step, "start")
+    return is_later and _time(step, "stop") <= _time(item, "stop")
 
 
 def _steps(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
     todo = [item]
     while todo:
-        its = todo.pop().get("steps", ())
+        its = _each(todo.pop(), "steps")
         yield from its
         todo += its
 
 
-def _copy(path: Path, folder: Path) -> None:
+def _copy(path: Path, part: dict[str, Any], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / path.name
-    part = _read(path) if path.name.endswith(RESULT) else {}
-    told = {p.get("name"): p.get("value") for p in part.get("parameters", ())}
-    if _BELOW in told and _TRACE in told:
-        place = int(told[_TRACE], 16), int(told[_BELOW], 16)
+    place = _place(part) if path.name.endswith(RESULT) else None
+    if place is not None:
         for each in count():
             part["uuid"] = part_uuid(*place, each)
             target = folder / result_file_name(part["uuid"])
-            if not target.exists() or _told(_read(target), _SPAN) == told.get(_SPAN):
+            known = _item(target)
+            if known is None or _told(known, _SPAN) == _told(part, _SPAN):
                 break
         target.write_text(json.dumps(part, ensure_ascii=False), "utf-8")
     elif not target.exists() or target.stat().st_size < path.stat().st_size:
         shutil.copyfile(path, target)
 
 
+def _place(part: dict[str, Any]) -> tuple[int, int] | None:
+    """Return where a part belongs, by the ids of the trace and of the span above; None: nowhere."""
+    try:
+        return int(str(_told(part, _TRACE)), 16), int(str(_told(part, _BELOW)), 16)
+    except ValueError:
+        return None
+
+
+# -- files, whoever has written them
+
+
+def _items_in(folder: Path, kind: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield what is in the files of a kind, but for those that cannot be read."""
+    for path in sorted(folder.glob(f"*{kind}")):
+        item = _item(path)
+        if item is not None:
+            yield path, item
+
+
+def _item(path: Path) -> dict[str, Any] | None:
+    """Return what is in a file, None if it cannot be read."""
+    try:
+        return _read(path)
+    except (OSError, ValueError):
+        return None
+
+
 def _read(path: Path) -> dict[str, Any]:
-    """Return a result, empty if it cannot be read: then it is copied as it is."""
+    """Return what is in a file.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it is no whole object of JSON.
+    """
     try:
         found = json.loads(path.read_bytes())
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"left out, it is no whole JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"left out, it is no object: {type(found).__name__}")
+    return found
+
+
+def _each(item: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return the steps, or the like, of an item."""
+    found = item.get(name)
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _time(item: dict[str, Any], name: str) -> int:
+    found = item.get(name)
+    return int(found) if isinstance(found, (int, float)) else 0
 
 
 def _told(item: dict[str, Any], name: str) -> Any:
     """Return what a parameter says, None if there is none."""
-    return next((p.get("value") for p in item.get("parameters", ()) if p.get("name") == name), None)
+    return next((p.get("value") for p in _each(item, "parameters") if p.get("name") == name), None)
