@@ -865,6 +865,27 @@ def test_a_service_that_is_killed_leaves_what_it_has_done(run, pytester):
         done.outcome.stdout.fnmatch_lines([f"*nothing was received of {number} to shop:*"])
 
 
+def test_nobody_waits_for_services_after_an_interrupt(run):
+    done = run(
+        """
+        import otel_allure
+        from opentelemetry import trace
+
+        def test_it():
+            otel_allure.environment()
+            asked = {"http.request.method": "GET", "server.address": "silent"}
+            tracer, kind = trace.get_tracer("client"), trace.SpanKind.CLIENT
+            tracer.start_span("GET", kind=kind, attributes=asked).end()
+            raise KeyboardInterrupt
+        """,
+        "--allure-otel-receiver",
+        plugins=(),
+    )
+    text = done.outcome.stdout.str() + done.outcome.stderr.str()
+    assert "nothing was received of 1 call to silent" in text
+    assert "waited" not in text
+
+
 def test_without_the_option_nothing_of_it_is_there(run):
     done = run(
         """

@@ -108,6 +108,7 @@ class AllureListener(stand_in.AllureListener):
         self.worker_output: dict[str, Any] = {}
         """What an xdist worker tells its controller at the end."""
         self.remote: RemoteSpans | None = None
+        self._is_interrupted = False
         self.waited: Waited | None = None
         """How the end was waited for, where services tell of their spans."""
         self.waited_elsewhere: list[Waited] = []
@@ -278,7 +279,9 @@ class AllureListener(stand_in.AllureListener):
             self._session_span = None
         self._drain()
         if self.remote is not None and self.waited is None and not self.report.is_silent:
-            self.waited = self.remote.wait(self._take_from_children)
+            self.waited = self.remote.wait(
+                self._take_from_children, is_interrupted=self._is_interrupted
+            )
         self._take_from_children()
         self.report.settle(self._session.unfinished())
         self.recorder.write_outside_of_tests()
@@ -363,6 +366,7 @@ class AllureListener(stand_in.AllureListener):
         finally:
             if self._session_span is not None and exitstatus in _SUITE_STATUS:
                 self._session_span.set_attribute(c.TEST_SUITE_STATUS, _SUITE_STATUS[exitstatus])
+            self._is_interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
             self.settle()
             compat.tell(self.diagnostics.first, self.diagnostics.add)
             self.worker_output["otel_allure_problems"] = list(self.diagnostics.first.items())

@@ -139,13 +139,14 @@ class RemoteSpans:
         """Return what has come since the last time."""
         return self._reader.read()
 
-    def wait(self, take: Callable[[], object]) -> Waited:
+    def wait(self, take: Callable[[], object], *, is_interrupted: bool = False) -> Waited:
         """Wait for what services are known to tell later, as long as is set; say how it was.
 
         Args:
             take: takes what has come to the report.
+            is_interrupted: whether somebody wants the run to end now.
         """
-        most = self._session.report.settings.receiver_wait
+        most = 0.0 if is_interrupted else self._session.report.settings.receiver_wait
         start = time.monotonic()
         idle, before = 0, -1
         take()
