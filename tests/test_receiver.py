@@ -641,6 +641,25 @@ def test_variables_for_one_signal_lead_nowhere_else():
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "told"),
+    [
+        ("OTEL_SDK_DISABLED", "True", "false"),
+        ("OTEL_SDK_DISABLED", "false", None),
+        ("OTEL_TRACES_SAMPLER", "always_off", "parentbased_always_on"),
+        ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio", "parentbased_always_on"),
+        ("OTEL_TRACES_SAMPLER", "always_on", None),
+        ("OTEL_TRACES_EXPORTER", "none", "otlp"),
+        ("OTEL_TRACES_EXPORTER", "console, otlp_proto_grpc", "otlp,console"),
+        ("OTEL_TRACES_EXPORTER", "allure", None),
+        ("OTEL_TRACES_EXPORTER", "", None),
+    ],
+)
+def test_variables_that_keep_spans_back(name, given, told):
+    """As CI has them, for the tests' own sake."""
+    assert variables_for("http://h:1", "http/json", "", "r", {name: given}).get(name) == told
+
+
 def test_all_bodies_together_have_a_limit(another):
     """What is too much now may be sent again; what is held is given back."""
     receiver = another(receiver_max_mb=1.0)

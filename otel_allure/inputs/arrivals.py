@@ -310,7 +310,7 @@ def variables_for(
     }
     if token:
         told["OTEL_EXPORTER_OTLP_HEADERS"] = f"authorization=Bearer%20{token}"
-    return told | _of_each_signal(endpoint, told, environ)
+    return told | _of_each_signal(endpoint, told, environ) | _not_kept_back(environ)
 
 
 def _of_each_signal(
@@ -329,6 +329,28 @@ def _of_each_signal(
 
 
 _FOR_A_SIGNAL = ("ENDPOINT", "PROTOCOL", "HEADERS")
+
+
+def _not_kept_back(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what takes the place of variables by which spans are not made, or go elsewhere only.
+
+    CI often switches exporters off, for the tests' own sake.
+    """
+    found: dict[str, str] = {}
+    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        found["OTEL_SDK_DISABLED"] = "false"
+    if environ.get("OTEL_TRACES_SAMPLER", "").strip() not in _SAMPLERS_OF_ALL:
+        found["OTEL_TRACES_SAMPLER"] = "parentbased_always_on"
+    names = [name.strip() for name in environ.get("OTEL_TRACES_EXPORTER", "").split(",")]
+    others = [name for name in names if name not in _NO_EXPORTERS]
+    if any(names) and "allure" not in names:  # that brings its spans home
+        found["OTEL_TRACES_EXPORTER"] = ",".join(("otlp", *others))
+    return found
+
+
+_SAMPLERS_OF_ALL = ("", "always_on", "parentbased_always_on")
+_NO_EXPORTERS = ("", "none", "otlp", "otlp_proto_http", "otlp_proto_grpc")
+"""What is not beside `otlp`, which does as the protocol says."""
 
 
 _ATTRIBUTES = "OTEL_RESOURCE_ATTRIBUTES"
