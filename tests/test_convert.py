@@ -28,7 +28,18 @@ from otel_allure.translation.shared_ids import with_own_ids
 
 from . import conversions
 from .conversions import CHECKOUT, DATA
-from .trace_formats import FORMATS, dumped, lines, message, one_by_one, to_otlp, with_lengths
+from .trace_formats import (
+    FORMATS,
+    by_trace,
+    dumped,
+    jaeger_trace,
+    lines,
+    message,
+    one_by_one,
+    to_otlp,
+    with_lengths,
+    zipkin_spans,
+)
 
 TRACES = DATA / "traces"
 
@@ -180,6 +191,40 @@ def test_what_is_broken_is_told_and_the_rest_converted(convert, tmp_path, name):
     assert code == 1
     assert f"{path}, {told}" in printed or f"{path}: {told}" in printed
     assert f"\n{spans} spans" in printed
+
+
+WHOLE = {
+    "one document": to_otlp,
+    "with indents": to_otlp,
+    "Jaeger": lambda spans: {"data": list(map(jaeger_trace, by_trace(spans)))},
+    "Zipkin": zipkin_spans,
+}
+
+
+@pytest.mark.parametrize("packed", [bytes, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_document_that_was_cut_has_its_whole_spans(convert, tmp_path, name, packed):
+    """Wherever it was: what is there of the last span is none."""
+    content = dumped(WHOLE[name](CHECKOUT), indent=2 if name == "with indents" else None)
+    numbers = []
+    for share in (0.6, 0.75, 0.9):
+        data = packed(content)
+        (tmp_path / "spans").write_bytes(data[: int(len(data) * share)])
+        code, found, told = convert(tmp_path / "spans", output=f"{share}")
+        assert code == 1
+        assert "not complete" in told
+        assert "looks like" not in told
+        assert not any("nfinished" in repr(result) for result in found.results)
+        numbers.append(sum(1 + len(list(steps(result))) for result in found.results))
+    assert 0 < numbers[0] < numbers[1] < numbers[2] <= len(CHECKOUT) + 1, numbers
+
+
+def test_a_directory_that_cannot_be_written(convert, tmp_path):
+    (tmp_path / "spans").write_bytes(dumped(to_otlp(CHECKOUT)))
+    (tmp_path / "file").touch()
+    for output in ("file", "file/below"):
+        code, _, told = convert(tmp_path / "spans", output=output)
+        assert (code, f"{tmp_path / output}: " in told) == (2, True)
 
 
 OTHERS = {

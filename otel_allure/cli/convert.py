@@ -52,6 +52,11 @@ def convert_files(options: argparse.Namespace) -> int:
         if not store.counts.total() and not results:
             told.say_that_nothing_was_found()
             return 2
+        try:
+            options.output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            print(f"otel-allure convert: {options.output}: {error.strerror}", file=sys.stderr)
+            return 2
         report = Report(options.output, settings=found, whole_traces=True)
         if not _merge(results, report, told):
             return 2

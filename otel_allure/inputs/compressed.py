@@ -16,16 +16,22 @@ def chunks_of(file: BinaryIO) -> Iterator[bytes]:
 
 
 def with_head(chunks: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
-    """Return the first bytes, and all of them as chunks again."""
+    """Return the first bytes, and all of them as chunks again, with the error that ends them."""
     head = b""
-    for chunk in chunks:
-        head += chunk
-        if len(head) >= size:
-            break
+    broken: IncompleteError | None = None
+    try:
+        for chunk in chunks:
+            head += chunk
+            if len(head) >= size:
+                break
+    except IncompleteError as error:
+        broken = error
 
     def again() -> Iterator[bytes]:
         if head:
             yield head
+        if broken is not None:
+            raise broken
         yield from chunks
 
     return head, again()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -27,18 +28,27 @@ class Documents:
         self._size = self._tried = 0
 
     def of(self, texts: Iterable[str]) -> Iterator[tuple[int, Any]]:
-        """Yield documents, each with the number of its line."""
-        number = 0
-        for number, line in enumerate(_lines(texts), 1):
-            if line is None:
-                self._tell(f"line {number}", _TOO_LARGE)
-                self._forget()
-                continue
-            text = line.strip(_SPACE)
-            if text:
-                yield from self._line(number, line.strip("\x1e"), text)
+        """Yield documents, each with the number of its line.
+
+        Raises:
+            ValueError: that `texts` has raised; what came before has been yielded.
+        """
+        broken: ValueError | None = None
+        try:
+            for number, line in enumerate(_lines(texts), 1):
+                if line is None:
+                    self._tell(f"line {number}", _TOO_LARGE)
+                    self._forget()
+                    continue
+                text = line.strip(_SPACE)
+                if text:
+                    yield from self._line(number, line.strip("\x1e"), text)
+        except ValueError as error:
+            broken = error
         if self._open:
             yield from self._attempt(is_last=True)
+        if broken is not None:
+            raise broken
 
     def _line(self, number: int, line: str, text: str) -> Iterator[tuple[int, Any]]:
         if not self._open:
@@ -83,6 +93,9 @@ class Documents:
             self._size = self._tried = len(text) - end
             return
         what = "the document is not complete" if is_last and wrong.is_cut else wrong.message
+        if wrong.is_cut and (whole := decoded(up_to_last_span(text[end:]))[0]):
+            yield first + text.count("\n", 0, end), whole[0]
+            what = f"{what}, its last spans are left out"
         self._tell(f"line {first + text.count(chr(10), 0, wrong.pos)}", what)
         for number, each in lines[1:]:  # some may be documents by themselves
             if each[0] == "{":
@@ -146,6 +159,36 @@ def decoded(text: str) -> tuple[list[Any], int, _Wrong | None]:
         found.append(document)
 
 
+def up_to_last_span(text: str) -> str:
+    """Return a document that was cut up to the last span in it that is whole; empty if none is."""
+    keys: list[set[str]] = []  # of what is open
+    last = 0
+    for token in _TOKEN.finditer(text):
+        text_of_it, colon, bracket = token.groups("")
+        if not bracket:
+            if colon and keys:
+                keys[-1].add(text_of_it)
+        elif bracket in "{[":
+            keys.append(set())
+        elif keys:
+            its = keys.pop()
+            if its & _ID_OF_A_SPAN and its & _TIME_OF_A_SPAN:
+                last = token.end()
+    closing: list[str] = []
+    for token in _TOKEN.finditer(text, 0, last):
+        bracket = token.group(3)
+        if bracket in ("{", "["):
+            closing.append("}" if bracket == "{" else "]")
+        elif bracket and closing:
+            closing.pop()
+    return text[:last] + "".join(reversed(closing))
+
+
+_TOKEN = re.compile(
+    r'"((?:[^"\\]|\\.?)*)(?:"(\s*:)?|\Z)|([][{}])', re.DOTALL
+)  # linear: it never fails
+_ID_OF_A_SPAN = {"spanId", "span_id", "spanID", "id"}
+_TIME_OF_A_SPAN = {"startTimeUnixNano", "start_time_unix_nano", "startTime", "timestamp"}
 _BETWEEN = f"{_SPACE},"
 _LONGEST_LITERAL = 9
 
@@ -154,16 +197,22 @@ def _lines(texts: Iterable[str]) -> Iterator[str | None]:
     """Yield the lines of a text that comes in pieces; None for one that is too large to be kept."""
     pieces: list[str] = []
     size = 0
-    for text in texts:
-        first, *others = text.split("\n")
-        size += len(first)
-        pieces.append(first)
-        if size > LARGEST:
-            pieces.clear()
-        if not others:
-            continue
-        yield None if size > LARGEST else "".join(pieces)
-        yield from others[:-1]
-        pieces, size = [others[-1]], len(others[-1])
+    broken: ValueError | None = None
+    try:
+        for text in texts:
+            first, *others = text.split("\n")
+            size += len(first)
+            pieces.append(first)
+            if size > LARGEST:
+                pieces.clear()
+            if not others:
+                continue
+            yield None if size > LARGEST else "".join(pieces)
+            yield from others[:-1]
+            pieces, size = [others[-1]], len(others[-1])
+    except ValueError as error:
+        broken = error
     if size:
         yield None if size > LARGEST else "".join(pieces)
+    if broken is not None:
+        raise broken
