@@ -11,7 +11,7 @@ import pytest
 from otel_allure.formats.otlp_reader import from_otlp
 from otel_allure.model import conventions as c
 from otel_allure.model.spans import Event, Span
-from otel_allure.output.allure_json import plain
+from otel_allure.output.to_json import plain
 from otel_allure.testing.results import steps
 from otel_allure.testing.spans import build_span
 from otel_allure.translation.to_results import to_container, to_results

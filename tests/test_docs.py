@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from otel_allure.cli import main as cli
-from otel_allure.model.settings import Options
+from otel_allure.model.keywords import Options
 from otel_allure.testing.results import Results, steps, tree
 from tools.docs_links import on_page_markdown
 

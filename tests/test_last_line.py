@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -96,8 +95,8 @@ def test_a_run_without_tests_does_not_say_it(run):
     assert "Allure results" not in str(run("").outcome.stdout)
 
 
-def result(history: str | None, start: object, status: object) -> SimpleNamespace:
-    return SimpleNamespace(historyId=history, start=start, status=status)
+def result(history: object, start: object, status: object) -> dict[str, object]:
+    return {"historyId": history, "start": start, "status": status}
 
 
 def test_the_last_attempt_counts():

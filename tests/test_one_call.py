@@ -10,7 +10,7 @@ import pytest
 from otel_allure.model import conventions as c
 from otel_allure.model.settings import Settings
 from otel_allure.model.spans import Event, Log, Span
-from otel_allure.output.allure_json import plain
+from otel_allure.output.to_json import plain
 from otel_allure.presentation.presentation import Presentation
 from otel_allure.testing.results import steps, tree
 from otel_allure.testing.spans import TRACE_ID, build_span

@@ -33,7 +33,7 @@ from otel_allure.formats.otlp_writer import to_otlp
 from otel_allure.formats.sdk import from_sdk
 from otel_allure.model.settings import Settings
 from otel_allure.model.spans import Event, Link, Span
-from otel_allure.output.allure_json import plain
+from otel_allure.output.to_json import plain
 from otel_allure.presentation.presentation import Presentation
 from otel_allure.testing.results import steps, tree
 from otel_allure.testing.spans import TRACE_ID, build_span

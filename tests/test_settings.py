@@ -10,10 +10,10 @@ import pytest
 
 from otel_allure.inputs.span_exporter import AllureSpanExporter
 from otel_allure.inputs.span_processor import AllureSpanProcessor
+from otel_allure.model.keywords import Options
 from otel_allure.model.settings import (
     DEFAULTS,
     SETTINGS,
-    Options,
     Settings,
     from_environment,
     read,

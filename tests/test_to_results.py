@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from otel_allure.model import conventions as c
 from otel_allure.model.settings import DEFAULTS, Settings
 from otel_allure.model.spans import Event, Link, Log, Span
-from otel_allure.output.allure_json import plain
+from otel_allure.output.to_json import plain
 from otel_allure.presentation.presentation import Presentation
 from otel_allure.testing.results import steps, tree
 from otel_allure.testing.spans import TRACE_ID, build_span

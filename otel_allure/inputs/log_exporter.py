@@ -29,7 +29,7 @@ from otel_allure.recording.recorder import Recorder
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from otel_allure.model.settings import Options
+    from otel_allure.model.keywords import Options
 
 _NO_SPANS = "nothing exports spans to {}: set OTEL_TRACES_EXPORTER=allure too"
 

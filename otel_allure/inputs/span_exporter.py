@@ -24,7 +24,7 @@ from otel_allure.recording.active import belongs_to_session
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from otel_allure.model.settings import Options
+    from otel_allure.model.keywords import Options
 
 
 class AllureSpanExporter(SpanExporter):

@@ -17,10 +17,11 @@ from typing import Any
 from allure_commons.model2 import TestResult
 
 from otel_allure.model.conventions import RESULT
-from otel_allure.output.allure_json import plain, result_file_name
+from otel_allure.output.allure_json import result_file_name
 from otel_allure.output.from_json import item_of
 from otel_allure.output.joining import join_parts, part_of
 from otel_allure.output.results_directory import ResultsDirectory, is_file_of_results
+from otel_allure.output.to_json import plain
 from otel_allure.translation.identity import part_uuid
 
 _SPAN, _BELOW, _TRACE = "otel.span", "otel.below", "trace_id"

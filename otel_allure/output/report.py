@@ -11,10 +11,9 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import allure_commons
-from allure_commons.model2 import ExecutableItem, Parameter, TestResultContainer
 
 from otel_allure.model import conventions as c
 from otel_allure.model.diagnostics import Diagnostics
@@ -25,6 +24,7 @@ from otel_allure.model.spans import (
     Span,
     is_container,
     is_session,
+    is_test,
     service_of,
     span_key,
 )
@@ -36,8 +36,13 @@ from otel_allure.presentation.presentation import Presentation
 from otel_allure.redaction.redaction import Redaction, secrets_in
 from otel_allure.translation.attributes import NOT_SHOWN
 from otel_allure.translation.outside import below_one_root, is_outside
-from otel_allure.translation.to_results import Translation, to_container, to_results
+from otel_allure.translation.plain_test import PlainResult, only_phases, uses_of
 from otel_allure.translation.trace_buffer import KEEP, KEEP_SPANS, Trace, TraceBuffer
+
+if TYPE_CHECKING:
+    from allure_commons.model2 import ExecutableItem, TestResultContainer
+
+    from otel_allure.translation.to_results import Translation
 
 MOST_ORPHANS = 50
 """Spans of one trace that belong below others which have not come are each shown as a result, with
@@ -135,6 +140,7 @@ class Report:
         self._unused: dict[_Key, Trace] = {}  # those of them that no test has used so far
         self._outside = Trace(0)  # what is outside of requests, of many traces
         self._outside_with: weakref.WeakKeyDictionary[Trace, Trace] = weakref.WeakKeyDictionary()
+        self.plain_results: dict[int, PlainResult] = {}  # by trace id, of tests that have ended
 
     def hold(self, trace_id: int) -> None:
         """Note that this trace's test, or wide fixture, runs: nothing else makes it finished."""
@@ -318,7 +324,8 @@ class Report:
         self._others.pop(id(trace), None)  # what it belongs to may have come since
         container = _container_key(trace)
         if trace.has_test:
-            self._write_results(trace)
+            if not self._write_plain(trace):
+                self._write_results(trace)
         elif container is not None:
             self._supersede(trace, set())
             self._containers[container] = trace
@@ -356,11 +363,15 @@ class Report:
     def _write_outside(self, whole: Trace) -> None:
         if not whole.dirty:
             return
+        from otel_allure.translation.to_results import to_results
+
         spans = below_one_root(whole.taken().spans.values())
         presentation, logs = self.presentation, whole.logs
         self._publish_all(whole, to_results(spans, presentation, logs, self.diagnostics.add))
 
     def _write_container(self, key: _Key) -> None:
+        from otel_allure.translation.to_results import to_container
+
         trace, users = self._containers[key], self._users.get(key)
         if not users:
             self._unused[key] = trace
@@ -376,6 +387,8 @@ class Report:
 
         Listeners are told when it has ended, as of a result; so are files that are made of spans.
         """
+        from otel_allure.translation.to_results import to_container
+
         translated = to_container(spans, users, self.presentation)
         for container in translated.containers:
             for fixture in container.befores + container.afters:
@@ -386,6 +399,8 @@ class Report:
             self.directory.report_container(container)
 
     def _write_results(self, trace: Trace) -> None:
+        from otel_allure.translation.to_results import to_results
+
         spans: Iterable[Span] = trace.spans.values()
         whole = True
         if trace.is_more and not trace.has_test:
@@ -409,6 +424,24 @@ class Report:
             self._publish_all(trace, translated)
         for key, uuid in translated.uses:
             self.note_use(key, uuid)
+
+    def _write_plain(self, trace: Trace) -> bool:
+        """Write the result of a test in which nothing has happened; return whether it was one."""
+        result_of = self.plain_results.pop(trace.trace_id, None)
+        spans = list(trace.spans.values())
+        if result_of is None or trace.logs or trace.written or not only_phases(spans):
+            return False
+        if self.settings.trace_url_pattern or self._others_of("report_result") is not None:
+            return False
+        test = next(filter(is_test, spans))
+        result = result_of(test, [span for span in spans if span is not test])
+        if result is None:
+            return False
+        self.directory.write_result(result)
+        trace.written = {result_file_name(result["uuid"])}
+        for key, uuid in uses_of(test):
+            self.note_use(key, uuid)
+        return True
 
     def _join(self, trace: Trace, translated: Translation) -> None:
         """Write what a program has made of its part of a trace; others may have other parts."""
@@ -455,6 +488,8 @@ class Report:
                     self._without(lost, step)
 
     def _without(self, lost: Container[str], item: ExecutableItem) -> None:
+        from allure_commons.model2 import Parameter
+
         for attachment in [a for a in item.attachments if a.source in lost]:
             item.attachments.remove(attachment)
             note = f"{attachment.name} (lost: {self.directory.lost[attachment.source]})"
@@ -483,13 +518,18 @@ class Report:
             return
         try:
             with self.diagnostics.caught(f"an Allure listener's {hook}"):
-                manager = allure_commons.plugin_manager
-                listeners = [each.plugin for each in getattr(manager.hook, hook).get_hookimpls()]
-                ours = [each for each in listeners if isinstance(each, ResultsDirectory)]
-                if len(ours) < len(listeners):
-                    manager.subset_hook_caller(hook, ours)(**arguments)
+                others = self._others_of(hook)
+                if others is not None:
+                    others(**arguments)
         finally:  # what listeners have made of it is written, also if one of them raises
             getattr(self.directory, hook)(**arguments)
+
+    def _others_of(self, hook: str) -> Callable[..., object] | None:
+        """Return what calls the listeners that are no directories of ours, None without any."""
+        manager = allure_commons.plugin_manager
+        listeners = [each.plugin for each in getattr(manager.hook, hook).get_hookimpls()]
+        ours = [each for each in listeners if isinstance(each, ResultsDirectory)]
+        return None if len(ours) == len(listeners) else manager.subset_hook_caller(hook, ours)
 
 
 def _frame_of_test(record: Record) -> Record:

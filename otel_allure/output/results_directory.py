@@ -17,10 +17,9 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from allure_commons import hookimpl
-from allure_commons.model2 import Globals, TestResult, TestResultContainer
 
 from otel_allure.compat import kept
 from otel_allure.model import conventions as c
@@ -29,16 +28,17 @@ from otel_allure.model.outcome import Outcome
 from otel_allure.model.texts import text_of
 from otel_allure.output.allure_json import (
     as_seen,
-    bare,
     container_file_name,
     masked_in,
     new_uuid,
-    plain,
     result_file_name,
 )
 from otel_allure.output.run_files import may_replace, with_what_was_there
 from otel_allure.output.running_file import RunningFile
 from otel_allure.output.tally import Tally
+
+if TYPE_CHECKING:
+    from allure_commons.model2 import Globals, TestResult, TestResultContainer
 
 
 class ResultsDirectory:
@@ -112,11 +112,30 @@ class ResultsDirectory:
     def report_result(self, result: TestResult) -> None:
         """Write a test's result."""
         name = result_file_name(result.uuid)
-        is_new = name in self._running or not kept.exists(kept.joined(str(self.path), name))
+        is_new = self._is_new(name)
         if self._write_json(name, result):
-            self.results_written += is_new
-            if self.tally is not None:
-                self.tally.note(name, result)
+            self._note_result(name, result.__dict__, is_new=is_new)
+
+    def write_result(self, result: Mapping[str, Any]) -> None:
+        """Write a test's result that is as its JSON has it, for which no listener waits."""
+        name = result_file_name(result["uuid"])
+        is_new = self._is_new(name)
+        with self._diagnostics.caught(f"writing TestResult to {self.path}"):
+            data = _encoder()(result).encode("utf-8", "backslashreplace")
+            if self._write_text(name, data, lambda: _result_of(result)):
+                self._note_result(name, result, is_new=is_new)
+
+    def _is_new(self, file_name: str) -> bool:
+        if file_name in self._running:
+            return True
+        return not kept.exists(kept.joined(str(self.path), file_name))
+
+    def _note_result(
+        self, file_name: str, result: Mapping[str, Any], *, is_new: bool = True
+    ) -> None:
+        self.results_written += is_new
+        if self.tally is not None:
+            self.tally.note(file_name, result)
 
     @hookimpl
     def report_container(self, container: TestResultContainer) -> None:
@@ -177,21 +196,25 @@ class ResultsDirectory:
 
     def _write_json(self, file_name: str, item: Any) -> bool:
         with self._diagnostics.caught(f"writing {type(item).__name__} to {self.path}"):
-            encode = _indented if os.environ.get("ALLURE_INDENT_OUTPUT") else _compact
-            text = self._json(item, encode)
+            text = self._json(item, _encoder())
             # A lone surrogate becomes its JSON escape.
             data = text.encode("utf-8", "backslashreplace")
-            running = self._running.pop(file_name, None)
-            if running is None:
-                is_written = self._write(file_name, data)
-            else:
-                is_written = self._write_last(running, file_name, data, item)
-            if is_written:
-                self._note_masked(file_name, data)
-                return True
-            self._late[file_name] = data, item
-            if len(self._late) > _MOST_LATE:
-                self._late.pop(next(iter(self._late)))
+            return self._write_text(file_name, data, lambda: item)
+        return False
+
+    def _write_text(self, file_name: str, data: bytes, item: Callable[[], Any]) -> bool:
+        """Write what `item` returns, as its JSON has it."""
+        running = self._running.pop(file_name, None)
+        if running is None:
+            is_written = self._write(file_name, data)
+        else:
+            is_written = self._write_last(running, file_name, data, item)
+        if is_written:
+            self._note_masked(file_name, data)
+            return True
+        self._late[file_name] = data, item()
+        if len(self._late) > _MOST_LATE:
+            self._late.pop(next(iter(self._late)))
         return False
 
     def _write_late(self) -> None:
@@ -200,11 +223,9 @@ class ResultsDirectory:
         for file_name, (data, item) in waiting.items():
             if self._late or not self._write(file_name, data):
                 self._late[file_name] = data, item
-            elif isinstance(item, TestResult):
-                self.results_written += 1
+            elif file_name.endswith(c.RESULT):
                 self._note_masked(file_name, data)
-                if self.tally is not None:
-                    self.tally.note(file_name, item)
+                self._note_result(file_name, item.__dict__)
 
     # -- results of tests that run
 
@@ -238,7 +259,9 @@ class ResultsDirectory:
         if self.note_written:
             self._told(path)
 
-    def _write_last(self, running: RunningFile, file_name: str, data: bytes, item: Any) -> bool:
+    def _write_last(
+        self, running: RunningFile, file_name: str, data: bytes, item: Callable[[], Any]
+    ) -> bool:
         """Write the last word about a test; if there is no place for all, then what matters."""
         if not self.durable and running.end(data):
             self._told(running.path)
@@ -246,12 +269,16 @@ class ResultsDirectory:
         if self._write(file_name, data):
             running.close()
             return True
+        from otel_allure.output.to_json import bare
+
         lost = OSError(self.lost.get(file_name))
-        text = _compact(bare(item, lost))
+        text = _compact(bare(item(), lost))
         running.end(text.encode("utf-8", "backslashreplace"), nowhere_else=True)
         return False
 
     def _json(self, item: Any, encode: Callable[[Any], str]) -> str:
+        from otel_allure.output.to_json import bare, plain
+
         try:
             return encode(plain(item))
         except Exception as error:  # a listener has put something odd into it
@@ -417,6 +444,18 @@ def check_regular(source: str | os.PathLike[str]) -> None:
 
 _compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=text_of).encode
 _indented = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=text_of, indent=4).encode
+
+
+def _result_of(told: Mapping[str, Any]) -> TestResult:
+    from allure_commons.model2 import TestResult
+
+    from otel_allure.output.from_json import item_of
+
+    return item_of(TestResult, dict(told))
+
+
+def _encoder() -> Callable[[Any], str]:
+    return _indented if os.environ.get("ALLURE_INDENT_OUTPUT") else _compact
 
 
 _writes = itertools.count(1)

@@ -18,7 +18,6 @@ from allure_commons.model2 import (
 )
 
 from otel_allure.model.outcome import UNKNOWN, Outcome
-from otel_allure.output.allure_json import plain
 from otel_allure.output.from_json import item_of
 from otel_allure.output.hidden_parameters import (
     CALL,
@@ -30,6 +29,7 @@ from otel_allure.output.hidden_parameters import (
     tell,
     told,
 )
+from otel_allure.output.to_json import plain
 from otel_allure.presentation.durations import duration
 from otel_allure.translation.one_call import joint_outcome
 

@@ -16,6 +16,7 @@ UNKNOWN = "unknown"
 STATUSES = ("failed", "broken", UNKNOWN, "skipped", "passed")
 """What a result can have, worst first."""
 _BAD = STATUSES[:3]
+_FIELDS = ("historyId", "start", "status")
 _Attempt = tuple[str, int, str]
 """What the test is known by, when it began, and its status."""
 
@@ -26,10 +27,9 @@ class Tally:
     def __init__(self) -> None:
         self._results: dict[str, _Attempt] = {}
 
-    def note(self, file_name: str, result: Any) -> None:
-        """Note a result, an object of allure_commons' model, that has been written."""
-        told = result.historyId, result.start, result.status
-        self._results[file_name] = _attempt(file_name, *told)
+    def note(self, file_name: str, result: Mapping[str, Any]) -> None:
+        """Note a result that has been written, by its fields."""
+        self._results[file_name] = _attempt(file_name, *map(result.get, _FIELDS))
 
     def discard(self, file_name: str) -> None:
         """Forget a result whose file has been removed."""
@@ -43,8 +43,7 @@ class Tally:
 def counts_of(results: Iterable[Mapping[str, Any]]) -> Counter[str]:
     """Return what `Tally.counts` does, for results as their JSON has them."""
     return _counts(
-        _attempt(str(number), *map(result.get, ("historyId", "start", "status")))
-        for number, result in enumerate(results)
+        _attempt(str(number), *map(result.get, _FIELDS)) for number, result in enumerate(results)
     )
 
 

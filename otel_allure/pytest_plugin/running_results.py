@@ -10,24 +10,26 @@ No thread waits for the next time: others count threads, and beside one a fork i
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from otel_allure.model import conventions as c
 from otel_allure.model.clock import now_ns, worked_ns
 from otel_allure.model.outcome import BROKEN, FAILED, PASSED
-from otel_allure.model.spans import Span
-from otel_allure.output.allure_json import plain
+from otel_allure.model.rows import Parameter
+from otel_allure.model.spans import Attributes, Span
 from otel_allure.output.report import NEVER, Report
 from otel_allure.output.running_file import ENDED
 from otel_allure.presentation.presentation import Presentation
+from otel_allure.presentation.values import cut
 from otel_allure.pytest_plugin.test_attempt import SoFar, TestAttempt
 from otel_allure.recording.running_item import RunningItem, parameter_arrays
 from otel_allure.recording.tracer import RecordingSpan
 from otel_allure.redaction.redaction import Redaction
 from otel_allure.translation.attributes import parameters_of, rows_at, text_at
 from otel_allure.translation.identity import item_uuid
+from otel_allure.translation.plain_test import times_of_test
 
 EARLIER = "… {:,} earlier steps are not shown"
 MOST_STEPS = 500
@@ -77,8 +79,14 @@ class RunningResults:
                 report.on_change, report.due_ns = self.note, 0
 
     def end(self, attempt: TestAttempt) -> None:
-        """Note that the last word about an attempt is about to be written."""
-        self._results.pop(attempt.trace_id, None)
+        """Note that the last word about an attempt is about to be written.
+
+        The report is told how to have that without a translation, where nothing has happened in
+        the test: it is what was there from the start, but for how it ended.
+        """
+        result = self._results.pop(attempt.trace_id, None)
+        if result is not None:
+            self._report.plain_results[attempt.trace_id] = result.last_word
 
     def forget(self) -> None:
         """Leave all of it to the process that this one was forked from."""
@@ -160,24 +168,67 @@ class _RunningResult:
         self._ended: dict[int, _Json] = {}
         self._head: _Json = {}
         self._head_is_of: object = None
+        self._seen_state: object = None
+        self._is_masked = False
 
-    def so_far(self, spans: list[_Seen], at_ns: int) -> _Json:
-        """Return it as its JSON has it, with what is known of its spans at that time."""
-        if self._base.redaction.known is not self._base_knows:  # a variable was set
+    def last_word(self, test: Span, phases: list[Span]) -> _Json | None:
+        """Return the result of a test that was no more than its phases.
+
+        None where something in it is masked: what that is, is counted by the translation.
+
+        Args:
+            test: the span of the test, which has ended.
+            phases: those of its phases.
+        """
+        self._follow_variables()
+        with self._without_counts():
+            head = self._test()
+            details = self._details_of(test.attributes)
+        if self._is_masked:
+            return None
+        result = {**head, "status": test.attributes.get(c.STATUS, PASSED)}
+        if details:
+            result["statusDetails"] = details
+        result["start"], result["stop"] = times_of_test(test, phases)
+        return result
+
+    @contextmanager
+    def _without_counts(self) -> Iterator[None]:
+        """Count nothing that is masked: it counts when it is written at last."""
+        counts = self._presentation.redaction.counts
+        before = dict(counts)
+        try:
+            yield
+        finally:
+            if counts != before:
+                self._is_masked = True
+                counts.clear()
+                counts.update(before)
+
+    def _details_of(self, attributes: Attributes) -> _Json:
+        text, longest = self._presentation.redaction.text, self._presentation.settings.max_message
+        told = {"message": attributes.get(c.MESSAGE), "trace": attributes.get(c.TRACE)}
+        return {name: cut(text(its), longest) for name, its in told.items() if its}
+
+    def _follow_variables(self) -> None:
+        """Mask what was put into a variable since."""
+        if self._base.redaction.known is not self._base_knows:
             self._presentation, self._base_knows = self._base, self._base.redaction.known
             self._searched.clear()
             self._ended.clear()
             self._head_is_of = None
+
+    def so_far(self, spans: list[_Seen], at_ns: int) -> _Json:
+        """Return it as its JSON has it, with what is known of its spans at that time."""
+        self._follow_variables()
         redaction = self._presentation.redaction
         self._know(redaction.secrets_of(s for s in spans if s.span_id not in self._searched))
         self._searched.update(span.span_id for span in spans if span.end_ns is not None)
         now_ms = at_ns // 1_000_000
-        before = dict(redaction.counts)  # what is masked counts when it is written at last
-        try:
-            return {**self._test(), "stop": now_ms, "steps": self._steps(spans, now_ms)}
-        finally:
-            redaction.counts.clear()
-            redaction.counts.update(before)
+        with self._without_counts():
+            details = {"status": BROKEN, "statusDetails": self._details()}
+            steps = self._steps(spans, now_ms) if spans else []
+            return {**self._test(), **details, "stop": now_ms, "steps": steps}
 
     def _know(self, secrets: set[str]) -> None:
         """Mask these from now on, also in what is there already."""
@@ -191,21 +242,25 @@ class _RunningResult:
     # -- the test
 
     def _test(self) -> _Json:
-        """Return all but its steps."""
+        """Return all but its steps, and how it ends."""
         state = self._state()
-        if state != self._head_is_of:
+        if self._head_is_of is None or state != self._seen_state:
             told = self.attempt.so_far()
-            self._know(self._presentation.redaction.secrets_among(told.parameters))
-            self._head, self._head_is_of = self._head_of(told), state
+            its = told._replace(
+                labels=list(told.labels), links=list(told.links), parameters=list(told.parameters)
+            )
+            if (its, state[0]) != self._head_is_of:
+                self._know(self._presentation.redaction.secrets_among(told.parameters))
+                self._head, self._head_is_of = self._head_of(told), (its, state[0])
+            self._seen_state = state
         return self._head
 
-    def _state(self) -> object:
-        """Return what tells whether the test was told something."""
+    def _state(self) -> tuple[object, ...]:
+        """Return what tells whether the test was told something; first its attachments."""
         attempt, test = self.attempt, self.attempt.test
-        lists = test.labels, test.links, test._parameters or (), test._attachments or ()
+        lists = test._attachments or (), test.labels, test.links, test._parameters or ()
         texts = test.title, test.description, test.description_html
-        told = len(attempt.told), attempt.identified, attempt.outcome
-        return (*map(len, lists), *texts, *told)
+        return (*map(len, lists), *texts, len(attempt.told), attempt.identified)
 
     def _head_of(self, told: SoFar) -> _Json:
         test, redaction = self.attempt.test, self._presentation.redaction
@@ -222,16 +277,15 @@ class _RunningResult:
             "historyId": history_id,
             "labels": self._labels_of(told),
             "start": span.start_ns // 1_000_000,
-            "status": BROKEN,
-            "statusDetails": self._details(),
         }
         if told.description:
             head["description"] = text(told.description)
         if told.description_html:
             head["descriptionHtml"] = text(told.description_html)
         if told.links:
+            names = ("url", "name", "type")
             head["links"] = [
-                {"url": text(url), "name": text(name), "type": kind}
+                _filled(zip(names, (text(url), text(name), kind), strict=True))
                 for url, name, kind in told.links
             ]
         if told.parameters or test._attachments:
@@ -262,12 +316,13 @@ class _RunningResult:
         redaction, told = self._presentation.redaction, _Attributes(attributes)
         found: _Json = {}
         if c.PARAMETER_NAMES in attributes:
-            found["parameters"] = list(map(plain, parameters_of(told, redaction, identity)))
+            found["parameters"] = list(map(_parameter, parameters_of(told, redaction, identity)))
         if c.ATTACHMENT_SOURCES in attributes:
             names = (c.ATTACHMENT_NAMES, c.ATTACHMENT_SOURCES, c.ATTACHMENT_TYPES)
+            rows = rows_at(told, *names)
             found["attachments"] = [
-                {"name": redaction.text(name or source), "source": source, "type": kind or ""}
-                for name, source, kind in rows_at(told, *names)
+                _filled([("name", redaction.text(name or source)), ("source", source), ("type", k)])
+                for name, source, k in rows
                 if source
             ]
         return found
@@ -320,6 +375,16 @@ class _RunningResult:
 
 def _shown(labels: Iterable[tuple[str, str]], redaction: Redaction) -> list[_Json]:
     return [{"name": name, "value": redaction.label(name, value)} for name, value in labels]
+
+
+def _parameter(parameter: Parameter) -> _Json:
+    name, value, mode, excluded = parameter
+    its: _Json = {"name": name, "value": value, "mode": mode, "excluded": excluded}
+    return {field: told for field, told in its.items() if told or field in ("name", "value")}
+
+
+def _filled(fields: Iterable[tuple[str, str | None]]) -> _Json:
+    return {name: value for name, value in fields if value}
 
 
 class _Shared(NamedTuple):

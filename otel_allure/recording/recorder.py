@@ -6,19 +6,18 @@ ambient state about *where* something runs: that is the context's, see `running_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from allure_commons.model2 import GlobalAttachment, GlobalError, Globals
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, Tracer
 
 from otel_allure.model import conventions as c
 from otel_allure.model.clock import now_ns
 from otel_allure.model.rows import Attachment, Parameter
-from otel_allure.model.spans import Span
+from otel_allure.model.spans import Log, Span
 from otel_allure.model.texts import text_of
-from otel_allure.output.allure_json import attachment_file_name, plain
+from otel_allure.output.allure_json import attachment_file_name
 from otel_allure.output.report import Report
 from otel_allure.output.spool import ParentReport, Spool
 from otel_allure.output.text_tree import all_steps, tree_lines
@@ -34,7 +33,6 @@ from otel_allure.recording.running_item import (
 )
 from otel_allure.recording.tracer import RecordingSpan, global_tracer
 from otel_allure.redaction.redaction import Redaction
-from otel_allure.translation.to_results import to_results
 
 _FOR_EYES = ("image/svg+xml", "text/html")
 
@@ -272,6 +270,8 @@ class Recorder:
 
     def attach_global(self, attachment: Attachment) -> None:
         """Attach to the run, not to a test."""
+        from allure_commons.model2 import GlobalAttachment, Globals
+
         name, source, kind = attachment
         name = self.redaction.text(name)
         entry = GlobalAttachment(name=name, source=source, type=kind or None, timestamp=_now_ms())
@@ -279,6 +279,8 @@ class Recorder:
 
     def add_global_error(self, message: str, trace: str | None) -> None:
         """Add an error of the run."""
+        from allure_commons.model2 import GlobalError, Globals
+
         text = self.redaction.text
         entry = GlobalError(
             message=text(text_of(message)),
@@ -293,14 +295,26 @@ class Recorder:
             lines: list[str] = []
             documents: list[str] = []
             for spans, logs in self.report.take_others():
-                translated = to_results(spans, self.report.presentation, logs, self.diagnostics.add)
-                for result in translated.results:
-                    self.outside.append(str(result.name))
-                    lines += tree_lines(plain(result))
-                    for step in all_steps(result):
-                        documents += self._documents_of(step, translated.files)
+                self._add_outside(spans, logs, lines, documents)
             self._write_outside([*lines, *self._log_lines()], "Outside of tests")
             self._write_outside(documents, "Outside of tests: requests, queries and logs")
+
+    def _add_outside(
+        self,
+        spans: list[Span],
+        logs: Mapping[int, Sequence[Log]],
+        lines: list[str],
+        documents: list[str],
+    ) -> None:
+        from otel_allure.output.to_json import plain
+        from otel_allure.translation.to_results import to_results
+
+        translated = to_results(spans, self.report.presentation, logs, self.diagnostics.add)
+        for result in translated.results:
+            self.outside.append(str(result.name))
+            lines += tree_lines(plain(result))
+            for step in all_steps(result):
+                documents += self._documents_of(step, translated.files)
 
     def _documents_of(self, step: Any, files: Mapping[str, str]) -> Iterator[str]:
         """Yield what is made of a step's spans; what an author has attached goes to the run.

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any, Protocol
 
-from allure_commons.model2 import Parameter
-
 from otel_allure.model import conventions as c
 from otel_allure.model.outcome import BROKEN, FAILED, PASSED, SKIPPED, UNKNOWN
+from otel_allure.model.rows import Parameter
 from otel_allure.model.spans import Attributes, Span
 from otel_allure.presentation.values import as_text
 from otel_allure.redaction.places import MASK
@@ -44,12 +43,7 @@ def parameters_of(
         shown = MASK if mode else _cut(name, value, redaction)
         if identity and shown != value:
             shown = f"{shown} ({identity[:_MARK]})"
-        yield Parameter(
-            name=name,
-            value=shown,
-            mode=mode or None,
-            excluded=excluded == "true" or None,
-        )
+        yield Parameter(name, shown, mode or "", excluded == "true")
 
 
 def _cut(name: str, value: str, redaction: Redaction) -> str:

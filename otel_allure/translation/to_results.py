@@ -16,7 +16,7 @@ by file name.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -63,6 +63,7 @@ from otel_allure.translation.clock_skew import in_their_parents
 from otel_allure.translation.description import with_findings, with_picture
 from otel_allure.translation.identity import ITS_CONTAINER, ITS_FILES, digest_of, item_uuid
 from otel_allure.translation.log_placement import NO_LOGS, LogPlaces, Logs
+from otel_allure.translation.plain_test import times_of_test, uses_of
 from otel_allure.translation.span_tree import CondensedTree, SpanTree, by_start
 from otel_allure.translation.trace_attachments import (
     Shown,
@@ -144,7 +145,7 @@ def to_results(
         on_problem("translating a trace", error)
         roots = bare_roots(spans)
         results = [bare_result(root, presentation, error) for root in roots]
-        uses = [use for root in roots for use in _uses(root)]
+        uses = [use for root in roots for use in uses_of(root)]
         return Translation(results, [], uses, {}, [])
 
 
@@ -169,7 +170,7 @@ def _to_results(
         if container.befores or container.afters:
             translated.containers.append(container)
         translated.containers.extend(its.containers_apart(result.uuid))
-        translated.uses.extend(_uses(root))
+        translated.uses.extend(uses_of(root))
     if translated.results:
         last = translated.results[-1]
         its.attempt(last, "all logs", its.add_logs)
@@ -180,13 +181,6 @@ def _tree(spans: list[Span], presentation: Presentation) -> SpanTree:
     return SpanTree(
         in_their_parents(spans), None if presentation.settings.asgi_events else without_events
     )
-
-
-def _uses(test: Span) -> Iterator[tuple[tuple[int, int], str]]:
-    """Yield which containers' spans a test has used, and its uuid."""
-    for link in test.links:
-        if link.attributes.get(c.KIND) == c.CONTAINER:
-            yield (link.trace_id, link.span_id), item_uuid(test)
 
 
 def to_container(
@@ -575,7 +569,10 @@ class _Translator:
 
     def _add_parameters(self, item: ExecutableItem, span: Span) -> None:
         identity = item.historyId if isinstance(item, TestResult) else ""
-        item.parameters += parameters_of(span, self.presentation.redaction, identity)
+        item.parameters += (
+            Parameter(name=name, value=value, mode=mode or None, excluded=excluded or None)
+            for name, value, mode, excluded in parameters_of(span, self._redaction, identity)
+        )
 
     def _collect_attachments(self, span: Span, item: ExecutableItem) -> None:
         if c.ATTACHMENT_SOURCES in span.attributes:
@@ -783,7 +780,8 @@ class _Translator:
                 for url, text, kind in rows_at(span, c.LINK_URLS, c.LINK_NAMES, c.LINK_TYPES)
             ],
         )
-        result.start, result.stop = _times(span, self.tree)
+        phases = [s for s in self.tree.children.get(span.span_id, ()) if kind_of(s) == c.PHASE]
+        result.start, result.stop = times_of_test(span, phases, self.tree.milliseconds)
         self.attaches = self._attaches_for(span)
         self.describe(result, span)
         if c.STATUS not in a and a.get(c.TEST_CASE_RESULT_STATUS) == "fail":
@@ -883,19 +881,6 @@ def _opens(step: TestStepResult) -> bool:
 
 
 # -- attributes; those of other producers may be of any type
-
-
-def _times(test: Span, tree: SpanTree) -> tuple[int, int]:
-    """Return start and stop of a test in ms: those of its call, without set-up and tear-down.
-
-    A test that did not come to its call took no time: what its fixtures took is said of them.
-    """
-    phases = [span for span in tree.children.get(test.span_id, ()) if kind_of(span) == c.PHASE]
-    for phase in phases:
-        if phase.attributes.get(c.PHASE_NAME) == "call":
-            return tree.milliseconds(phase)
-    start, stop = tree.milliseconds(test)
-    return start, start if phases else stop
 
 
 def _note_missing_parent(result: TestResult, parent_id: int) -> None:
