@@ -106,7 +106,7 @@ def written(bodies: list[bytes]) -> float:
     with tempfile.TemporaryDirectory() as directory, TraceStore() as store:
         for body in bodies:
             store.add(from_otlp(json.loads(body)))
-        report = Report(directory, whole_traces=True)
+        report = Report(directory, settings=Settings(only_requests=False), whole_traces=True)
         start = time.process_time()
         for trace in store.traces(print):
             report.add(trace.records)
