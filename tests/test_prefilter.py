@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -39,6 +41,9 @@ TEXTS = st.lists(
 ).map("".join)
 
 
+MANY_WORDS = " ".join(f"q{''.join(word)}" for word in product("ghjk", repeat=6))
+
+
 @EACH
 @given(TEXTS)
 def test_needles_are_those_that_are_in_the_text(text):
@@ -47,6 +52,8 @@ def test_needles_are_those_that_are_in_the_text(text):
     assert module._PREFILTER.among(lowered) == expected
     long = f"{lowered}\n{'x ' * 600}\n{lowered}"  # is looked at in another way
     assert module._PREFILTER.among(long) == {needle for needle in NEEDLES if needle in long}
+    many = f"{lowered}\n{MANY_WORDS}"  # and so is this
+    assert module._PREFILTER.among(many) == {needle for needle in NEEDLES if needle in many}
 
 
 def test_what_is_remembered_has_bounds(monkeypatch):

@@ -422,6 +422,8 @@ def test_by_name_or_by_form():
         "authorization: " + "a " * 10_000,
         '{"cookie": "a=1", "b": [' + '"token=a", ' * 2_000 + "1]}",
         '{"a": "' + "token=a\\n" * 2_000 + '"}',
+        "INSERT INTO t (a, password) VALUES " + "(" * 20_000,
+        "INSERT INTO t (a, password) VALUES ('a', b",
     ],
     ids=lambda text: text[:12],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from otel_allure.redaction.lazy import lazy
-from otel_allure.redaction.names import WORD, strength
+from otel_allure.redaction.names import VAGUE, WORD, strength
 from otel_allure.redaction.no_secrets import BARE_LEAF, LEAF, is_no_value
 
 Span = tuple[int, int]
@@ -91,4 +91,6 @@ def _is_none(name: str, value: str, behind: str) -> bool:
         return is_no_value(name, BARE_LEAF, inner)
     # Of a user and a password, the user; and tokens of a language.
     is_word = inner.strip("#_").isalpha() and inner.islower()
-    return is_no_value(name, LEAF, inner) or (is_word and (behind == "," or strength(name) == WORD))
+    return is_no_value(name, LEAF, inner) or (
+        is_word and (behind == "," or strength(name) in (WORD, VAGUE))
+    )

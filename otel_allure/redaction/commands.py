@@ -6,7 +6,10 @@ import re
 
 from otel_allure.redaction.pair_forms import OF_CODE, form
 
-_WORD = r"(?P<secret>'[^'\r\n]+'|\"[^\"\r\n]+\"|(?:[^\s'\";|&)]|&(?=\w))+)"
+_WORD = (
+    r"(?P<secret>\\+'[^'\\\r\n]+\\+'|\\+\"[^\"\\\r\n]+\\+\"|'[^'\r\n]+'|\"[^\"\r\n]+\""
+    r"|(?:[^\s'\";|&)]|&(?=\w))+)"
+)
 """An argument of a command."""
 _ARGUMENTS = r"[ \t](?:[^\r\n|;&]{0,200}?[ \t])??"
 _USER = (
@@ -15,7 +18,8 @@ _USER = (
 )
 _START = r"(?:(?<![\w.-])|(?<=\\n)|(?<=\\t))"
 _LOGIN = (
-    r"(?:acr|argocd|az|buildah|cf|crane|docker|helm(?: registry)?|nerdctl|npm|oc|oras|podman"
+    r"(?:acr|argocd|az|buildah|cf|crane(?: auth)?"
+    r"|docker|helm(?: registry)?|nerdctl|npm|oc|oras|podman"
     r"|skopeo)[ \t]+login"
 )
 
@@ -53,7 +57,16 @@ OPTIONS: Forms = (
     ("7z", _command("7z[ar]?", r"-p(?=\S)")),
     ("rar", _command("rar", r"-h?p(?=[^\s-])")),
     ("unrar", _command("unrar", r"-h?p(?=[^\s-])")),
-    ("htpasswd", _command("htpasswd", r"-\w{0,9}b\w{0,9}[ \t](?:\S{1,200}[ \t]){1,2}")),
+    *(
+        (
+            program,
+            _command(
+                program,
+                r"-\w{0,9}b\w{0,9}[ \t](?:-\w{1,9}[ \t]){0,3}(?:[^\s-]\S{0,200}[ \t]){1,2}(?!-)",
+            ),
+        )
+        for program in ("htpasswd", "mosquitto_passwd")
+    ),
     ("http ", _command("http", r"(?:-a|--auth)[ \t=]{1,20}", _USER)),
     ("https ", _command("https", r"(?:-a|--auth)[ \t=]{1,20}", _USER)),
     *(
@@ -72,6 +85,24 @@ OPTIONS: Forms = (
     ("sqlcmd", _command("sqlcmd", r"-P[ \t]*")),
     ("bcp", _command("bcp", r"-P[ \t]*")),
     ("ab ", _command("ab", r"-A[ \t]*", _USER)),
+    ("curl", _command("curl", r"(?:-E|--cert)[ \t=]{1,20}[^\s:]{1,200}:")),
+    *(
+        (program, _command(rf"{program}\w*", rf"{option}[ \t]+"))
+        for program, option in (
+            *(("security", "-p"), ("security", "-w"), ("security", "(?-i:-P)"), ("smbmap", "-p")),
+            *(("ncftp", "-p"), ("beeline", "-p"), ("ldappasswd", "-[as]"), ("snmp", "-c")),
+        )
+    ),
+    ("skopeo", _command("skopeo", r"--(?:src-|dest-)?creds[ \t=]{1,20}", _USER)),
+    ("az keyvault", _command("az", r"secret set[ \t][^\r\n]{0,200}?--value[ \t=]{1,20}")),
+    # of any program: a user, and behind it what looks like no port, directory or database
+    (
+        " -u ",
+        form(
+            r" -u[ \t]+(?![-$])[^\s'\"]{1,60}[ \t]+-p[ \t]+(?![-$/.~]|\d+(?::\d+)*(?!\S))"
+            rf"{_WORD}"
+        ),
+    ),
     ("twine", _command("twine", r"-p[ \t]*")),
     ("rabbitmqadmin", _command("rabbitmqadmin", r"-p[ \t]*")),
     ("useradd", _command("useradd", r"-p[ \t]*")),
@@ -95,6 +126,7 @@ OPTIONS: Forms = (
 ARGUMENTS: Forms = (
     ("xfreerdp", _command("xfreerdp", "/p:")),
     ("cmdkey", _command("cmdkey", "/pass:")),
+    ("schtasks", _command("schtasks", r"/r?p[ \t]+")),
     ("net user", _line(r"net user[ \t]+(?![/-])\S+[ \t]+(?![/*-])", r"(?P<secret>\S+)")),
     ("net use ", _line(r"net use[ \t][^\r\n]{0,200}?/user:\S+[ \t]+(?![/*-])", r"(?P<secret>\S+)")),
     ("net use ", _line(r"net use \S+ \S+[ \t]+(?![/*-])", r"(?P<secret>\S+)(?= /user:)")),
@@ -110,6 +142,19 @@ ARGUMENTS: Forms = (
         for name in ("sqlplus ", "impdp ", "expdp ", "sqlldr ", "rman target ")
     ),
     ("rabbitmqctl", _command("rabbitmqctl", r"(?:add_user|change_password)[ \t]+\S+[ \t]+")),
+    *(
+        (command, _line(rf"{command}[ \t]+{more}"))
+        for command, more in (
+            *(("rclone obscure", ""), ("rootpw", r"(?:--\w+[ \t]+)?(?!-)")),
+            *(
+                ("mc alias set", r"\S+[ \t]+\S+[ \t]+\S+[ \t]+"),
+                ("isql", r"(?:[^\s-]\S*[ \t]+){2}(?!-)"),
+            ),
+        )
+    ),
+    ("db2 connect", _line(r"db2 connect to \S+ user \S+ using[ \t]+")),
+    ("etcdctl user add", _line(r"etcdctl user add[ \t]+", _USER)),
+    (" on >", form(r" on >(?P<secret>[^\s'\"]+)")),  # of Redis' users
     ("wpa_passphrase", _line(r"wpa_passphrase (?:'[^']+'|\"[^\"]+\"|\S+)[ \t]+")),
     *(
         (command, _line(rf"{command}[ \t]+(?![-$]){more}"))
@@ -136,8 +181,9 @@ ARGUMENTS: Forms = (
             command,
             _line(
                 rf"{command}(?:-\w+ )?",
-                rf"{_WORD}[ \t]*\|[ \t]*"
-                r"(?:chpasswd|cryptsetup|kinit|passwd|sudo -S|\S+(?: registry| auth)? login)\b",
+                rf"{_WORD}[ \t]*\|[ \t]*(?:chpasswd|cryptsetup|kinit|passwd|sudo -S"
+                r"|\S+(?: registry| auth)? login|\w+ (?:create )?secrets?"
+                r"|gpg [^\r\n|]{0,100}--passphrase-fd|openssl [^\r\n|]{0,100}stdin)\b",
             ),
         )
         for command in ("echo ", "printf ")

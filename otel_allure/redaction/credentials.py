@@ -17,9 +17,9 @@ from otel_allure.redaction.no_secrets import (
     looks_random,
 )
 from otel_allure.redaction.pair_forms import QUOTED, STRING, UNMASKED, form
-from otel_allure.redaction.places import MASK, Place
+from otel_allure.redaction.places import MASK, Place, lines_with
 
-_HEADER = r"(?:(?<![a-z0-9])|(?<=\\n))(?:authorization|cookie)"
+_HEADER = r"(?:(?<![a-z0-9])(?<!\*{4})|(?<=\\n))(?:authorization|cookie)"
 
 
 def _header_within(quote: str, end: str = "") -> re.Pattern[str]:
@@ -37,7 +37,10 @@ _HEADERS = (
     _header_within(r"\(", r"\)"),
     _header_within(r"\[", r"\]"),
     _header_within(r"\{", r",}"),
-    form(rf"{_HEADER}\\*['\"]\]?[ \t]*[=:]{UNMASKED}[ \t]*(?P<secret>{QUOTED}|[^\r\n]+)"),
+    form(
+        rf"{_HEADER}\\*['\"]\]?[ \t]*[=:]{UNMASKED}[ \t]*"
+        rf"(?P<secret>{QUOTED}|\[b?{STRING}(?:, ?b?{STRING})*\]|[^\r\n]+)"
+    ),
     form(
         rf"(?<!['\"`(\[{{]){_HEADER}[ \t]*:{UNMASKED}[ \t]*"
         rf"(?P<secret>{QUOTED}|`[^`]*`|(?:(?!\\[rn])[^\r\n])+)"
@@ -69,6 +72,8 @@ _STAND_IN = lazy(
     r"pass(?:word|wd)?|token|secret|api[_-]?key|\$\{?\w+\}?|\[\w+\]|<\w+>|yyy|xxx", re.IGNORECASE
 )
 """What documentation has behind the name of a user."""
+_SAID_ONLY = lazy(r"(?:user|username|login|name):\w*(?:pass|passw(?:or)?d|secret)", re.IGNORECASE)
+"""`scheme://user:password@host`"""
 _ASSIGNED = lazy(r"[\w.-]+=(?P<value>[^;]*)")
 
 _RANDOM = r"(?P<secret>(?=[^\s'\"]*\d)[^\s'\"/,;]{6,})"
@@ -97,7 +102,7 @@ FORMS: tuple[tuple[str, Forms], ...] = (
                 "sec-websocket-protocol",
                 form(
                     r"sec-websocket-protocol['\"]?[:=,][ ]?b?['\"]?[\w.-]*(?:auth|bearer|jwt|token)"
-                    r"[\w.-]*,[ ]?(?P<secret>[\w.~+/=-]{8,})"
+                    r"[\w.-]*,[ ]?(?P<secret>[\w.~+/=-]{6,})"
                 ),
             ),
         ),
@@ -124,9 +129,14 @@ FORMS: tuple[tuple[str, Forms], ...] = (
             *(
                 (
                     f"{name}(",
-                    form(rf"{name}\([ ]?(?:{STRING}|''|\"\"),[ ]?(?P<secret>{STRING})(?=[ ]?[,)])"),
+                    form(
+                        rf"{name}\([ ]?(?:{STRING}|''|\"\"),[ ]?(?:Some\()?"
+                        rf"(?P<secret>{STRING})(?=[ ]?[,)])"
+                    ),
                 )
                 for name in (
+                    "basic_auth",
+                    "credentials.basic",
                     "login",
                     "credential",
                     "credentials",
@@ -136,12 +146,22 @@ FORMS: tuple[tuple[str, Forms], ...] = (
                 )
             ),
             (".auth(", form(rf"\.auth\([ ]?['\"]\w+['\"],[ ]?(?P<secret>{STRING})(?=\))")),
-            (
-                "getconnection(",
-                form(
-                    rf"getconnection\((?:{STRING}|[\w.]+),[ ]?['\"]\w*['\"],"
-                    rf"[ ]?(?P<secret>{STRING})"
-                ),
+            *(  # a place, a user, and the password
+                (
+                    f"{name}(",
+                    form(
+                        rf"{name}\((?:{STRING}|[\w.$]+),[ ]?(?:['\"][\w=,. @-]*['\"]),"
+                        rf"[ ]?(?P<secret>{STRING})"
+                    ),
+                )
+                for name in (
+                    "getconnection",
+                    "connection",
+                    "mysqli_connect",
+                    "mysqli",
+                    "pdo",
+                    "sequelize",
+                )
             ),
         ),
     ),
@@ -157,7 +177,31 @@ _ELSEWHERE = (
     (
         (":54", ":6432:", ":*:"),
         form(
-            r"(?m:^)[\w.*-]{1,200}:(?:54\d\d|6432|\*):[\w*.-]{1,60}:[\w*.-]{1,60}:(?P<secret>\S+)(?m:$)"
+            r"(?<![\w.*:/-])[\w.*-]{1,200}:(?:54\d\d|6432|\*):[\w*.-]{1,60}:[\w*.-]{1,60}:(?P<secret>[^\s'\"<>]+)"
+        ),
+    ),
+    # bob:abc@db.example.com:5432, as a part of a URL
+    (
+        ("@",),
+        form(
+            r"(?<![\w:/@%.-])[A-Za-z_][\w.-]{0,60}:(?P<likely>[^\s@:/'\"<>]{6,200})@(?!sha\d)[A-Za-z][\w.-]{0,200}"
+            r"(?=[:/'\"\s),>\]]|$)"
+        ),
+    ),
+    # bob/abc@db.example.com:1521/shop, of Oracle
+    (
+        ("@",),
+        form(
+            r"(?<![\w:/@%.-])[A-Za-z_]\w{0,60}/(?P<likely>[^\s@/'\"<>]{6,200})@"
+            r"(?://|[A-Za-z][\w.-]{0,200}:\d{2,5}/)"
+        ),
+    ),
+    # sid=abc; Path=/, a cookie that is set
+    (
+        ("; path=", "; httponly", "; samesite", "; max-age"),
+        form(
+            r"(?<![\w;&?.-])[\w.-]{1,60}=(?P<likely>[^\s;'\",]{6,4000});[ ]"
+            r"(?:domain|expires|httponly|max-age|path|samesite|secure)\b"
         ),
     ),
     # bob:$apr1$..., a line of .htpasswd
@@ -168,7 +212,8 @@ _ELSEWHERE = (
         ),
     ),
 )
-"""Forms that are looked for everywhere, if one of some needles is in a text."""
+"""Forms that are looked for in the lines that have one of some needles; what is `likely` a secret
+has to look like one."""
 NEEDLES = frozenset(
     (
         *(needle for _, forms in FORMS for needle, _ in forms),
@@ -200,8 +245,11 @@ def find(text: str, lowered: str, needles: frozenset[str]) -> Iterator[Place]:
                 yield from each(needle, each_form, lowered, text, rule)
     for its, each_form in _ELSEWHERE:
         if not needles.isdisjoint(its):
-            for match in each_form.finditer(text):
-                yield Place(*match.span("secret"), "credentials")
+            for line in lines_with(lowered, needles.intersection(its)):
+                for match in each_form.finditer(text, *line):
+                    group = str(match.lastgroup)
+                    if group == "secret" or looks_random(match[group]):
+                        yield Place(*match.span(group), "credentials")
 
 
 def listed(text: str, needles: frozenset[str]) -> Iterator[Place]:
@@ -237,27 +285,31 @@ def each(
 
 
 def _is_none(secret: str, needle: str, text: str, at: int) -> bool:
-    inner = _MARK.sub("", secret).strip("'\"`, ")
+    inner = _MARK.sub("", secret).strip("'\"`,; ")
     if not inner:
         return True
     if needle == "://":
         if ":" not in inner and text.endswith("ssh", 0, at):
             return True  # ssh://git@github.com
+        if _SAID_ONLY.fullmatch(inner):
+            return True
         return all(not part or is_placeholder(part) for part in inner.split(":"))
     if needle.endswith("(") and secret[:1] in "'\"" and not inner.startswith(("'", '"')):
         return is_no_value("password", IN_QUOTES, inner)
     if needle == "cookie" and "=" in inner:
         values = [match["value"] for match in _ASSIGNED.finditer(inner)]
-        return bool(values) and all(map(is_placeholder, values))
+        return bool(values) and (inner.startswith("name=value") or all(map(is_placeholder, values)))
     if needle in ("authorization", "cookie"):
         if any(form.match(inner) for form in (_VERSION, _SIGNATURE, _OF_CODE)):
             return True
         return is_placeholder(inner) or _PROSE.fullmatch(inner) is not None or inner == "Bearer"
-    if needle == "sec-websocket-protocol":
+    if needle in ("sec-websocket-protocol", " -u ", " on >"):
         return not looks_random(inner)
     if needle in ("bearer", "basic"):
         return not looks_random(inner) and not _is_user_and_password(inner)
     user, _, password = inner.partition(":")
+    if inner.isupper() and _STAND_IN.fullmatch(inner):
+        return True
     return MASK in inner or is_placeholder(inner) or bool(user and _STAND_IN.fullmatch(password))
 
 

@@ -22,18 +22,22 @@ class _Escape(NamedTuple):
     """A way to escape.
 
     Attributes:
-        sign: a text that is in all of it.
+        signs: texts of which one is in all of it.
         escape: one escape, without which there is nothing to read.
         piece: what is escaped as a whole.
         read: returns what a piece stands for.
         write: returns how a text is written in the way of a piece.
     """
 
-    sign: str
+    signs: tuple[str, ...]
     escape: re.Pattern[str]
     piece: re.Pattern[str]
     read: Callable[[str], str]
     write: Callable[[str, str], str]
+
+    def is_in(self, text: str) -> bool:
+        has_sign = any(sign in text for sign in self.signs)
+        return has_sign and self.escape.search(text) is not None
 
 
 def _in_url(value: str, original: str) -> str:
@@ -79,31 +83,30 @@ _ENTITIES = lazy(r"(?<![^<>&'\"])[^<>&'\"]*&(?:[^<>&'\"]|&(?=[#\w]{2,8};))*")
 _ENTITY = lazy(r"&#?\w{1,8};")
 _ESCAPES = (
     _Escape(
-        "%",
+        ("%",),
         lazy(r"%[0-9A-Fa-f]{2}"),
         lazy(r"(?<![\w%.+*~-])[\w.+*~-]*%[0-9A-Fa-f]{2}[\w.+*~%-]*", re.ASCII),
         lambda piece: (unquote_plus if "+" in piece else unquote)(piece),
         _in_url,
     ),
-    _Escape("&", _ENTITY, _ENTITIES, _read_html, _in_html),
+    _Escape(("&",), _ENTITY, _ENTITIES, _read_html, _in_html),
     _Escape(
-        '""',
+        ('""',),
         lazy('""'),
         lazy(r'(?<![^,;\t\n])"(?:[^"]|""){1,100000}"(?![^,;\t\r\n])'),
         lambda piece: piece[1:-1].replace('""', '"'),
         lambda value, _: '"' + value.replace('"', '""') + '"',
     ),
-    _Escape("\\", lazy(r"\\"), _LITERAL, _read_literal, _in_literal),
-    _Escape("\n", lazy(rf"['\"]{_BETWEEN_LINES}['\"]"), _LITERALS, _read_literals, _in_literal),
+    _Escape(("\\",), lazy(r"\\"), _LITERAL, _read_literal, _in_literal),
+    _Escape(
+        ("'\n", '"\n'), lazy(rf"['\"]{_BETWEEN_LINES}['\"]"), _LITERALS, _read_literals, _in_literal
+    ),
 )
 
 
 def may_be_in(text: str) -> bool:
     """Whether there is anything to be read otherwise."""
-    for escape in _ESCAPES:
-        if escape.sign in text and escape.escape.search(text) is not None:
-            return True
-    return False
+    return any(escape.is_in(text) for escape in _ESCAPES)
 
 
 def find(text: str, masked: Masked) -> Iterator[Place]:
@@ -114,10 +117,11 @@ def find(text: str, masked: Masked) -> Iterator[Place]:
         masked: returns a text without its secrets, and the rules that say so.
     """
     for escape in _ESCAPES:
-        if escape.sign not in text or escape.escape.search(text) is None:
+        if not escape.is_in(text):
             continue
         for match in escape.piece.finditer(text):
-            place = _place(match, escape, masked) if escape.sign in match[0] else None
+            has_sign = any(sign in match[0] for sign in escape.signs)
+            place = _place(match, escape, masked) if has_sign else None
             if place is not None:
                 yield place
 

@@ -29,12 +29,16 @@ _TYPE = (
 )
 _DECLARED = lazy(
     rf"(?:\\*['\"`]\]?[ \t]{{0,20}}|(?:\[\w{{0,10}}\])?[ \t]{{0,20}}"
-    rf"(?:(?::|[aA][sS] )?[ \t]{{0,20}}{_TYPE}(?: \| {_TYPE}){{0,3}}[ \t]{{0,20}})?)"
+    rf"(?:(?::|[aA][sS] )?[ \t]{{0,20}}{_TYPE}(?:\(\w{{1,10}}\)|(?: \| {_TYPE}){{0,3}})"
+    r"[ \t]{0,20})?"
+    r"(?:\{[ ]?get;[^{}'\"]{0,40}\}[ ]?)?)"  # of C#
     r"(?:=>|:=|<-|=(?!=)|:(?![:=]))[ \t]{0,20}(?:\\\r?\n[ \t]{0,20})?"
 )
 """What is between a name and the expression of its value: a type, and a sign."""
+_NEXT_PAIR = lazy(r":\r?\n[ \t]{0,20}[\w.-]{1,60}[ \t]{0,5}:")
+"""Nothing of it, and a name on the line below."""
 _TOKEN = lazy(
-    r"(?P<string>(?:[bfru]|br|rb)?(?:'(?:[^'\\\r\n]|\\[^\r\n])*'|\"(?:[^\"\\\r\n]|\\[^\r\n])*\"))"
+    r"(?P<string>(?:[bfruN]|br|rb)?(?:'(?:[^'\\\r\n]|\\[^\r\n])*'|\"(?:[^\"\\\r\n]|\\[^\r\n])*\"))"
     r"|(?P<open>[(\[{])|(?P<close>[)\]}])"
     r"|(?P<word>[A-Za-z_$@][\w$]*(?:(?:\.|::|->|\?\.)[A-Za-z_]\w*)*!?)"
     r"|(?P<compared>[=!<>]=|\bin\b)|(?P<operator>\|\||\?\?|\?:|[+?:|=&])"
@@ -62,7 +66,11 @@ _NO_CALLS = lazy(
 )
 """Calls that look like a wrapper and take a name, or a text for people."""
 _JOINED = lazy(r"[ \t]*(?:\+(?!=)|\|\||\?\?|(?:or|if)\b)")
-_IN_SHELL = lazy(r":?[-=](?P<secret>[^{}\s]{1,200})\}|:(?P<default>[^{}\s?+-][^{}\s]{0,200})\}")
+_IN_SHELL = lazy(
+    r":?[-=](?P<secret>[^{}\s]{1,200})\}|:(?P<default>[^{}\s?+-][^{}\s]{0,200})\}"
+    r"|\}['\"]?[ ][!=]?=[ ](?P<compared>'[^'\r\n]{1,200}'|\"[^\"\r\n]{1,200}\")"
+    r"|\}(?:[ ]{2,20}|\t)(?P<cell>[^\s$]\S{2,200})[ \t]*(?=\r?\n|$)"  # of the Robot Framework
+)
 _SHOWN = lazy(r"<\w*(?:Secret|Password|Token|Key)\w*:? (?P<secret>[^<>\s]{4,200})>")
 
 
@@ -88,6 +96,8 @@ def find(text: str, stop: int, name: str, end: int) -> Iterator[Span]:
     )
     if sign is None or text.startswith(MASK, sign.end()):
         return
+    if _NEXT_PAIR.match(text, sign.end() - 1):
+        return
     if not is_bracket and not closes(text, sign.end()):
         shown = _SHOWN.match(text, sign.end())
         if shown is not None and not is_no_value(name, BARE_LEAF, shown["secret"]):
@@ -96,12 +106,16 @@ def find(text: str, stop: int, name: str, end: int) -> Iterator[Span]:
             yield from literals(text, sign.end(), name, end=end)
 
 
-def default_in_shell(text: str, stop: int, name: str) -> Iterator[Span]:
-    """Yield the default in `${NAME:-abc}`, whose name ends at `stop`."""
+def in_shell(text: str, stop: int, name: str) -> Iterator[Span]:
+    """Yield the default in `${NAME:-abc}`, or what `${NAME}` is compared with, or set to.
+
+    The name ends at `stop`.
+    """
     match = _IN_SHELL.match(text, stop)
     if match is not None:
-        group = "secret" if match["secret"] else "default"
-        if not is_no_value(name, QUOTED, match[group]):
+        group = str(match.lastgroup)
+        is_likely = group != "cell" or looks_random(match[group])
+        if is_likely and not is_no_value(name, QUOTED, match[group].strip("'\"")):
             yield match.span(group)
 
 
@@ -151,7 +165,7 @@ def literals(
 
 
 def _is_value(literal: str, name: str, calls: list[_Call], before: str) -> bool:
-    inner = literal.lstrip("bfru")[1:-1]
+    inner = literal.lstrip("bfruN")[1:-1]
     if not inner or is_no_value(name, QUOTED, inner):
         return False
     if not calls:
@@ -172,6 +186,15 @@ def _is_value(literal: str, name: str, calls: list[_Call], before: str) -> bool:
 
 def _is_alone(text: str, token: re.Match[str], call: _Call, name: str) -> bool:
     """Whether it is all that is in the brackets: `Some(abc)`, `Optional[abc]`."""
-    is_shown = call.name in ("Some", "Ok", "Just", "Optional", "Option", "Secret", "SecretStr")
+    is_shown = call.name in (
+        "Some",
+        "Ok",
+        "Just",
+        "Optional",
+        "Option",
+        "Secret",
+        "SecretStr",
+        "Str",
+    )
     behind = text[token.end() : token.end() + 1]
     return is_shown and behind in (")", "]") and not is_no_value(name, BARE_LEAF, token[0])

@@ -599,6 +599,7 @@ _JWT = lazy(
 )
 
 
+_SHORTEST_NEEDLE = 3
 NEEDLES = frozenset(
     (
         *("eyj", "private key", "private-lines:"),
@@ -606,11 +607,12 @@ NEEDLES = frozenset(
             mark.lower()
             for token in TOKENS
             for mark in token.marks
-            if not _ends_with_separator(mark)
+            if not _ends_with_separator(mark) and len(mark) >= _SHORTEST_NEEDLE
         ),
     )
 )
-"""In small letters; one is in each text with a token that has no separator behind its mark."""
+"""In small letters; one is in each text with a token that has no separator behind its mark, but for
+marks that are in many words: behind these is a long word."""
 
 _WORD_SIGNS = f"{digits}{ascii_letters}_+/-"
 _LONG_WORDS = bytes(ord("a" if chr(c) in _WORD_SIGNS else " ") for c in range(256))

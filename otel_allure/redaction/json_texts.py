@@ -10,8 +10,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from otel_allure.redaction.lazy import lazy
-from otel_allure.redaction.names import FAINT, Names, strength
-from otel_allure.redaction.no_secrets import ASSIGNED, LEAF, PAIR, QUOTED, is_no_value, is_nothing
+from otel_allure.redaction.names import FAINT, SAYS_ABOUT, Names, strength
+from otel_allure.redaction.no_secrets import (
+    ASSIGNED,
+    LEAF,
+    PAIR,
+    QUOTED,
+    is_no_value,
+    is_nothing,
+    looks_random,
+)
 from otel_allure.redaction.places import MASK, Place, rule_of
 
 _BEGIN = lazy(r'[{\[]\s*["{\[]')
@@ -167,7 +175,9 @@ class _Walk:
             if not is_no_value(own, QUOTED, value):
                 self._found.append(_place(match, own))
         elif level.secret_of:
-            if not is_no_value(level.secret_of, LEAF, value):
+            # {"secrets": {"manager": "vault"}}
+            says_about = SAYS_ABOUT.search(level.key) and not looks_random(value)
+            if not says_about and not is_no_value(level.secret_of, LEAF, value):
                 level.likely.append((_place(match, level.secret_of), level.key))
         else:
             self._other(match, value, level)

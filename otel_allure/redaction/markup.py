@@ -21,6 +21,8 @@ _ATTRIBUTE = lazy(
 )
 _NAMING = frozenset({"name", "key", "id", "property", "field", "http-equiv", "param", "header"})
 _VALUES = frozenset({"value", "content", "data", "default"})
+_BUTTONS = frozenset({"button", "image", "reset", "submit"})
+"""Tags, and types of inputs, whose values only tell which was pressed."""
 _HTML = frozenset(
     {
         *("a", "button", "code", "dd", "div", "dt", "em", "fieldset", "form", "h1", "h2", "h3"),
@@ -42,13 +44,18 @@ _NAMED_BESIDE = lazy(
     r"<(?P<tag>(?:\w+:)?(?:name|key))>\s{0,40}(?P<name>[\w.:-]{1,100})\s{0,40}</(?P=tag)>"
     rf"{_TEXT.pattern.replace('{0,2}', '{1,2}', 1)}"
 )
+_PROPERTIES = lazy(  # of JMeter: <stringProp name="Header.name">X-Api-Key</stringProp>
+    r"<(?P<tag>\w{1,40}) name=\"[\w.]{0,40}name\">(?P<name>[\w.-]{1,100})</(?P=tag)>\s{0,40}"
+    r"<(?P=tag) name=\"[\w.]{0,40}value\">(?P<secret>[^<>]{1,4000})</",
+    re.IGNORECASE,
+)
 
 
 def find(text: str, names: Names) -> Iterator[Place]:
     """Yield the values that a name in the same tag, or in the element before, makes secrets."""
     for tag in _TAG.finditer(text):
         yield from _of_tag(text, tag, names)
-    for beside in _NAMED_BESIDE.finditer(text):
+    for beside in (*_NAMED_BESIDE.finditer(text), *_PROPERTIES.finditer(text)):
         if names.is_sensitive(beside["name"]):
             yield from _place(beside["name"], beside, "secret")
     yield from _listed(text, names)
@@ -67,6 +74,9 @@ def _of_tag(text: str, tag: re.Match[str], names: Names) -> Iterator[Place]:
         for match in _ATTRIBUTE.finditer(text, *tag.span("attributes"))
     ]
     tags = [tag["tag"].rpartition(":")[2]]
+    types = {match[group].lower() for name, match, group in attributes if name == "type"}
+    if not _BUTTONS.isdisjoint({tag["tag"].lower(), *types}):
+        return
     named = next(
         (n for n in (*_names(attributes), *tags) if n == "password" or names.is_sensitive(n)), None
     )

@@ -26,7 +26,15 @@ FOREIGN = (
 
 _KEYS = (
     *(
+        "admin",
         "api",
+        "app(?:lication)?",
+        "auth",
+        "cookie",
+        "hmac",
+        "jwt",
+        "shared",
+        "webhook",
         "(?:aws)?access",
         "account",
         "encryption",
@@ -38,14 +46,28 @@ _KEYS = (
     ),
     *("client", "signing", "storage", "subscription", "functions", "license"),
 )
+_OTHER_PASSES = (
+    r"all|band|by|com|encom|first|high|im|last|low|multi|one|over|second|single|sur|tres|two|under"
+)
+"""Words that end with `pass`, with another meaning."""
 _CODES = (
-    *("2_?fa", "access", "auth", "backup", "confirmation", "login", "mfa", "one[ _-]?time", "otp"),
+    *(
+        "2_?fa",
+        "access",
+        "auth",
+        "backup",
+        "confirmation",
+        "device",
+        "login",
+        "mfa",
+        "one[ _-]?time",
+        "otp",
+    ),
     *("pairing", "recovery", "security", "sms", "verification"),
 )
 _WORDS = (
     *("authorization", "auth", "bearer", r"(?:set[_-]?)?cookies?", "pass", "pwd", "pw", "pswd"),
-    r"(?:admin|bind|db|ftp|http|login|master|my|proxy|require|root|smtp|user)pass",
-    r"(?:dest|src)?(?:key|store)pass",
+    rf"(?!(?:{_OTHER_PASSES})pass)[a-z]{{1,12}}pass",
     *(
         "secrets?",
         "(?<![_-])tokens",
@@ -61,7 +83,17 @@ _WORDS = (
     *("[cx]srf(?:middleware)?(?:token)?", "jwt", "jwe", "otp", "totp", "pin", "signature", "sig"),
     *("saml_?response", "cvv2?", "cvc2?", *FOREIGN),
     rf"(?:{'|'.join(_CODES)})[ _-]?codes?",
-    *("security[ _-]answer", "remember[_-]?me", r"[a-z]+_session", "hmac", "clave", "parola"),
+    *(
+        "dockerconfigjson",
+        "dockercfg",
+        "id_token_hint",
+        "security[ _-]answer",
+        "remember[_-]?me",
+        r"[a-z]+_session",
+        "hmac",
+        "clave",
+        "parola",
+    ),
 )
 """Secret as a word of their own: `api_key`, `X-Api-Key`, `apiKey`, not `apikeyboard`."""
 
@@ -110,7 +142,21 @@ _ABOUT = (
         "mgr",
     ),
     *("message", "method", "mode", "name", "param", "parameter", "path", "placeholder", "policy"),
-    *("port", "prompt", "provider", "required", "rules", "scheme", "server", "service", "size"),
+    *(
+        "percent(?:age)?",
+        "port",
+        "prompt",
+        "provider",
+        "rates?",
+        "ratio",
+        "refs?",
+        "required",
+        "rules",
+        "scheme",
+        "server",
+        "service",
+    ),
+    "size",
     *("sock", "status", "stdin", "strength", "through", "timeout", "ttl", "type", "ur[il]"),
     *("usage", "valid"),
     *("validators?", "version", "visible", "with"),
@@ -131,7 +177,7 @@ SENSITIVE = lazy(
     rf"\d*(?:$|[^a-z0-9](?!(?:{'|'.join(_ABOUT)})(?:$|[^a-z0-9])))",
     re.IGNORECASE,
 )
-SAYS_ABOUT = lazy(rf"[^a-z0-9](?:{'|'.join(_ABOUT)})\Z", re.IGNORECASE)
+SAYS_ABOUT = lazy(rf"(?<!id_token)(?:^|[^a-z0-9])(?:{'|'.join(_ABOUT)})\Z", re.IGNORECASE)
 """The end of a name like `password_reset_url`."""
 CAMEL = lazy(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """Where the words of a name in camel case meet."""
@@ -167,7 +213,16 @@ OTHER_ENDS = (
         "codes",
         "answer",
     ),
-    *("remember_me", "remember-me", "rememberme", "hmac", "clave", "parola"),
+    *(
+        "dockerconfigjson",
+        "dockercfg",
+        "remember_me",
+        "remember-me",
+        "rememberme",
+        "hmac",
+        "clave",
+        "parola",
+    ),
 )
 """Ends that need the whole name to be a sensitive one: `SharedAccessKey` is, `keyboard` is not."""
 

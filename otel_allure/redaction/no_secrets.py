@@ -74,10 +74,10 @@ _TYPE = (
 _STATUS_WORDS = (
     r"incomplete|absent|all|any|anything|array|auto|await|bad|basic|bearer|blank|boolean|confirmed|default|denied"
     r"|digest|disabled|empty|enabled|expired|false|failed|found|hidden|identifier|include|incorrect"
-    r"|inherit|integer|invalid|keyword|latest|lambda|literal|manual|mandatory|masked|missing|new|newline|just|no"
+    r"|inherit|integer|invalid|keyword|latest|lax|lambda|literal|manual|mandatory|masked|missing|new|newline|just|no"
     r"|none|nothing|null|number|object|off|ok|omit|on|operator|optional|present|punctuation|redacted"
-    r"|required|rejected|revoked|same-origin|set|something|string|text|true|(?:un)?changed|unknown"
-    r"|unset|valid|whitespace|wrong|yes"
+    r"|read|required|rejected|revoked|same-origin|set|something|strict|string|text|true|(?:un)?changed|unknown"
+    r"|unset|valid|whitespace|write|wrong|yes"
 )
 _KEYWORD = r"(?:assert|break|continue|del|for|if|pass|raise|return|throw|try|while|yield);?"
 """Of code: `if password != other_password: raise ...`."""
@@ -132,7 +132,7 @@ _URL = r"https?://[^\s@?=]*"
 _RESOURCE = r"arn:aws[\w-]*:.*|urn:[a-z].*"
 _PROSE = (
     r"[A-Z][a-z']+(?: (?:[a-z']+|[A-Z]+))+[.!?]?|[a-z]+: [a-z]+(?: [a-z]+)+[.!?]?"
-    r"|[a-z][\w-]* (?:\S+ )*[\w/.-]+\.(?:js|mjs|py|sh|ts)(?: .*)?"
+    r"|[a-z][\w-]* (?:\S+ )*[\w/.-]+\.(?:js|json|mjs|py|sh|toml|ts|ya?ml)(?: .*)?"
 )
 _WORDS = r"[a-z]+(?: [a-z]+)+"
 _REQUIRED = r"\[?[A-Z][A-Za-z]+!"  # of GraphQL
@@ -290,7 +290,7 @@ def is_nothing(name: str, value: str) -> bool:
             value[:1].isdigit()
             and _COUNT.fullmatch(value)
             and _COUNTED.search(name)
-            and not name.lower().endswith("pin")
+            and (len(value) < _SHORT or not name.lower().endswith("pin"))
         )
         or value.startswith(("self.", "this.", "cls."))
         or (name.lower() in ("pwd", "oldpwd") and _PATH.match(value) is not None)
@@ -349,7 +349,7 @@ def is_none(name: str, operator: str, value: str, after: str, before: str = "") 
     inner = value.lstrip("bBfFrRuU").strip("\\'\"") if is_quoted else value.rstrip(end)
     operator = operator.replace("\uff1a", ": ")
     sign = operator.strip("\\'\"`] \t").removesuffix("b")
-    if is_nothing(name, value) or _is_another(sign, operator, name):
+    if is_nothing(name, value) or _is_another(sign, operator, name, before):
         return True
     if sign in _APPENDING and not looks_random(inner):
         return True
@@ -392,10 +392,10 @@ def _is_word(value: str) -> bool:
 _WORD_FORM = lazy(_WORD_AND_END)
 
 
-def _is_another(sign: str, operator: str, name: str) -> bool:
+def _is_another(sign: str, operator: str, name: str, before: str) -> bool:
     """Whether a name and what is behind it are none and its value."""
     if sign in ("==", "!=") and operator[:1] in ("'", '"') and "]" not in operator:
-        return True  # 'token' == 'abc'
+        return not before.endswith("$")  # 'token' == 'abc', but "$TOKEN" == 'abc'
     return sign == ":" and name.startswith("--")  # a variable of a style sheet
 
 

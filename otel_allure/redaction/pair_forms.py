@@ -168,6 +168,12 @@ FORMS: tuple[tuple[str | tuple[str, ...], re.Pattern[str]], ...] = (
         ("key=", "name=", "key: ", "name: "),
         form(r"['\"]?,[ ]?value(?:=|:[ ])(?P<secret>[^\s'\",()\[\]{}]{1,500})(?=[,)\]}])"),
     ),
+    (  # option("--token", default="abc")
+        "-",
+        form(rf"['\"],[ ](?:[^()\r\n]{{0,200}}?[ ])?(?:const|default)=(?P<secret>{STRING})"),
+    ),
+    ("{", form(rf",[ ]?(?P<secret>{STRING})(?=[ ]?\}})")),  # {password, "abc"}
+    ("header(", form(r",[ ]?(?P<secret>[^\s'\",()]{1,500})\)")),  # HttpHeader(X-Api-Key, abc)
     (  # ENV.fetch("PASSWORD") { "abc" }, env("PASSWORD").unwrap_or("abc")
         ('"', "'"),
         form(
@@ -233,6 +239,9 @@ _BEGINNINGS = (
         "(",
         "(",
         "'\",",
+        "'\"",
+        ",",
+        ",",
         "'\"",
         " |",
         ",",

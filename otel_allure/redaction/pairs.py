@@ -36,6 +36,7 @@ _SOME = 60
 _LONGEST_WORD = 16
 _NAME_CHARACTERS = frozenset(f"{ascii_letters}{digits}_.:[]-")
 _REST_OF_NAME = lazy(r"\.(?:id|key)\b|[\w-]{0,40}", re.ASCII)
+_IN_SHELL = ("} =", "}  ", "}\t", '}" ', "}' ", "} !")
 _HEADERS = ("authorization", "cookie")
 _TO = lazy(r"\s*->\s*(?P<secret>'[^'\r\n]*'|\"[^\"\r\n]*\")")
 _DECLARED_BEHIND = frozenset("=: \t[]'\"<")
@@ -81,7 +82,7 @@ def _after_name(
     assert rest is not None  # it may be empty
     stop = rest.end()
     behind = text[stop : stop + 1]
-    if behind and behind not in FORMS_BEHIND:
+    if behind and behind not in FORMS_BEHIND and not text.startswith(_IN_SHELL, stop):
         return  # nearly always
     name = _name_before(text, end, stop)
     begin = stop - len(name)
@@ -94,7 +95,7 @@ def _after_name(
     before = text[max(0, begin - _LONGEST_START) : begin].lower()
     rule = rule_of(bare)
     if before.endswith("${"):
-        for span in expressions.default_in_shell(text, stop, bare):
+        for span in expressions.in_shell(text, stop, bare):
             yield Place(*span, rule)
         return
     match = _first_match(text, name, stop, before)

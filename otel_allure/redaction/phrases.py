@@ -38,7 +38,7 @@ _FILLERS = (
 _SAID = lazy(
     rf"['\"`*_)\]]{{0,3}}(?P<between>(?:[ \t]+{_FILLERS}){{0,6}})"
     r"(?P<sign>[ \t]*(?::\*\*|[:=]|--|=>)(?=[ \t])|(?<=[A-Za-z0-9_)])|(?<=['\"`*_)\]]))"
-    r"(?:[ \t]+|\[(?=['\"]))"
+    r"(?:[ \t]+|\[(?=['\"]))(?:<(?:b|code|em|i|kbd|span|strong)>)?"
     r"(?:(?P<quote>\\*['\"`])(?P<quoted>(?:(?!(?P=quote))(?:\\[^\r\n]|[^\\\r\n])){3,200})(?P=quote)"
     r"|[\[(<]['\"]?(?P<held>[^\s'\"`<>()\[\]]{4,200})['\"]?[\])>]"
     rf"|(?P<bare>(?![\[({{*-])(?:(?!{OF_CODE})[^\s'\"`,;<>]){{3,200}}))"
@@ -72,7 +72,11 @@ _BELOW = lazy(
 )
 _LINE = lazy(r"(?P<indent>[ \t]*)(?P<item>- )?(?P<value>[^\r\n]*)\r?\n?")
 _HOLDS = lazy(r"(?:\w+[._-])?(?:credentials|secrets|passwords|tokens)", re.IGNORECASE)
-_MEMBER = lazy(r"(?P<indent>[ \t]+)[\w.-]+:[ \t]+(?P<value>[^\s#][^\r\n]*)(?:\r?\n|$)")
+_MEMBER = lazy(
+    r"(?P<indent>[ \t]+)(?:(?P<default>default|example|value)|[\w.-]+):[ \t]+"
+    r"(?P<value>[^\s#][^\r\n]*)(?:\r?\n|$)",
+    re.IGNORECASE,
+)
 _MAPPING = lazy(r"[\w.\"'-]+[ \t]*(?::(?:\s|$)|=)|[#%{\[]")
 
 
@@ -150,6 +154,9 @@ def below(text: str, begin: int, stop: int, name: str) -> Iterator[Span]:
         value = item["value"].strip() if item is not None else ""
         if item is not None and " " not in value and looks_random(value):
             yield item.span("value")
+        for member in _members(text, head.end(), 0):
+            if member["default"] and looks_random(member["value"]):
+                yield member.span("value")
         return
     indent = len(before) - len(before.lstrip(" \t"))
     is_deeper = len(head["indent"]) > indent
@@ -167,6 +174,9 @@ def below(text: str, begin: int, stop: int, name: str) -> Iterator[Span]:
         for member in _members(text, head.end(), indent):
             if looks_random(member["value"].strip("'\"")):
                 yield member.span("value")
+    elif is_deeper and (values := [m for m in _members(text, head.end(), indent) if m["default"]]):
+        for member in values:
+            yield from _value(text, member, name)
     elif is_deeper and (item := _LINE.match(text, head.end())):
         yield from _value(text, item, name)
 

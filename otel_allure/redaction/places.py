@@ -53,6 +53,10 @@ _FIELDS = lazy(
     r"(?:(?<=\?)|(?<![^\s'\"])(?=[^&\s'\"<>=]{1,100}=[^&\s'\"<>]*&))"
     r"[\w.%\[\]+*~-]+=[^&\s'\"<>]*(?:&[\w.%\[\]+*~-]*=[^&\s'\"<>]*)*"
 )
+_PATH_PARAMETER = lazy(
+    r"(?:(?<=:/)|(?<![^\s'\"]))/[^\s;?'\"]{0,200}(?:;[\w.-]{1,60}=[^\s;?/'\"]*)+(?=[?/])"
+)
+"""A path with parameters: `/cart;jsessionid=abc?page=2`."""
 _SEPARATOR = lazy(rf"&|{FRAGMENT}")
 """Fields of a form, or of a query: what separates them is written otherwise within them."""
 
@@ -61,8 +65,12 @@ def within_fields(text: str, places: Iterable[Place]) -> Iterator[Place]:
     """Yield places so that none of them takes in more than one field of a form."""
     forms = [match.span() for match in _FIELDS.finditer(text)]
     starts = [start for start, _ in forms]
+    paths = [match.span() for match in _PATH_PARAMETER.finditer(text)] if ";" in text else []
+    begins = [begin for begin, _ in paths]
     for place in places:
-        end = place.end
+        number = bisect_right(begins, place.start) - 1
+        is_in_path = number >= 0 and place.start < paths[number][1]
+        end = min(place.end, paths[number][1]) if is_in_path else place.end
         number = bisect_right(starts, place.start) - 1
         # What is shown otherwise is masked within, field by field.
         if place.shown == MASK and number >= 0 and place.start <= forms[number][1]:

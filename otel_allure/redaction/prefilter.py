@@ -15,7 +15,7 @@ _LETTERS = bytes(c if 97 <= c <= 122 or c == 10 else 32 for c in range(256))
 _RUN = re.compile(r"[a-z]+")
 _LONGEST_TEXT = 1_000
 _LONGEST_WORD = 40
-_MOST_TEXTS, _MOST_WORDS = 4_000, 20_000
+_MOST_TEXTS, _MOST_WORDS, _MOST_NEW = 4_000, 20_000, 2_000
 _BLOCK = 1 << 20
 """Characters that are cut into words at once."""
 
@@ -30,13 +30,19 @@ class Prefilter:
     """
 
     def __init__(self, needles: Iterable[str]) -> None:
-        self._by_run: dict[str, set[str]] = {}
+        by_run: dict[str, set[str]] = {}
         for needle in needles:
             run = max(_RUN.findall(needle) or [""], key=len)
-            self._by_run.setdefault(run, set()).add(needle)
-        unlettered = self._by_run.pop("", set())
+            by_run.setdefault(run, set()).add(needle)
+        unlettered = by_run.pop("", set())
         self._signs = frozenset(filter(str.isascii, unlettered))
         self._foreign = unlettered - self._signs
+        self._runs = re.compile(f"(?=({_longest_of(by_run)}))".encode())
+        self._by_run = {
+            run.encode(): frozenset().union(*(by_run[r] for r in by_run if run.startswith(r)))
+            for run in by_run
+        }
+        """The needles by a run: also those of its beginnings, which are in a word if it is."""
         self._words: dict[bytes, frozenset[str]] = {}
         self._texts: dict[bytes, frozenset[str]] = {}
 
@@ -64,20 +70,34 @@ class Prefilter:
     def _of_words(self, blocks: Iterable[set[bytes]]) -> frozenset[str]:
         found = set(self._signs)
         for words in blocks:
+            new = words.difference(self._words)
+            if len(new) > _MOST_NEW:  # of no language: digits, say; they will not come again
+                found.update(*self._of_runs(b" ".join(new)))
+                words -= new
             for word in words:
                 known = self._words.get(word)
                 found |= self._of_word(word) if known is None else known
         return frozenset(found)
 
+    def _of_runs(self, words: bytes) -> list[frozenset[str]]:
+        return [self._by_run[run] for run in set(self._runs.findall(words))]
+
     def _of_word(self, word: bytes) -> frozenset[str]:
-        text = word.decode()
-        sets = [needles for run, needles in self._by_run.items() if run in text]
-        found = frozenset().union(*sets) if sets else _NONE
+        found = _NONE.union(*self._of_runs(word))
         if len(word) <= _LONGEST_WORD:
             if len(self._words) >= _MOST_WORDS:
                 self._words.clear()
             self._words[word] = found
         return found
+
+
+def _longest_of(runs: Iterable[str]) -> str:
+    """Return an expression for the longest of the runs that begins at a place."""
+    by_start: dict[str, list[str]] = {}
+    for run in sorted(runs, key=len, reverse=True):
+        by_start.setdefault(run[:2], []).append(run[2:])
+    starts = sorted(by_start, key=len, reverse=True)
+    return "|".join(f"{start}(?:{'|'.join(by_start[start])})" for start in starts)
 
 
 def _words(letters: bytes) -> Iterator[set[bytes]]:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Protocol
 
 from otel_allure.model import conventions as c
@@ -191,7 +192,8 @@ class Redaction:
         variable = _VARIABLE.fullmatch(text)
         if variable is not None and self.is_sensitive(variable[1]):
             name, value = variable.groups()
-            return (text, ()) if is_nothing(name, value) else (f"{name}={MASK}", (rule_of(name),))
+            if not is_nothing(name, value):
+                return f"{name}={MASK}", (rule_of(name),)
         return self._short_text(text) if len(text) <= _SHORT else self._text(text)
 
     def _told(self, text: str, needles: frozenset[str]) -> list[Place]:
@@ -365,7 +367,8 @@ def _blanked(text: str, places: list[Place]) -> str:
 def _again(text: str, places: list[Place]) -> list[Place]:
     """Return the other places of what is masked: a diff has it once more, in pieces."""
     found = {text[start:end].strip("'\"\\ ") for start, end, _, shown in places if shown == MASK}
-    values = [value for value in found if len(value) <= _SHORT and looks_random(value)]
+    random = (value for value in found if len(value) <= _SHORT and looks_random(value))
+    values = list(islice(random, _MANY + 1))
     if len(values) > _MANY:
         return []
     return [

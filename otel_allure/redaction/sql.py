@@ -211,10 +211,11 @@ def _of_rows(text: str, at: int, columns: list[str], names: Names) -> Iterator[P
     """Yield the literals in the columns with names of secrets, of all rows from `at` on."""
     wanted = [number for number, name in enumerate(columns) if names.is_sensitive(name)]
     for _ in range(_MOST_ROWS if wanted else 0):
-        items, at = _row(text, at)
-        yield from _of_row(text, items, columns, names)
-        following = _NEXT_ROW.match(text, at)
-        if following is None:
+        items, end = _row(text, at)
+        is_cut = end == at
+        yield from _of_row(text, items, columns[: len(items)] if is_cut else columns, names)
+        following = _NEXT_ROW.match(text, end)
+        if is_cut or following is None:
             return
         at = following.end()
 
@@ -226,13 +227,15 @@ def _of_row(text: str, items: list[Item], columns: list[str], names: Names) -> I
                 yield from _literals(text, item, name)
 
 
+_BLANKS = lazy(r"\s*")
 _NEXT_ROW = lazy(r"\s{0,10}(?:,|;|--|;\s{0,10}--)?\s{0,10}(?=[(\[])")
 
 
 def _row(text: str, at: int, depth: int = 0) -> tuple[list[Item], int]:
     """Return the items within the brackets at a place, and where these end.
 
-    With a depth of 1, those that begin behind it, up to where the statement goes on.
+    Of brackets that were cut off, it is where they begin. With a depth of 1, those that begin
+    behind it, up to where the statement goes on.
     """
     items: list[Item] = []
     begin, stop = at + 1, at + 1_000_000
@@ -252,6 +255,11 @@ def _row(text: str, at: int, depth: int = 0) -> tuple[list[Item], int]:
             begin = token.end()
         elif not depth:
             break
+    else:
+        if depth == 1 and stop >= len(text):
+            first = _BLANKS.match(text, begin)
+            line_end = text.find("\n", first.end() if first else begin) % (len(text) + 1)
+            return [*items, (begin, line_end)], at
     if depth == 1 and stop != at + 1_000_000:
         return [*items, (begin, stop)], stop
     return items, at
