@@ -567,6 +567,24 @@ def test_baggage_joins_too(both):
     assert [span.trace_id for span in it.reader.read()] == [mine]
 
 
+def test_what_a_program_says_of_tests_is_a_part_of_the_test_that_runs_it(both):
+    """The results of a run are of its own tests."""
+    mine = our_trace()
+    it = both(mine)
+    failed = {"status": "error", "status_message": "no"}
+    said = [
+        build_span("a test", 1, attributes={c.KIND: c.TEST, c.STATUS: "failed"}, **failed),
+        build_span("a fixture", 2, attributes={c.KIND: c.FIXTURE}),
+        build_span("of others", 3, attributes={c.TEST_CASE_NAME: "x"}, **failed),
+        build_span("a step", 4, attributes={c.KIND: c.STEP}),
+    ]
+    it.arrivals.take(of(mine, *said))
+    found = [dict(span.attributes) for span in it.reader.read()]
+    assert [its.pop(c.KIND) for its in found] == [c.STEP] * 4
+    told = {c.STATUS: "broken", c.MESSAGE: "no"}
+    assert found == [{c.STATUS: "failed"}, {}, {c.TEST_CASE_NAME: "x", **told}, {}]
+
+
 LIMITS = [
     ({"receiver_max_spans": 3}, "receiver_max_spans"),
     ({"receiver_max_attributes": 2}, "receiver_max_attributes"),

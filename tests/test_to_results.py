@@ -19,7 +19,13 @@ from otel_allure.presentation.presentation import Presentation
 from otel_allure.testing.results import steps, tree
 from otel_allure.testing.spans import TRACE_ID, build_span
 from otel_allure.translation.span_tree import SpanTree
-from otel_allure.translation.to_results import NO_PARENT, UNFINISHED, Translation, to_container
+from otel_allure.translation.to_results import (
+    BELONGS_TO,
+    NO_PARENT,
+    UNFINISHED,
+    Translation,
+    to_container,
+)
 from otel_allure.translation.to_results import to_results as as_usual
 
 MAX_DEPTH = DEFAULTS.max_depth
@@ -428,6 +434,24 @@ def test_a_result_of_an_orphan_says_so():
     }
     assert "statusDetails" not in result([foreign("a", 1, 0xAB, parent_is_remote=True)])
     assert "statusDetails" not in result([foreign("a", 1)])
+
+
+def test_an_orphan_below_a_test_says_what_it_belongs_to():
+    """But not what is of ours, or a root of its own."""
+    spans = [
+        test_span(),
+        foreign("astray", 2, 0xAB, parent_is_remote=True),
+        foreign("below it", 3, 2),
+        span("own", 4, 0xAC),
+        foreign("root", 5),
+    ]
+    steps = {step["name"]: step for step in result(spans)["steps"]}
+    told = {
+        name: [p["value"] for p in step.get("parameters", ()) if p["name"] == BELONGS_TO]
+        for name, step in {**steps, "below it": steps["astray"]["steps"][0]}.items()
+    }
+    assert told.pop("astray") == ["Span 00000000000000ab, which has not come"]
+    assert told == {"below it": [], "own": [], "root": []}
 
 
 # -- times

@@ -19,9 +19,10 @@ from typing import Any, NamedTuple
 from otel_allure.compat import kept
 from otel_allure.model import conventions as c
 from otel_allure.model.diagnostics import Diagnostics
+from otel_allure.model.outcome import BROKEN
 from otel_allure.model.record_json import read_record, to_line
 from otel_allure.model.settings import Settings
-from otel_allure.model.spans import Attributes, Log, Record, Span, service_of
+from otel_allure.model.spans import Attributes, Log, Record, Span, is_test, kind_of, service_of
 from otel_allure.output.sealed import Seal
 from otel_allure.recording.tracer import is_ours
 from otel_allure.translation.linked_traces import LinkedTraces
@@ -223,6 +224,20 @@ def _told_in_test(home: int, record: Record) -> Log:
     return Log(home, 0, time_ns, "WARN", "otel-allure", f"{TOO_MANY}: the others are left out")
 
 
+def _part_of_test(record: Record) -> Record:
+    """Return what was sent as a part of the test that it belongs to.
+
+    What a program says of tests of its own, and of their fixtures, are steps of that: the run's
+    results are of its own tests.
+    """
+    if isinstance(record, Log) or not (is_test(record) or kind_of(record) not in (None, c.STEP)):
+        return record
+    told = {c.KIND: c.STEP}
+    if record.status == "error" and c.STATUS not in record.attributes:
+        told |= {c.STATUS: BROKEN, c.MESSAGE: record.status_message}
+    return record._replace(attributes={**told, **record.attributes, c.KIND: c.STEP})
+
+
 class ArrivalsReader:
     """Takes what belongs to a process out of what has arrived.
 
@@ -261,7 +276,7 @@ class ArrivalsReader:
                     continue
                 for line in self._seal.opened(sealed)[0]:
                     found += (
-                        record._replace(trace_id=home)
+                        _part_of_test(record._replace(trace_id=home))
                         for record in read_record(line, self._diagnostics)
                     )
                 if home != trace_id:

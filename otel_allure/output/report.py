@@ -34,7 +34,7 @@ from otel_allure.output.results_directory import ResultsDirectory
 from otel_allure.output.text_tree import all_steps
 from otel_allure.presentation.presentation import Presentation
 from otel_allure.redaction.redaction import Redaction, secrets_in
-from otel_allure.translation.attributes import NOT_SHOWN
+from otel_allure.translation.attributes import NOT_COME, NOT_SHOWN
 from otel_allure.translation.outside import below_one_root, is_outside
 from otel_allure.translation.plain_test import PlainResult, only_phases, uses_of
 from otel_allure.translation.trace_buffer import KEEP, KEEP_SPANS, Trace, TraceBuffer
@@ -602,7 +602,7 @@ def _stand_in(span_id: int, below: list[Span]) -> Span:
         span_id,
         span_id,
         False,
-        f"Span {span_id:016x}, which has not come",
+        NOT_COME.format(f"{span_id:016x}"),
         "internal",
         min(span.start_ns for span in below),
         max(span.end_ns or span.start_ns for span in below),

@@ -16,6 +16,7 @@ from otel_allure.redaction.redaction import Redaction
 
 _MARK = 8  # hexadecimal digits: a thousand tests are told apart
 
+NOT_COME = "Span {}, which has not come"
 NOT_SHOWN = "not shown"
 """Parameter of what could not be shown as a whole: what is missing, and why."""
 STATUSES = (PASSED, FAILED, BROKEN, SKIPPED, UNKNOWN)

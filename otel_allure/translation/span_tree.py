@@ -66,6 +66,8 @@ class SpanTree:
         """Calls whose service was killed while it answered: what it had done is below them."""
         self.of_one_of: dict[int, tuple[Span, ...]] = {}
         """Spans that must be below one of several such calls, and nobody knows of which."""
+        self.astray: set[int] = set()
+        """Spans whose parent has not come, and that are where their time is."""
         self.twins: Counter[int] = Counter()
         """How many spans are left out below each: they never ended, beside the same that did."""
         ordered = self._without_twins(ordered)
@@ -134,6 +136,8 @@ class SpanTree:
                 host = self._common(its_calls) or host
                 if len(its_calls) > 1:
                     self.of_one_of[orphan.span_id] = its_calls
+            elif orphan.parent_id is not None and orphan.parent_id not in self.complete:
+                self.astray.add(orphan.span_id)
             adopted.setdefault(host.span_id, []).append(orphan)
         for host_id, its in adopted.items():
             children = self.children.get(host_id, [])

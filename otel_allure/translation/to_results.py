@@ -42,6 +42,7 @@ from otel_allure.presentation.presentation import Document, Presentation
 from otel_allure.presentation.values import cut
 from otel_allure.translation.asgi import without_events
 from otel_allure.translation.attributes import (
+    NOT_COME,
     NOT_SHOWN,
     STATUSES,
     parameters_of,
@@ -88,6 +89,8 @@ _MOST_NAMES = 5
 UNFINISHED = "Unfinished: the span had not ended when the report was written."
 TWINS = "{:,} never ended, each beside the same call that did"
 TOO_MANY = "Left out: there are more than {:,} steps (max_steps). Their places are marked."
+BELONGS_TO = "belongs to"
+"""Parameter of what is not below the span that it belongs to."""
 NO_PARENT = "Incomplete: the span that it belongs to has not come, {}."
 
 
@@ -518,6 +521,9 @@ class _Translator:
             self._tell_twins(item, span)
         if span.span_id in self.tree.of_one_of:
             self._tell_calls(item, self.tree.of_one_of[span.span_id])
+        if span.span_id in self.tree.astray and c.KIND not in span.attributes:
+            value = NOT_COME.format(f"{span.parent_id:016x}")
+            item.parameters.append(Parameter(name=BELONGS_TO, value=value, excluded=True))
         if c.CLOCK_OFFSET in span.attributes:
             _tell_offset(item, span)
         if span.span_id in self._condensed.capped:
