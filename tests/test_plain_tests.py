@@ -116,7 +116,14 @@ def test_sets_a_secret(monkeypatch):
 
 
 @pytest.mark.usefixtures("tmp_path")
-def test_uses_a_fixture(): pass
+def test_uses_a_fixture_of_a_plugin(): pass
+
+
+@pytest.fixture
+def own(): pass
+
+
+def test_uses_its_own_fixture(own): pass
 
 
 def test_\N{GREEK SMALL LETTER ALPHA}\N{CJK UNIFIED IDEOGRAPH-4E2D}(): pass
@@ -155,6 +162,7 @@ _PLAIN = [
     *("Buys 1", "Buys 2", "Buys None", f"Buys {'x' * 300}", "test_attaches"),
     *("test_is_expected_to_fail", "test_is_skipped_by_a_mark", "test_passes_unexpectedly"),
     *("test_prints", "test_skips", "test_with_a_docstring[1-2]", "test_α中", "told"),
+    "test_uses_a_fixture_of_a_plugin",
 ]
 """The tests in which nothing happens, but for one whose parameter is masked."""
 
@@ -170,8 +178,9 @@ def results(report: Results) -> dict[str, Any]:
 
 
 def test_it_is_what_the_translation_makes(
-    run: Callable[..., Any], pytester: pytest.Pytester
+    run: Callable[..., Any], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_ALLURE_FIXTURES", "own")
     arguments = ("-p", "no:randomly", "-W", "ignore::pytest.PytestUnknownMarkWarning")
     pytester.makeconftest(COUNTING)
     made = run(SUITE, *arguments)
@@ -182,7 +191,7 @@ def test_it_is_what_the_translation_makes(
     translated = run(None, *arguments)
     its = results(Results(pytester.path / "plain"))
     assert its == results(translated.report)
-    assert len(its) == 21
+    assert len(its) == 22
     line = "otel-allure: masked by name"
     assert [told for told in made.outcome.outlines if line in told] == [
         told for told in translated.outcome.outlines if line in told

@@ -35,7 +35,7 @@ from otel_allure.recording.activation import activate, deactivate
 
 from .test_step import Recording
 
-PROGRAMS = 2_000
+PROGRAMS = 1_200
 
 FORMS = [
     "with",

@@ -25,6 +25,7 @@ from otel_allure.model.spans import (
     is_container,
     is_session,
     is_test,
+    kind_of,
     service_of,
     span_key,
 )
@@ -36,7 +37,7 @@ from otel_allure.presentation.presentation import Presentation
 from otel_allure.redaction.redaction import Redaction, secrets_in
 from otel_allure.translation.attributes import NOT_COME, NOT_SHOWN
 from otel_allure.translation.outside import below_one_root, is_outside
-from otel_allure.translation.plain_test import PlainResult, only_phases, uses_of
+from otel_allure.translation.plain_test import PlainResult, is_plain, uses_of
 from otel_allure.translation.trace_buffer import KEEP, KEEP_SPANS, Trace, TraceBuffer
 
 if TYPE_CHECKING:
@@ -429,12 +430,12 @@ class Report:
         """Write the result of a test in which nothing has happened; return whether it was one."""
         result_of = self.plain_results.pop(trace.trace_id, None)
         spans = list(trace.spans.values())
-        if result_of is None or trace.logs or trace.written or not only_phases(spans):
+        if result_of is None or trace.logs or trace.written or not is_plain(spans, self.settings):
             return False
         if self.settings.trace_url_pattern or self._others_of("report_result") is not None:
             return False
         test = next(filter(is_test, spans))
-        result = result_of(test, [span for span in spans if span is not test])
+        result = result_of(test, [span for span in spans if kind_of(span) == c.PHASE])
         if result is None:
             return False
         self.directory.write_result(result)

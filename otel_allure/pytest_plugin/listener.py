@@ -777,9 +777,10 @@ class AllureListener(stand_in.AllureListener):
 
     def _attach_captured(self, report: pytest.TestReport, attempt: TestAttempt) -> None:
         attempt.is_captured = True
-        own = copy.copy(report)
-        own.sections = report.sections[attempt.first_section :]
-        self._attach_sections(own, attempt.test)
+        if attempt.first_section:
+            report = copy.copy(report)
+            report.sections = report.sections[attempt.first_section :]
+        self._attach_sections(report, attempt.test)
 
     def _attach_captured_so_far(self, attempt: TestAttempt) -> None:
         """Attach what an attempt has printed of whose tear-down pytest makes no report."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from otel_allure.model import conventions as c
 from otel_allure.model.outcome import PASSED, SKIPPED
+from otel_allure.model.settings import Settings
 from otel_allure.model.spans import Span, kind_of
 from otel_allure.translation.identity import item_uuid
 
@@ -28,24 +29,44 @@ _TOLD = frozenset(
     }
 )
 """What a test is told by the plugin and by `allure.dynamic`. More is for the translation."""
+_SHOWN = (c.STATUS, c.MESSAGE, c.CONTAINER_ID, c.ATTACHMENT_SOURCES, c.PARAMETER_NAMES)
+"""What a fixture is shown for."""
 _OF_PHASES = frozenset({c.KIND, c.PHASE_NAME})
 
 
-def only_phases(spans: Iterable[Span]) -> bool:
-    """Whether spans are a test that has passed or was skipped, and its phases, and no more."""
+def is_plain(spans: Iterable[Span], settings: Settings) -> bool:
+    """Whether spans are a test that has passed or was skipped, its phases, and no more.
+
+    Fixtures of plugins do not count, where they are left out.
+    """
     tests = 0
+    above, left_out = set(), set()
     for span in spans:
         kind = kind_of(span)
         if span.end_ns is None or span.events:
             return False
         if kind == c.TEST:
             tests += 1
-            is_plain = span.attributes.get(c.STATUS, PASSED) in (PASSED, SKIPPED)
-            if not (is_plain and span.attributes.keys() <= _TOLD):
+            is_good = span.attributes.get(c.STATUS, PASSED) in (PASSED, SKIPPED)
+            if not (is_good and span.attributes.keys() <= _TOLD):
                 return False
-        elif kind != c.PHASE or span.links or span.attributes.keys() != _OF_PHASES:
+        elif span.links:
             return False
-    return tests == 1
+        elif kind == c.FIXTURE and is_left_out(span, settings):
+            left_out.add(span.span_id)
+        elif kind != c.PHASE or span.attributes.keys() != _OF_PHASES:
+            return False
+        above.add(span.parent_id)
+    return tests == 1 and above.isdisjoint(left_out)
+
+
+def is_left_out(fixture: Span, settings: Settings) -> bool:
+    """Whether a fixture that a plugin has made is not shown, unless there is something below it."""
+    a = fixture.attributes
+    if c.OF_PLUGIN not in a or settings.fixtures != "own" or fixture.end_ns is None:
+        return False
+    is_slow = 0 < settings.slow_ms * 1_000_000 <= fixture.end_ns - fixture.start_ns
+    return not is_slow and a.keys().isdisjoint(_SHOWN)
 
 
 def _milliseconds(span: Span) -> tuple[int, int]:

@@ -64,7 +64,7 @@ from otel_allure.translation.clock_skew import in_their_parents
 from otel_allure.translation.description import with_findings, with_picture
 from otel_allure.translation.identity import ITS_CONTAINER, ITS_FILES, digest_of, item_uuid
 from otel_allure.translation.log_placement import NO_LOGS, LogPlaces, Logs
-from otel_allure.translation.plain_test import times_of_test, uses_of
+from otel_allure.translation.plain_test import is_left_out, times_of_test, uses_of
 from otel_allure.translation.span_tree import CondensedTree, SpanTree, by_start
 from otel_allure.translation.trace_attachments import (
     Shown,
@@ -463,15 +463,8 @@ class _Translator:
 
     def _is_of_no_interest(self, span: Span) -> bool:
         """Whether it is a fixture that a plugin has made, in which there is nothing to see."""
-        a, settings = span.attributes, self.presentation.settings
-        if c.OF_PLUGIN not in a or settings.fixtures != "own" or span.end_ns is None:
-            return False
-        is_slow = 0 < settings.slow_ms * 1_000_000 <= span.end_ns - span.start_ns
-        says_something = (c.STATUS, c.MESSAGE, c.CONTAINER_ID, c.ATTACHMENT_SOURCES)
-        return not (
-            is_slow
-            or not a.keys().isdisjoint((*says_something, c.PARAMETER_NAMES))
-            or span.span_id in self._condensed.children
+        return is_left_out(span, self.presentation.settings) and not (
+            span.span_id in self._condensed.children
             or self.tree.twins[span.span_id]
             or self._logs.has(span)
         )
