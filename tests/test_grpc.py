@@ -118,8 +118,8 @@ def test_others_must_send_the_token_themselves():
 
 WRONG = {
     "set a receiver_token": ["http://127.0.0.1:1", "--address", "192.0.2.1:1"],
-    "no endpoint of a receiver": ["https://127.0.0.1:1"],
-    "nothing is no endpoint of a receiver": [],
+    "https://127.0.0.1:1 is no endpoint of a receiver": ["https://127.0.0.1:1"],
+    "receive-grpc: of which receiver?": [],
 }
 
 

@@ -476,6 +476,28 @@ def test_it_is_forwarded_to_the_users_own_endpoint(receiver, another):
     assert "forwarding" in diagnostics.lines()[0]
 
 
+def test_what_is_said_of_one_signal_counts_more_for_forwarding(receiver):
+    """And gRPC, in whatever way it is met, is told."""
+    diagnostics = Diagnostics(log=False)
+    forwarder = Forwarder(
+        {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4317",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+            "OTEL_EXPORTER_OTLP_HEADERS": "content-length=5",
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{receiver.it.endpoint}/v1/traces",
+            "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/json",
+            "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "x=y",
+        },
+        diagnostics,
+    )
+    forwarder("/v1/traces", JSON, REQUEST)
+    forwarder("/v1/logs", JSON, b"{}")
+    forwarder.stop()
+    assert [span.name for span in receiver.taken] == ["GET /", "SELECT"]
+    (line,) = diagnostics.lines()
+    assert "127.0.0.1:4317 takes gRPC" in line
+
+
 def our_trace() -> int:
     ours: list[int] = []
     tracer = RecordingTracer(lambda span: ours.append(span.trace_id))
@@ -761,6 +783,7 @@ def test_the_command_ends_by_a_signal_and_writes_what_it_has(tmp_path):
     [
         (["--address", "192.0.2.1:1"], 2, "receiver_token"),
         (["--address", "nonsense:x"], 2, "it is no HOST:PORT"),
+        (["--address", "no.such.host.invalid:1"], 2, "no.such.host.invalid:1: [Errno"),
         (["--", "no-such-program"], 127, "there is no program no-such-program"),
         pytest.param(
             ["-o", os.devnull, "--", "sh", "-c", "kill -9 $$"],
@@ -938,6 +961,20 @@ def test_without_the_option_nothing_of_it_is_there(run):
         passed=1,
     )
     assert len(done.report.results) == 1
+
+
+@pytest.mark.parametrize("by", ["command line", "ini file", "a test that asks"])
+def test_to_receive_without_a_report_is_told_to_whoever_has_typed_it(pytester, monkeypatch, by):
+    """What a project has set is as without us."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makepyfile(f"def test_it({'trace' * (by == 'a test that asks')}): pass")
+    typed = ["--allure-otel-receiver"]
+    if by == "ini file":
+        pytester.makeini("[pytest]\nallure_otel_receiver = true\naddopts = --allure-otel-receiver")
+        typed = []
+    done = pytester.runpytest_inprocess("-p", "otel_allure.pytest_plugin", *typed)
+    done.assert_outcomes(passed=1)
+    assert ("needs --alluredir" in done.stdout.str()) is (by == "command line")
 
 
 def test_an_address_that_is_taken_ends_the_run_before_it_begins(run):

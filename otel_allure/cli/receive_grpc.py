@@ -24,10 +24,14 @@ def receive_grpc(options: argparse.Namespace) -> int:
     if wrong:
         return _failed("; ".join(wrong))
     endpoint = options.endpoint or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+    if not endpoint:
+        return _failed("of which receiver? Give its ENDPOINT, or set OTEL_EXPORTER_OTLP_ENDPOINT")
     try:
         bridge = GrpcBridge(address_of(options.address), endpoint, _authorization(found), found)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         return _failed(f"{options.address}: {error}")
+    except ValueError as error:
+        return _failed(str(error))
     bridge.start()
     print(f"otel-allure: OTLP/gRPC is received at {bridge.endpoint}", file=sys.stderr, flush=True)
     until_signal()

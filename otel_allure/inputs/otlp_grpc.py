@@ -50,7 +50,7 @@ class GrpcBridge:
             raise ValueError(f"{address.host} can be reached by others: set a receiver_token")
         to = urlsplit(endpoint)
         if to.scheme != "http" or not to.hostname:
-            raise ValueError(f"{endpoint or 'nothing'} is no endpoint of a receiver")
+            raise ValueError(f"{endpoint} is no endpoint of a receiver: it begins with http://")
         self._host, self._port, self._prefix = to.hostname, to.port, to.path.rstrip("/")
         self._own = authorization if address.is_loopback else ""
         self._timeout = settings.receiver_timeout

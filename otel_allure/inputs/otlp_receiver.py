@@ -105,6 +105,7 @@ class OtlpReceiver:
         """How many were taken."""
         address = address_of(settings.receiver_address)
         if not (address.is_loopback or token):
+            socket.getaddrinfo(address.host, None)  # first, whether there is such a host
             raise ValueError(f"{address.host} can be reached by others: set a receiver_token")
         self._server = _Server(address, self)
         self._thread = threading.Thread(

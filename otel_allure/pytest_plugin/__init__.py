@@ -145,6 +145,11 @@ def pytest_terminal_summary(
     """Say what could not be reported, and what is not where one would look for it."""
     listener = config.stash.get(_listener, None)
     if listener is None:
+        is_typed = options.RECEIVER in config.invocation_params.args
+        if is_typed and not config.pluginmanager.has_plugin(options.TRACES_PLUGIN):
+            terminalreporter.write_line(
+                f"otel-allure: nothing was received: {options.RECEIVER} needs --alluredir"
+            )
         return
     outside = listener.recorder.outside
     if outside:

@@ -113,6 +113,9 @@ _INI_TYPES: dict[type, Any] = {
 }
 WRITE_BUDGETS = "--allure-otel-write-budgets"
 CHECK_BUDGETS = "--allure-otel-check-budgets"
+RECEIVER = "--allure-otel-receiver"
+TRACES_PLUGIN = "otel_allure_traces"
+"""By this name is registered what follows tests that ask for their trace."""
 INSTRUMENT = "--allure-otel-instrument"
 INSTRUMENT_INI = "allure_otel_instrument"
 

@@ -44,7 +44,7 @@ from otel_allure.pytest_plugin.metadata import BUDGET_LINE, BUDGET_MARK
 from otel_allure.pytest_plugin.third_party import cooperative, stand_in, subtests
 from otel_allure.recording.active import is_isolated
 
-PLUGIN = "otel_allure_traces"
+PLUGIN = options.TRACES_PLUGIN
 _FIXTURE = "trace"
 
 
