@@ -607,6 +607,24 @@ def test_what_a_program_says_of_tests_is_a_part_of_the_test_that_runs_it(both):
     assert found == [{c.STATUS: "failed"}, {}, {c.TEST_CASE_NAME: "x", **told}, {}]
 
 
+def test_who_sent_one_message_of_a_batch_is_told_where_it_was_taken(both):
+    """It is shown in one test; also where its trace begins otherwise, and belongs to none."""
+    first, second = our_trace(), our_trace()
+    it = both(second)
+    links = [Link(first, 2), Link(second, 3), Link(second, 4)]
+    batch = build_span("take", 20, kind="consumer")._replace(
+        trace_id=8, links=links, resource={"service.name": "mail"}
+    )
+    polled = build_span("polled", 30, 29, kind="consumer")._replace(trace_id=9, links=links)
+    it.arrivals.take([batch, polled])
+    told = [(log.span_id, log.text) for log in it.reader.read()]
+    where = "has a link to this. It is in a trace that is"
+    assert told == [
+        (4, f"take (mail) {where} another test's, {first:032x}"),
+        (4, f"polled {where} no test's, {9:032x}"),
+    ]
+
+
 LIMITS = [
     ({"receiver_max_spans": 3}, "receiver_max_spans"),
     ({"receiver_max_attributes": 2}, "receiver_max_attributes"),

@@ -22,7 +22,16 @@ from otel_allure.model.diagnostics import Diagnostics
 from otel_allure.model.outcome import BROKEN
 from otel_allure.model.record_json import read_record, to_line
 from otel_allure.model.settings import Settings
-from otel_allure.model.spans import Attributes, Log, Record, Span, is_test, kind_of, service_of
+from otel_allure.model.spans import (
+    Attributes,
+    Link,
+    Log,
+    Record,
+    Span,
+    is_test,
+    kind_of,
+    service_of,
+)
 from otel_allure.output.sealed import Seal
 from otel_allure.recording.tracer import is_ours
 from otel_allure.translation.linked_traces import LinkedTraces
@@ -133,6 +142,8 @@ class Arrivals:
                 if isinstance(bounded, Span):
                     self._linked.note(bounded)
                     self.services[service_of(bounded)] += 1
+                    if bounded.links and c.KIND not in bounded.attributes:
+                        self._tell_senders(bounded)
                 if not self._deliver(bounded):
                     refused.append(TOO_MANY)
             self._send_home()
@@ -159,6 +170,18 @@ class Arrivals:
             self._held += 1
             self._forget_oldest()
         return True
+
+    def _tell_senders(self, span: Span) -> None:
+        """Tell the tests that a span has links to where it is, if it is not in them.
+
+        Of a batch of messages, each may be of another test; and a span is in one result.
+        """
+        home = self._linked.home(span.trace_id)
+        senders = {link.trace_id: link for link in span.links if is_ours(link.trace_id)}
+        for trace_id, link in senders.items():
+            if trace_id != home and self._counts[trace_id] < self._settings.receiver_max_spans:
+                self._counts[trace_id] += 1
+                self._append(trace_id, _told_at_sender(link, span, home))
 
     def _send_home(self) -> None:
         """Move what came before its root, which has the link."""
@@ -222,6 +245,15 @@ def _told_in_test(home: int, record: Record) -> Log:
     """Return what says in a test's result that not all of its spans are there."""
     time_ns = record.time_ns if isinstance(record, Log) else record.start_ns
     return Log(home, 0, time_ns, "WARN", "otel-allure", f"{TOO_MANY}: the others are left out")
+
+
+def _told_at_sender(link: Link, span: Span, home: int) -> Log:
+    """Return what says at a span that another test, or none, has what came of it."""
+    where = f"another test's, {home:032x}" if is_ours(home) else f"no test's, {home:032x}"
+    service = service_of(span)
+    name = f"{span.name} ({service})" if service else span.name
+    text = f"{name} has a link to this. It is in a trace that is {where}"
+    return Log(link.trace_id, link.span_id, span.start_ns, "INFO", "otel-allure", text)
 
 
 def _part_of_test(record: Record) -> Record:
