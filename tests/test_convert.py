@@ -19,6 +19,7 @@ from otel_allure.inputs.trace_store import TraceStore
 from otel_allure.model import conventions as c
 from otel_allure.model.settings import Settings
 from otel_allure.model.spans import Event, Link, Log, Span
+from otel_allure.output import merging
 from otel_allure.output.report import Report
 from otel_allure.testing.results import Results, steps, tree
 from otel_allure.testing.spans import build_span
@@ -602,6 +603,29 @@ def test_what_services_did_is_put_into_the_results_of_tests(convert, tmp_path):
         ]
         (container,) = found.containers
         assert tree(container["befores"][0]) == [{"serve 30 (shop)": ["query 30"]}]
+
+
+def test_services_are_put_into_many_tests_in_linear_time(convert, tmp_path, monkeypatch):
+    """Each file is read a few times, however many tests have fixtures."""
+    number = 30
+    report = Report(tmp_path / "run", only_tests=True, settings=Settings(waterfall="off"))
+    parts: list[Span] = []
+    for trace_id in range(1, number + 1):
+        told = {c.KIND: c.TEST, c.FULL_NAME: f"t#it{trace_id}"}
+        test = at(100, 200, build_span("test_it", 1, attributes=told))
+        setup = {c.KIND: c.FIXTURE, c.PHASE_NAME: "before"}
+        test += at(10, 90, build_span("fx", 2, 1, attributes=setup))
+        test += at(110, 120, build_span("GET", 3, 1, kind="client"))
+        report.add([span._replace(trace_id=trace_id) for span in test])
+        served = build_span("serve", 9, 8, kind="server", parent_is_remote=True)
+        parts += [s._replace(trace_id=trace_id) for s in at(20, 80, served, service="shop")]
+    (tmp_path / "spans").write_bytes(dumped(to_otlp(parts)))
+    read, paths = merging._read, []
+    monkeypatch.setattr(merging, "_read", lambda path: (paths.append(path), read(path))[1])
+    _, found, _ = convert(tmp_path / "run", tmp_path / "spans")
+    fixtures = [tree(container["befores"][0]) for container in found.containers]
+    assert (len(found.results), fixtures) == (number, [["serve (shop)"]] * number)
+    assert len(paths) <= 4 * (3 * number)
 
 
 # -- reading is total

@@ -74,21 +74,50 @@ def put_into_tests(directory: ResultsDirectory) -> int:
     Results of tests say which trace they are, not which span each step is. So a part is put where
     its time is: below the innermost step that alone contains it, of the test or its fixtures.
     """
-    number = 0
     with directory.locked():
-        results = dict(_items_in(directory.path, RESULT))
-        tests: dict[str, list[Path]] = {}
-        for path, result in results.items():
-            for label in _each(result, "labels"):
-                if label.get("name") == _TRACE:
-                    tests.setdefault(str(label.get("value")), []).append(path)
-        for path, result in results.items():
-            its = tests.get(str(_told(result, _TRACE)), []) if tests else []
-            if its and path not in its:
-                _put(result, its, results, directory.path)
-                path.unlink()
-                number += 1
-    return number
+        tests, parts = _tests_and_parts(directory.path)
+        containers = _containers_of(tests, directory.path) if parts else {}
+        changed: dict[Path, dict[str, Any]] = {}
+        for path, trace_id in parts.items():
+            its = tests[trace_id]
+            files = [*its, *(file for _, test in its for file in containers[str(test.get("uuid"))])]
+            place = _put(_read(path), files)
+            changed[place[0]] = place[1]
+        for path, item in changed.items():
+            path.write_text(json.dumps(item, ensure_ascii=False), "utf-8")
+        for path in parts:
+            path.unlink()
+    return len(parts)
+
+
+_File = tuple[Path, dict[str, Any]]
+
+
+def _tests_and_parts(folder: Path) -> tuple[dict[str, list[_File]], dict[Path, str]]:
+    """Return the results of tests by their traces, and which results are parts of which trace."""
+    tests: dict[str, list[_File]] = {}
+    parts: dict[Path, str] = {}
+    for path, result in _items_in(folder, RESULT):
+        labels = _each(result, "labels")
+        traces = [str(its.get("value")) for its in labels if its.get("name") == _TRACE]
+        for trace_id in traces:
+            tests.setdefault(trace_id, []).append((path, result))
+        if not traces and _told(result, _SPAN) is not None:
+            parts[path] = str(_told(result, _TRACE))
+    return tests, {path: trace_id for path, trace_id in parts.items() if trace_id in tests}
+
+
+def _containers_of(tests: dict[str, list[_File]], folder: Path) -> dict[str, list[_File]]:
+    """Return the containers of tests by the uuids of these."""
+    found: dict[str, list[_File]] = {
+        str(test.get("uuid")): [] for its in tests.values() for _, test in its
+    }
+    for file in _items_in(folder, _CONTAINER):
+        children = file[1].get("children")
+        for child in children if isinstance(children, list) else ():
+            if str(child) in found:
+                found[str(child)].append(file)
+    return found
 
 
 def missing_attachments(folder: Path) -> Iterator[tuple[Path, list[str]]]:
@@ -105,29 +134,23 @@ def missing_attachments(folder: Path) -> Iterator[tuple[Path, list[str]]]:
                 yield path, names
 
 
-def _put(
-    part: dict[str, Any], tests: list[Path], results: dict[Path, dict[str, Any]], folder: Path
-) -> None:
+def _put(part: dict[str, Any], files: list[_File]) -> _File:
+    """Put a part into a test or a fixture that contains it, else the first; return the file."""
     step = plain(part_of(item_of(TestResult, part)).step)
-    places = [(path, results[path], results[path]) for path in tests]
-    places += [place for path in tests for place in _fixtures_of(results[path], folder)]
-    path, whole, item = next((place for place in places if _contains(place[2], step)), places[0])
+    places = ((file, item) for file in files for item in _timed(file[1]))
+    first = files[0], files[0][1]
+    file, item = next((place for place in places if _contains(place[1], step)), first)
     if any(_told(each, _SPAN) == _told(step, _SPAN) for each in _steps(item)):
-        return  # it was put there before
+        return file  # it was put there before
     while len(inside := [s for s in _each(item, "steps") if _contains(s, step)]) == 1:
         item = inside[0]
     item["steps"] = sorted([*_each(item, "steps"), step], key=lambda each: _time(each, "start"))
-    path.write_text(json.dumps(whole, ensure_ascii=False), "utf-8")
+    return file
 
 
-def _fixtures_of(
-    test: dict[str, Any], folder: Path
-) -> Iterator[tuple[Path, dict[str, Any], dict[str, Any]]]:
-    """Yield the fixtures of a test, each with its container and the file of that."""
-    for path, container in _items_in(folder, _CONTAINER):
-        if test.get("uuid") in (container.get("children") or ()):
-            for fixture in (*_each(container, "befores"), *_each(container, "afters")):
-                yield path, container, fixture
+def _timed(item: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a test, or the fixtures of a container."""
+    return [*_each(item, "befores"), *_each(item, "afters")] if "children" in item else [item]
 
 
 def _contains(item: dict[str, Any], step: dict[str, Any]) -> bool:
