@@ -592,6 +592,7 @@ def test_what_services_did_is_put_into_the_results_of_tests(convert, tmp_path):
         return at(start, end, asked, query, service="shop")
 
     parts = [served(20, 4, 120, 480), served(30, 99, 20, 80), served(40, 6, 610, 680)]
+    parts.append(served(50, 7, 2000, 2010))  # by a clock of its own
     (tmp_path / "spans").write_bytes(dumped(to_otlp([s for part in parts for s in part])))
     for _ in range(2):  # it may be repeated
         code, found, _ = convert(tmp_path / "run", tmp_path / "spans")
@@ -600,7 +601,10 @@ def test_what_services_did_is_put_into_the_results_of_tests(convert, tmp_path):
         assert tree(result) == [
             {"ask": [{"GET /x": [{"serve 20 (shop)": ["query 20"]}]}]},
             {"ask others": ["GET /x", "GET /x", {"serve 40 (shop)": ["query 40"]}]},
+            {"serve 50 (shop)": ["query 50"]},
         ]
+        told = {p["name"]: p["value"] for p in result["steps"][-1]["parameters"]}
+        assert told["belongs to"].startswith("Span 0000000000000007, but no step has this time")
         (container,) = found.containers
         assert tree(container["befores"][0]) == [{"serve 30 (shop)": ["query 30"]}]
 

@@ -18,14 +18,9 @@ from otel_allure.output.to_json import plain
 from otel_allure.presentation.presentation import Presentation
 from otel_allure.testing.results import steps, tree
 from otel_allure.testing.spans import TRACE_ID, build_span
+from otel_allure.translation.attributes import BELONGS_TO
 from otel_allure.translation.span_tree import SpanTree
-from otel_allure.translation.to_results import (
-    BELONGS_TO,
-    NO_PARENT,
-    UNFINISHED,
-    Translation,
-    to_container,
-)
+from otel_allure.translation.to_results import NO_PARENT, UNFINISHED, Translation, to_container
 from otel_allure.translation.to_results import to_results as as_usual
 
 MAX_DEPTH = DEFAULTS.max_depth

@@ -175,8 +175,8 @@ def _add_convert(commands: Any) -> None:
         " protobuf (the Collector's file exporter, exporters of SDKs, Tempo), Jaeger's JSON,"
         " Zipkin's. They are recognised by their content, also if compressed. Settings are those"
         " of the environment, OTEL_EXPORTER_ALLURE_MAX_STEPS for example.",
-        epilog="Exit code: 0; 1: a part of the files could not be read, the rest is converted; 2:"
-        " there is nothing to convert.",
+        epilog="Exit code: 0; 1: a part of the files could not be read, or attachments are"
+        " missing, the rest is converted; 2: there is nothing to convert.",
     )
     convert.add_argument(
         "files",

@@ -22,12 +22,14 @@ from otel_allure.output.from_json import item_of
 from otel_allure.output.joining import join_parts, part_of
 from otel_allure.output.results_directory import ResultsDirectory, is_file_of_results
 from otel_allure.output.to_json import plain
+from otel_allure.translation.attributes import BELONGS_TO
 from otel_allure.translation.identity import part_uuid
 
 _SPAN, _BELOW, _TRACE = "otel.span", "otel.below", "trace_id"
 _CONTAINER = "-container.json"
 _ITEMS = (RESULT, _CONTAINER, "-globals.json")
 """Files whose content is known; the others are copied whatever is in them."""
+NO_TIME = "Span {}, but no step has this time: clocks may differ"
 OnProblem = Callable[[str, str, object], object]
 """Told which file, where in it, and what is wrong with it."""
 
@@ -138,8 +140,12 @@ def _put(part: dict[str, Any], files: list[_File]) -> _File:
     """Put a part into a test or a fixture that contains it, else the first; return the file."""
     step = plain(part_of(item_of(TestResult, part)).step)
     places = ((file, item) for file in files for item in _timed(file[1]))
-    first = files[0], files[0][1]
-    file, item = next((place for place in places if _contains(place[1], step)), first)
+    file, item = next((p for p in places if _contains(p[1], step)), (files[0], None))
+    if item is None:
+        item = file[1]
+        value = NO_TIME.format(_told(part, _BELOW))
+        note = {"name": BELONGS_TO, "value": value, "excluded": True}
+        step["parameters"] = [*_each(step, "parameters"), note]
     if any(_told(each, _SPAN) == _told(step, _SPAN) for each in _steps(item)):
         return file  # it was put there before
     while len(inside := [s for s in _each(item, "steps") if _contains(s, step)]) == 1:

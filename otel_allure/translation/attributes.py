@@ -16,6 +16,8 @@ from otel_allure.redaction.redaction import Redaction
 
 _MARK = 8  # hexadecimal digits: a thousand tests are told apart
 
+BELONGS_TO = "belongs to"
+"""Parameter of what is not below the span that it belongs to."""
 NOT_COME = "Span {}, which has not come"
 NOT_SHOWN = "not shown"
 """Parameter of what could not be shown as a whole: what is missing, and why."""

@@ -42,6 +42,7 @@ from otel_allure.presentation.presentation import Document, Presentation
 from otel_allure.presentation.values import cut
 from otel_allure.translation.asgi import without_events
 from otel_allure.translation.attributes import (
+    BELONGS_TO,
     NOT_COME,
     NOT_SHOWN,
     STATUSES,
@@ -89,8 +90,6 @@ _MOST_NAMES = 5
 UNFINISHED = "Unfinished: the span had not ended when the report was written."
 TWINS = "{:,} never ended, each beside the same call that did"
 TOO_MANY = "Left out: there are more than {:,} steps (max_steps). Their places are marked."
-BELONGS_TO = "belongs to"
-"""Parameter of what is not below the span that it belongs to."""
 NO_PARENT = "Incomplete: the span that it belongs to has not come, {}."
 
 
