@@ -26,6 +26,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 
 from otel_allure.cli import main as cli
+from otel_allure.cli.receive import _Live
 from otel_allure.inputs.arrivals import Arrivals, ArrivalsReader, variables_for
 from otel_allure.inputs.forwarding import Forwarder
 from otel_allure.inputs.otlp_receiver import OtlpReceiver, address_of
@@ -33,6 +34,7 @@ from otel_allure.model import conventions as c
 from otel_allure.model.diagnostics import Diagnostics
 from otel_allure.model.settings import Settings
 from otel_allure.model.spans import Link, Log, Record, Span
+from otel_allure.output.report import Report
 from otel_allure.recording.tracer import RecordingTracer, is_ours
 from otel_allure.testing.results import Results, steps, tree
 from otel_allure.testing.spans import build_span
@@ -649,6 +651,22 @@ def test_limits_cut_and_are_told(both, settings, told):
     assert bool(refused) is (told == "receiver_max_spans")
     assert (dict(found[0].attributes) == deep) is (
         told in ("receiver_max_spans", "receiver_max_held")
+    )
+
+
+def test_a_result_of_the_command_says_that_spans_are_left_out(tmp_path):
+    """Once, however many they are; and how many is told at the end."""
+    live = _Live(Report(tmp_path, settings=Settings(receiver_max_spans=3)))
+    spans = [build_span("GET /", 1), *(build_span(f"x{n}", n, 1) for n in range(2, 8))]
+    assert len(live.take(spans[:5])) == 2
+    assert len(live.take(spans[5:])) == 2
+    live.close()
+    (result,) = Results(tmp_path).results
+    assert [step["name"] for step in steps(result)] == ["x2", "x3"]
+    bodies = [Results(tmp_path).body(a) for a in result["attachments"] if a["name"] == "log"]
+    assert "".join(bodies).count("the others are left out") == 1
+    assert live.report.diagnostics.lines()[0].endswith(
+        "receiver_max_spans for one test (and 3 more)"
     )
 
 

@@ -13,7 +13,7 @@ from collections import Counter
 from importlib.util import find_spec
 
 from otel_allure import __version__
-from otel_allure.inputs.arrivals import TOO_MANY, Bounds, variables_for
+from otel_allure.inputs.arrivals import TOO_MANY, Bounds, told_in_result, variables_for
 from otel_allure.inputs.otlp_receiver import OtlpReceiver
 from otel_allure.model import settings
 from otel_allure.model.spans import Log, Record, Span
@@ -68,23 +68,28 @@ class _Live:
 
     def take(self, records: list[Record]) -> list[str]:
         """Take records in, and write what is finished; return why some are not taken."""
+        most = self.report.settings.receiver_max_spans
         with self._lock:
             taken: dict[int, list[Record]] = {}
+            refused: list[str] = []
             for record in records:
                 bounded = self._bounds.applied(record)
                 if isinstance(bounded, Span):
                     self._linked.note(bounded)
                 self._counts[record.trace_id] += 1
-                if self._counts[record.trace_id] <= self.report.settings.receiver_max_spans:
+                count = self._counts[record.trace_id]
+                if count <= most:
                     taken.setdefault(record.trace_id, []).append(bounded)
-            count = sum(map(len, taken.values()))
-            self._spans += count
+                    continue
+                refused.append(TOO_MANY)
+                self.report.diagnostics.add("receiving spans, spans left out", TOO_MANY)
+                if count == most + 1:
+                    note = told_in_result(record.trace_id, record)
+                    taken.setdefault(record.trace_id, []).append(note)
+            self._spans += len(records) - len(refused)
             for trace_id, its in taken.items():
                 self.report.add(self._at_home(trace_id, its))
-        refused = len(records) - count
-        if refused:
-            self.report.diagnostics.add("receiving spans", TOO_MANY)
-        return [TOO_MANY] * refused
+        return refused
 
     def _at_home(self, trace_id: int, records: list[Record]) -> list[Record]:
         """Return records as a part of the test's trace that they belong into by links."""

@@ -157,7 +157,7 @@ class Arrivals:
             self._diagnostics.add(f"{_DOING}, spans left out", TOO_MANY)
             if home not in self._cut:
                 self._cut.add(home)
-                self._append(home, _told_in_test(home, record))
+                self._append(home, told_in_result(home, record))
             return False
         self._counts[home] += 1
         if home != trace_id:
@@ -241,8 +241,8 @@ class Arrivals:
         shutil.rmtree(self._directory, ignore_errors=True)
 
 
-def _told_in_test(home: int, record: Record) -> Log:
-    """Return what says in a test's result that not all of its spans are there."""
+def told_in_result(home: int, record: Record) -> Log:
+    """Return what says in a result that not all of its spans are there."""
     time_ns = record.time_ns if isinstance(record, Log) else record.start_ns
     return Log(home, 0, time_ns, "WARN", "otel-allure", f"{TOO_MANY}: the others are left out")
 
