@@ -999,6 +999,43 @@ def test_without_the_option_nothing_of_it_is_there(run):
     assert len(done.report.results) == 1
 
 
+def test_a_received_step_takes_the_place_of_none_of_ours(run):
+    """Neither one that has made its id up, nor ours itself, which an exporter in the tests sent."""
+    done = run(
+        """
+        import json
+        import urllib.request
+        import allure, otel_allure
+        from opentelemetry.trace import get_current_span
+
+        def send(name, start=None):
+            span = get_current_span()
+            context = span.get_span_context()
+            told = {"traceId": f"{context.trace_id:032x}", "spanId": f"{context.span_id:016x}"}
+            told |= {"name": name, "startTimeUnixNano": start or span.start_time}
+            told |= {"parentSpanId": f"{span.parent.span_id:016x}" if span.parent else ""}
+            told["endTimeUnixNano"] = told["startTimeUnixNano"] + 1
+            told["attributes"] = [{"key": "allure.kind", "value": {"stringValue": "step"}}]
+            body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [told]}]}]}).encode()
+            url = otel_allure.environment()["OTEL_EXPORTER_OTLP_ENDPOINT"] + "/v1/traces"
+            request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+            urllib.request.urlopen(request).close()
+
+        def test_it():
+            with allure.step("mine"):
+                send("made up", start=1)
+                send("mine, told by another")
+                with allure.step("inner"):
+                    pass
+        """,
+        "--allure-otel-receiver",
+        plugins=(),
+        passed=1,
+    )
+    names = ["made up", {"mine": ["inner"]}, "[Waterfall]"]
+    assert tree(done.report["test_it"]) == names
+
+
 @pytest.mark.parametrize("by", ["command line", "ini file", "a test that asks"])
 def test_to_receive_without_a_report_is_told_to_whoever_has_typed_it(pytester, monkeypatch, by):
     """What a project has set is as without us."""

@@ -328,7 +328,7 @@ class AllureListener(stand_in.AllureListener):
             receiving = remote.Receiving(self._session)
             self._session.when_over(receiving.close)
             told = receiving.told
-        self.remote = remote.RemoteSpans(self._session, told)
+        self.remote = remote.RemoteSpans(self._session, told, self._unwritten)
         self._session.when_over(self._take_no_more)
         return receiving
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +17,7 @@ import pytest
 
 from otel_allure.inputs.arrivals import ArrivalsFile, ArrivalsReader, variables_for
 from otel_allure.model import conventions as c
-from otel_allure.model.spans import Record
+from otel_allure.model.spans import Record, Span
 from otel_allure.presentation.values import destination
 from otel_allure.translation.findings import calls_between_services
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from otel_allure.inputs.forwarding import Forwarder
     from otel_allure.inputs.otlp_receiver import OtlpReceiver
     from otel_allure.otel.session import Session
+    from otel_allure.recording.tracer import RecordingSpan
 
 INPUT = "otel_allure_receiver"
 """By which name workers are told where to look, and what to tell programs."""
@@ -111,10 +112,14 @@ class RemoteSpans:
     Args:
         session: of the process.
         told: by the one that receives.
+        unwritten: returns spans of ours that the report has not got yet.
     """
 
-    def __init__(self, session: Session, told: Told) -> None:
+    def __init__(
+        self, session: Session, told: Told, unwritten: Callable[[], Iterable[RecordingSpan]]
+    ) -> None:
         self._session = session
+        self._unwritten = unwritten
         self._told = told
         self._own: set[int] = set()
         self._handed_out = False
@@ -137,7 +142,25 @@ class RemoteSpans:
 
     def read(self) -> list[Record]:
         """Return what has come since the last time."""
-        return self._reader.read()
+        return list(self._without_ours(self._reader.read()))
+
+    def _without_ours(self, records: list[Record]) -> Iterator[Record]:
+        """Yield records; those that are steps, too, never in the place of a span of ours.
+
+        What has the id of one is either that, sent here by an exporter in the tests, or made up.
+        """
+        steps = {r.trace_id for r in records if isinstance(r, Span) and c.KIND in r.attributes}
+        report = self._session.report
+        ours = {s.span_id: s.start_ns for trace_id in steps for s in report.spans_of(trace_id)}
+        if steps:
+            ours |= {span.span_id: span.start_ns for span in self._unwritten()}
+        for record in records:
+            if isinstance(record, Span) and record.span_id in ours and c.KIND in record.attributes:
+                if record.start_ns == ours[record.span_id]:
+                    continue
+                others = {k: v for k, v in record.attributes.items() if k != c.KIND}
+                record = record._replace(attributes=others)
+            yield record
 
     def wait(self, take: Callable[[], object], *, is_interrupted: bool = False) -> Waited:
         """Wait for what services are known to tell later, as long as is set; say how it was.
