@@ -22,6 +22,7 @@ MOST = 10_000
 """Values in a list or map of odd ones, those below it included; more are left out, with a mark."""
 
 _LEFT_OUT = "…"
+_TEXT = frozenset({str})
 _SCALARS = frozenset({str, int, float, bool, bytes, type(None)})
 _LAST_NS = (1 << 63) - 1
 
@@ -125,6 +126,10 @@ def _has_sound_values(attributes: Any) -> bool:
     if attributes is NOTHING:
         return True
     try:
+        if _TEXT.issuperset(map(type, attributes)) and _SCALARS.issuperset(
+            map(type, attributes.values())
+        ):
+            return True  # as most are
         for name, value in attributes.items():
             if type(name) is not str:
                 return False

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import SpanContext
 
 from otel_allure.compat.opentelemetry import sdk_clock
@@ -18,6 +17,9 @@ from otel_allure.otel.registry import register
 from otel_allure.output.report import Report
 from otel_allure.recording.active import adopt
 from otel_allure.recording.adoption import Adopted
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan, Span
 
 
 class _Open(NamedTuple):
@@ -56,7 +58,7 @@ def _key(span: ReadableSpan, context: SpanContext) -> _Key:
     return context.trace_id, context.span_id, start if type(start) is int else None
 
 
-class SpanCollector(SpanProcessor):
+class SpanCollector:
     """Hands spans to a report as they end, without a queue that could drop them.
 
     It sees spans start, so it also knows what has not ended. Errors in it would surface in the

@@ -26,27 +26,25 @@ import sys
 import weakref
 from collections.abc import Callable
 from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
-from opentelemetry.context import Context
 from opentelemetry.environment_variables import OTEL_TRACES_EXPORTER
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanLimits, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from otel_allure.compat.opentelemetry import (
     GLOBAL_TRACER_PROVIDER,
     PROXY_TRACERS,
-    TRACING_DISABLED,
-    enable,
 )
 from otel_allure.model.diagnostics import Diagnostics
 from otel_allure.otel.api_hooks import ListeningOnce, listen, stop_listening
-from otel_allure.otel.backend import Backend
 from otel_allure.recording.active import is_isolated
 from otel_allure.recording.tracer import RecordingTracer
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
+    from otel_allure.otel.collector import SpanCollector
+    from otel_allure.otel.own_provider import Relay
 
 
 class SessionProvider:
@@ -54,7 +52,7 @@ class SessionProvider:
 
     Args:
         tracer: makes our own spans.
-        processor: takes the spans of instrumentations to the report.
+        collector: takes the spans of instrumentations to the report.
         diagnostics: told about exporters that cannot be loaded.
         isolated: whether tests run in isolation where they do not say so themselves.
     """
@@ -62,17 +60,17 @@ class SessionProvider:
     def __init__(
         self,
         tracer: RecordingTracer,
-        processor: SpanProcessor,
+        collector: SpanCollector,
         diagnostics: Diagnostics,
         *,
         isolated: bool = False,
     ) -> None:
         self._diagnostics = diagnostics
-        self._processor = processor
+        self._collector = collector
         self._own: TracerProvider | None = None
         self._isolated = isolated
         self._tracer = tracer
-        self._relay = _Relay(processor)
+        self._relay: Relay | None = None
         self.on_set: list[Callable[[], None]] = []
         """Called when a provider has been set, one of spans or of logs."""
         self._proxied: weakref.WeakKeyDictionary[Any, trace.Tracer] = weakref.WeakKeyDictionary()
@@ -84,7 +82,8 @@ class SessionProvider:
 
     def uninstall(self) -> None:
         """Put everything back and write out what exporters have queued."""
-        self._relay.processor = None
+        if self._relay is not None:
+            self._relay.collector = None
         stop_listening(self)
         with self._diagnostics.caught("flushing the exporters"):
             if self._own is not None:
@@ -101,9 +100,18 @@ class SessionProvider:
 
     def _stand_in(self) -> TracerProvider:
         if self._own is None:
+            from otel_allure.otel.own_provider import OwnRelay, unlimited_provider
+
             self._own = unlimited_provider()
-            self._own.add_span_processor(self._processor)
+            self._own.add_span_processor(OwnRelay(self._collector))
         return self._own
+
+    def _listen_to(self, provider: Any) -> None:
+        if self._relay is None:
+            from otel_allure.otel.own_provider import Relay
+
+            self._relay = Relay(self._collector)
+        self._relay.listen_to(provider)
 
     def tracer_without_provider(self, proxy: Any) -> trace.Tracer:
         """Return what the API's `proxy` uses until a provider is set."""
@@ -121,7 +129,7 @@ class SessionProvider:
             provider = GLOBAL_TRACER_PROVIDER.get()
             provider = getattr(provider, "provider", provider)  # logfire's, which exchanges it
             if takes_processors(provider, "add_span_processor"):
-                self._relay.listen_to(provider)
+                self._listen_to(provider)
         for listener in self.on_set:
             listener()
 
@@ -132,6 +140,8 @@ class SessionProvider:
             self._share(provider)
 
     def _share(self, provider: Any) -> None:
+        from otel_allure.otel.backend import Backend
+
         backend = Backend(provider, self._diagnostics)
         self._tracer.resource = backend.resource
         self._tracer.on_start.append(backend.on_start)
@@ -142,14 +152,17 @@ class SessionProvider:
         if GLOBAL_TRACER_PROVIDER.get() is not None or self._isolated:
             return
         others = _names(os.environ.get(OTEL_TRACES_EXPORTER, "")) - {"allure", "none"}
+        if not others:
+            return
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
         for name in sorted(others):
             with self._diagnostics.caught(
                 f"loading the exporter {name!r} of {OTEL_TRACES_EXPORTER}"
             ):
                 (entry,) = entry_points(group="opentelemetry_traces_exporter", name=name)
                 self._stand_in().add_span_processor(BatchSpanProcessor(entry.load()()))
-        if others:
-            self._share(self._stand_in())
+        self._share(self._stand_in())
 
 
 def takes_processors(provider: Any, method: str) -> bool:
@@ -162,52 +175,3 @@ def takes_processors(provider: Any, method: str) -> bool:
 
 def _names(value: str) -> set[str]:
     return {name.strip() for name in value.split(",") if name.strip()}
-
-
-def unlimited_provider() -> TracerProvider:
-    """Return a provider that loses nothing, whatever the environment says of the SDK."""
-    limits = SpanLimits(
-        max_span_attributes=SpanLimits.UNSET,
-        max_attributes=SpanLimits.UNSET,
-        max_events=SpanLimits.UNSET,
-        max_links=SpanLimits.UNSET,
-        max_event_attributes=SpanLimits.UNSET,
-        max_link_attributes=SpanLimits.UNSET,
-        max_attribute_length=SpanLimits.UNSET,
-        max_span_attribute_length=SpanLimits.UNSET,
-    )
-    provider = TracerProvider(
-        sampler=ALWAYS_ON, span_limits=limits, resource=Resource.create(), shutdown_on_exit=False
-    )
-    enable(provider, TRACING_DISABLED)  # OTEL_SDK_DISABLED is not about the report
-    return provider
-
-
-# -- the places of the API where providers are set and missed
-
-
-class _Relay(SpanProcessor):
-    """Listens to the providers of others. They have no way to remove it, so it can be idle."""
-
-    leads_to_a_report = True
-
-    def __init__(self, processor: SpanProcessor) -> None:
-        self.processor: SpanProcessor | None = processor
-        self._providers: list[weakref.ref[Any]] = []  # some cannot be hashed
-
-    def listen_to(self, provider: Any) -> None:
-        self._providers = [known for known in self._providers if known() is not None]
-        if all(known() is not provider for known in self._providers):
-            self._providers.append(weakref.ref(provider))
-            provider.add_span_processor(self)
-
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        if self.processor is not None:
-            self.processor.on_start(span, parent_context)
-
-    def on_end(self, span: ReadableSpan) -> None:
-        if self.processor is not None:
-            self.processor.on_end(span)
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return True

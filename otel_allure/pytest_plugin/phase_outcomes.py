@@ -6,6 +6,7 @@ wrappers of that hook, by listeners of `pytest_runtest_logreport`, by plugins th
 
 from __future__ import annotations
 
+from operator import is_
 from typing import Any
 from unittest import SkipTest
 
@@ -34,6 +35,7 @@ class Verdict:
         self._told: Outcome | None = None
         self._said: dict[str | None, Outcome] = {}
         self._heard: dict[str | None, tuple[Any, ...]] = {}
+        self._known: tuple[str | None, Outcome | None] | None = None
         self.raised: dict[str, pytest.ExceptionInfo[BaseException]] = {}
         """What has left the phases of this attempt, whether pytest reports it or not."""
 
@@ -47,6 +49,7 @@ class Verdict:
         """Replace what was said until now: others may, too."""
         self._told = outcome
         self._said.clear()
+        self._known = None
 
     @property
     def failed_in(self) -> str | None:
@@ -55,24 +58,26 @@ class Verdict:
         return phase if outcome is not None and outcome.status in (FAILED, BROKEN) else None
 
     def _of_phase(self) -> tuple[str | None, Outcome | None]:
-        phase, known = None, self._told
-        for when in _PHASES:
-            said = self._said.get(when)
-            if said is not None and _counts(when, said.status, known):
-                phase, known = when, said
-        return phase, known
+        if self._known is None:
+            phase, known = None, self._told
+            for when in _PHASES:
+                said = self._said.get(when)
+                if said is not None and _counts(when, said.status, known):
+                    phase, known = when, said
+            self._known = phase, known
+        return self._known
 
     def is_news(self, report: pytest.TestReport) -> bool:
         """Whether the report says something else than when it was taken last."""
         known = self._heard.get(report.when)
         now = _what_counts_in(report)
         # What pytest shows of an error is compared by identity: to render it takes long.
-        return known is None or any(a is not b for a, b in zip(known, now, strict=True))
+        return known is None or not all(map(is_, known, now))
 
     def take(self, report: pytest.TestReport, outcome: Outcome) -> bool:
         """Take what a report comes to, and return whether it is what the test comes to."""
         self._heard[report.when] = _what_counts_in(report)
-        self._said[report.when] = outcome
+        self._say(report.when, outcome)
         return self.outcome is outcome
 
     def take_unreported(self, item: pytest.Item) -> None:
@@ -86,8 +91,12 @@ class Verdict:
                 status = _status_of_raised(excinfo.value)
                 trace = attempt(lambda raised: str(item.repr_failure(raised)), excinfo)
                 message = attempt(_message_of, excinfo)
-                self._said[when] = Outcome(status, message, trace)
+                self._say(when, Outcome(status, message, trace))
         self.raised.clear()  # the frames need not be kept
+
+    def _say(self, when: str | None, outcome: Outcome) -> None:
+        self._said[when] = outcome
+        self._known = None
 
 
 def _status_of_raised(error: BaseException) -> str:
