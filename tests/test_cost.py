@@ -134,6 +134,8 @@ def test_a_test_writes_one_file(plain: Counted) -> None:
 WAITING = [
     "opentelemetry.exporter",
     "opentelemetry.instrumentation",
+    "opentelemetry.metrics",
+    "opentelemetry.sdk",
     "otel_allure.formats.otlp_writer",
     "otel_allure.inputs",
     "otel_allure.presentation.domains",

@@ -266,8 +266,9 @@ class Report:
                     told["Masked values"] = str(self.masked)
                 about = run_files.files(told, self.services, os.environ)
                 for file_name, text in about.items():
-                    masked = self.presentation.redaction.text(text)
-                    self.directory.write_run_files(file_name, masked)
+                    if file_name != run_files.OWN_WORDS:
+                        text = self.presentation.redaction.text(text)
+                    self.directory.write_run_files(file_name, text)
 
     @property
     def masked(self) -> int:

@@ -13,6 +13,8 @@ from typing import Any
 
 from otel_allure.output.ci import executor
 
+OWN_WORDS = "categories.json"
+"""The file in which there is nothing but what we say: no secret can be in it."""
 MARK = "# Made by otel-allure"
 """First line of an environment.properties that may be replaced: one without is somebody else's."""
 
@@ -80,7 +82,7 @@ def files(
     """Return the bodies of all of these files, by name."""
     made = {
         "environment.properties": environment_properties(versions, services),
-        "categories.json": json.dumps(CATEGORIES, indent=2, ensure_ascii=False),
+        OWN_WORDS: json.dumps(CATEGORIES, indent=2, ensure_ascii=False),
     }
     its = executor(environ)
     if its is not None:

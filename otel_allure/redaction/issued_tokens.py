@@ -536,7 +536,7 @@ def _group(anchor: str, forms: list[_Form]) -> _Group:
     for form in forms:
         by_end.setdefault(form.mark[-_END:], []).append(form)
     lengths = sorted({len(end) for end in by_end}, reverse=True)
-    return _Group(re.compile(anchor, re.ASCII), by_end, lengths)
+    return _Group(lazy(anchor, re.ASCII), by_end, lengths)
 
 
 class _Groups(NamedTuple):
@@ -628,10 +628,11 @@ def find(text: str, needles: frozenset[str]) -> list[Place]:
         needles: those of `NEEDLES` that are in it; others do not matter.
     """
     found: list[Place] = []
-    anchored, others = _groups()
     is_marked = not NEEDLES.isdisjoint(needles)
-    has_long_word = _LONG_WORD in text.encode("ascii", "replace").translate(_LONG_WORDS)
-    if (is_marked or has_long_word) and anchored.anchor.search(text) is not None:
+    if not is_marked and _LONG_WORD not in text.encode("ascii", "replace").translate(_LONG_WORDS):
+        return found
+    anchored, others = _groups()
+    if anchored.anchor.search(text) is not None:
         found += anchored.find(text)
     if not is_marked:
         return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 _LETTERS = bytes(c if 97 <= c <= 122 or c == 10 else 32 for c in range(256))
 """All but small letters and line ends become blanks."""
@@ -16,6 +17,7 @@ _RUN = re.compile(r"[a-z]+")
 _LONGEST_TEXT = 1_000
 _LONGEST_WORD = 40
 _MOST_TEXTS, _MOST_WORDS, _MOST_NEW = 4_000, 20_000, 2_000
+_FEW = 200
 _BLOCK = 1 << 20
 """Characters that are cut into words at once."""
 
@@ -37,7 +39,6 @@ class Prefilter:
         unlettered = by_run.pop("", set())
         self._signs = frozenset(filter(str.isascii, unlettered))
         self._foreign = unlettered - self._signs
-        self._runs = re.compile(f"(?=({_longest_of(by_run)}))".encode())
         self._by_run = {
             run.encode(): frozenset().union(*(by_run[r] for r in by_run if run.startswith(r)))
             for run in by_run
@@ -79,11 +80,19 @@ class Prefilter:
                 found |= self._of_word(word) if known is None else known
         return frozenset(found)
 
+    @cached_property
+    def _runs(self) -> re.Pattern[bytes]:
+        return re.compile(f"(?=({_longest_of(map(bytes.decode, self._by_run))}))".encode())
+
     def _of_runs(self, words: bytes) -> list[frozenset[str]]:
         return [self._by_run[run] for run in set(self._runs.findall(words))]
 
     def _of_word(self, word: bytes) -> frozenset[str]:
-        found = _NONE.union(*self._of_runs(word))
+        if len(self._words) < _FEW:  # to compile the expression takes longer
+            its = [needles for run, needles in self._by_run.items() if run in word]
+        else:
+            its = self._of_runs(word)
+        found = _NONE.union(*its)
         if len(word) <= _LONGEST_WORD:
             if len(self._words) >= _MOST_WORDS:
                 self._words.clear()
