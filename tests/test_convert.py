@@ -22,10 +22,11 @@ from otel_allure.model.spans import Event, Link, Log, Span
 from otel_allure.output import merging
 from otel_allure.output.report import Report
 from otel_allure.testing.results import Results, steps, tree
-from otel_allure.testing.spans import build_span
+from otel_allure.testing.spans import TRACE_ID, build_span
 from otel_allure.translation.clock_skew import in_their_parents
 from otel_allure.translation.linked_traces import LinkedTraces
 from otel_allure.translation.shared_ids import with_own_ids
+from otel_allure.translation.trace_buffer import Trace as TraceOfBuffer
 
 from . import conversions
 from .conversions import CHECKOUT, DATA
@@ -561,6 +562,23 @@ def test_halves_of_a_call_with_one_id():
         [client, client._replace(name="other", start_ns=9)], lambda *t: problems.append(t)
     )
     assert (len(others), len(problems)) == (1, 1)
+
+
+def test_a_call_that_was_served_twice_with_one_id():
+    """As retries below one client are; neighbours count their ids."""
+    spans = [
+        build_span(f"{kind} {start}", span_id, kind=kind, start_ns=start)
+        for span_id in (1, 2)
+        for kind, start in (("client", 1), ("server", 2), ("server", 3), ("server", 4))
+    ]
+    problems: list[object] = []
+    whole = with_own_ids([*spans, *spans], lambda *told: problems.append(told))
+    assert len({span.span_id for span in whole}) == len(whole) == len(spans)
+    trace = TraceOfBuffer(TRACE_ID)
+    for span in (*spans, *spans):
+        trace.add(span)
+    assert sorted(s.name for s in trace.spans.values()) == sorted(span.name for span in spans)
+    assert problems == []
 
 
 def at(start: int, end: int, *spans: Span, service: str = "") -> list[Span]:

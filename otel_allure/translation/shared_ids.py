@@ -39,6 +39,10 @@ def with_own_ids(spans: Iterable[Span], on_problem: Callable[[str, object], obje
             span_id=_other_id(span_id), parent_id=span_id, parent_is_remote=True
         )
         kept += [client, server]
+        starts = {client.start_ns, server.start_ns}  # what else there is was sent again
+        others = {h.start_ns: h for h in halves if h.start_ns not in starts}.values()
+        for number, half in enumerate(others, 1):
+            kept.append(half._replace(span_id=_other_id(span_id + (number << 40))))
     clients = {span.span_id: span for span in kept}
     return [below_its_half(span, servers, clients) for span in kept]
 
@@ -74,4 +78,4 @@ def below_its_half(span: Span, servers: Mapping[int, Span], clients: Mapping[int
 
 
 def _other_id(span_id: int) -> int:
-    return span_id ^ 0x5A17_0C1D_0F2B_3E49 or 1
+    return (span_id ^ 0x5A17_0C1D_0F2B_3E49) & (1 << 64) - 1 or 1

@@ -120,7 +120,9 @@ class Trace:
         """Take in client and server of a call, which share an id; say whether they are that."""
         from otel_allure.translation.shared_ids import are_halves, with_own_ids  # it is rare
 
-        if not are_halves(known, span):
+        server = (self._servers or {}).get(span.span_id)
+        is_third = server is not None and _is_another(server, span)
+        if is_third or not are_halves(known, span):
             return False
         below = [each for each in self.spans.values() if each.parent_id == span.span_id]
         ids = {span.span_id, *(each.span_id for each in below)}
