@@ -60,7 +60,7 @@ SOURCE = """
 
     @allure.feature("F")
     @pytest.mark.slow
-    @pytest.mark.parametrize("value", ["it"])
+    @pytest.mark.parametrize("value", [os.environ.get("VALUE", "it")])
     class TestIt:
         @allure.title("The one with {value}")
         def test_dies(self, narrow, value):
@@ -108,13 +108,16 @@ def labels(result, *without):
         ("tear-down", "kill"),
     ],
 )
-def test_the_test_is_broken(crash, where, how):
+def test_the_test_is_broken(crash, where, how, monkeypatch):
     """It is what it would have been, but broken, with xdist's message; fixtures are there."""
+    monkeypatch.setenv("VALUE", "ghp_" + "a1B2c3D4e5F6" * 3)
     usual = the_test(crash("nowhere", "exit").report)
     report = crash(where, how).report
     result = the_test(report)
     assert result["status"] == "broken"
-    assert "crashed while running" in result["statusDetails"]["message"]
+    message = result["statusDetails"]["message"]
+    assert "crashed while running" in message
+    assert "TestIt::test_dies[****" in message
     for field in ("name", "historyId", "testCaseId", "titlePath", "description"):
         assert result[field] == usual[field], field
     after_last_note = ["layer", *(["component"] if "set-up" in where else [])]

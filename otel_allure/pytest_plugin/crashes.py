@@ -168,7 +168,9 @@ class Crashes:
             dump = self._report.presentation.redaction.text(dump)
             message, trace = with_dump(outcome.message or "", outcome.trace, dump)
             outcome = outcome._replace(message=message, trace=trace)
-        if not self._report.directory.amend(item_uuid(span), outcome):
+        masked = self._report.presentation.redaction.text
+        shown = outcome._replace(message=masked(outcome.message or "") or None)
+        if not self._report.directory.amend(item_uuid(span), shown):
             self._report.add([_ended(span, outcome)])
 
     def _running_in(self, path: Path, nodeid: str) -> Span | None:
