@@ -10,6 +10,7 @@ import base64
 import html
 import json
 import os
+import pprint
 import re
 import subprocess
 import sys
@@ -26,8 +27,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from otel_allure import AllureSpanExporter
+from otel_allure.model.settings import Settings
+from otel_allure.presentation.presentation import Presentation
+from otel_allure.redaction.redaction import Redaction
+from otel_allure.testing.spans import build_span
 from tests.masking_rates import NOT_YET_FILE
-from tests.planted import PLACES, Place
+from tests.planted import PLACES, Place, is_json
 
 GROUP = 10
 """Places in a test."""
@@ -284,6 +289,8 @@ def found_of(directory: Path, redact: str) -> set[tuple[str, str]]:
             monkeypatch.delenv(name)
         monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         monkeypatch.setenv("OTEL_EXPORTER_ALLURE_REDACT", redact)
+        # Whole titles are shown: what is cut off is in no file, masked or not.
+        monkeypatch.setenv("OTEL_EXPORTER_ALLURE_MAX_TITLE", "1000")
         directory.joinpath("tmp").mkdir()
         monkeypatch.setenv("TMPDIR", str(directory / "tmp"))
         for number, (way, channel) in enumerate(product(KNOWN, CHANNELS)):
@@ -315,7 +322,8 @@ def found(tmp_path_factory):
 def test_nothing_leaks(found, channel):
     """What is masked as a text is masked wherever it stands."""
     expected = {place.id for place in PLANTED if not place.attribute} | KNOWN.keys()
-    assert expected - {place for place, where in found["off"] if where == channel} == set()
+    planted = {place for place, where in found["off"] if where == channel}
+    assert expected - planted == set(), "not in the report at all, even without masking"
     leaks = {place for place, where in found["on"] if where == channel}
     assert leaks - NOT_YET == set()
 
@@ -327,6 +335,37 @@ def test_nothing_leaks_under_its_name(found, channel):
     assert names <= planted
     leaks = names & {place for place, where in found["on"] if where == channel}
     assert leaks - NOT_YET == set()
+
+
+@pytest.mark.parametrize("longest", [40, 80, 120])
+def test_titles_are_masked_before_they_are_cut(longest):
+    redaction = Redaction()
+    cut = Presentation(Settings(max_title=longest), redaction)
+    uncut = Presentation(Settings(max_title=10_000), redaction)
+    for place in PLANTED:
+        span = build_span(place.text(secret_of(0, "title")), 1)
+        whole = uncut.title(span)
+        assert cut.title(span) == (whole if len(whole) <= longest else f"{whole[: longest - 1]}…")
+
+
+IN_JSON = [p for p in PLACES if not p.attribute and is_json(p.text("Zq10xW9kP3vT7mB7"))]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_json_on_several_lines(width):
+    """As pprint writes it: one of the lines may be JSON by itself."""
+    secret, mask = "Zq10xW9kP3vT7mB7", Redaction().text
+    written = {place.id: pprint.pformat(place.text(secret), width=width) for place in IN_JSON}
+    assert [name for name, text in written.items() if secret not in text] == []
+    assert [name for name, text in written.items() if secret in mask(text)] == []
+
+
+@pytest.mark.parametrize("rest", [', "more": "ab', ', "more": {"a": [1, ', ', {"more": '])
+def test_json_that_is_cut_behind_a_secret(rest):
+    """What is in it may be whole."""
+    secret, mask = "Zq10xW9kP3vT7mB7", Redaction().text
+    cut = {place.id: place.text(secret)[:-1] + rest for place in IN_JSON}
+    assert [name for name, text in cut.items() if secret in mask(text)] == []
 
 
 def test_there_are_enough():

@@ -81,6 +81,9 @@ _LITERALS = lazy(rf"{_CLOSED}(?:{_BETWEEN_LINES}{_CLOSED})*|['\"][^\r\n]*")
 """One literal on several lines, as pprint writes long ones; those of a diff are marked."""
 _ENTITIES = lazy(r"(?<![^<>&'\"])[^<>&'\"]*&(?:[^<>&'\"]|&(?=[#\w]{2,8};))*")
 _ENTITY = lazy(r"&#?\w{1,8};")
+_ON_LINES = _Escape(
+    ("'\n", '"\n'), lazy(rf"['\"]{_BETWEEN_LINES}['\"]"), _LITERALS, _read_literals, _in_literal
+)
 _ESCAPES = (
     _Escape(
         ("%",),
@@ -98,9 +101,7 @@ _ESCAPES = (
         lambda value, _: '"' + value.replace('"', '""') + '"',
     ),
     _Escape(("\\",), lazy(r"\\"), _LITERAL, _read_literal, _in_literal),
-    _Escape(
-        ("'\n", '"\n'), lazy(rf"['\"]{_BETWEEN_LINES}['\"]"), _LITERALS, _read_literals, _in_literal
-    ),
+    _ON_LINES,
 )
 
 
@@ -117,13 +118,20 @@ def find(text: str, masked: Masked) -> Iterator[Place]:
         masked: returns a text without its secrets, and the rules that say so.
     """
     for escape in _ESCAPES:
-        if not escape.is_in(text):
-            continue
-        for match in escape.piece.finditer(text):
-            has_sign = any(sign in match[0] for sign in escape.signs)
-            place = _place(match, escape, masked) if has_sign else None
-            if place is not None:
-                yield place
+        yield from _of(escape, text, masked)
+
+
+def on_lines(text: str, masked: Masked) -> Iterator[Place]:
+    """Yield the literals on several lines that have a secret in them: see `find`."""
+    yield from _of(_ON_LINES, text, masked)
+
+
+def _of(escape: _Escape, text: str, masked: Masked) -> Iterator[Place]:
+    for match in escape.piece.finditer(text) if escape.is_in(text) else ():
+        has_sign = any(sign in match[0] for sign in escape.signs)
+        place = _place(match, escape, masked) if has_sign else None
+        if place is not None:
+            yield place
 
 
 def _place(match: re.Match[str], escape: _Escape, masked: Masked) -> Place | None:

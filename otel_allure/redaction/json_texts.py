@@ -37,10 +37,17 @@ _FLAT = lazy(r"(?:pin|sid|sig|signature)\Z", re.IGNORECASE)
 _NAMING = frozenset(
     {"name", "key", "field", "header", "param", "parameter", "property", "path", "parameterkey"}
 )
+_NAMED_BEFORE = lazy(
+    rf"['\"](?:{'|'.join(sorted(_NAMING))})\\*['\"]\s{{0,10}}:\s{{0,10}}\\*['\"](?P<named>[\w./-]{{1,100}})"
+    r"\\*['\"],\s{0,40}\\*['\"]\w{1,20}\\*['\"]\s{0,10}:\s{0,10}\Z",
+    re.IGNORECASE,
+)
+"""`"key": "password", "value": `, of an object that was cut off."""
 _KIND = frozenset({"type", "kind"})
 _VALUES = frozenset(
     {"value", "content", "data", "stringvalue", "old", "new", "oldvalue", "newvalue", "old_value"}
     | {"new_value", "secretstring", "parametervalue"}
+    | {"values", "arrayvalue", "bytesvalue", "intvalue"}  # of OTLP
 )
 _SCHEMA = frozenset({"type", "$ref", "format", "minLength", "maxLength", "oneOf", "anyOf", "allOf"})
 _LITERALS = frozenset({"null", "true", "false"})
@@ -96,6 +103,7 @@ class _Level:
     Attributes:
         is_object: whether it is an object.
         secret_of: the name of a secret that all this belongs to; empty if it is none.
+        is_value: whether it is what a member like `value` holds, or a part of that.
         key: the key of which the value comes next.
         number: of entries in a list.
         option: one of a command, of which the next entry of a list is the value.
@@ -107,6 +115,7 @@ class _Level:
 
     is_object: bool
     secret_of: str
+    is_value: bool = False
     key: str = ""
     number: int = 0
     option: str = ""
@@ -129,7 +138,7 @@ class _Walk:
         before = _NAME_BEFORE.search(self._text, max(0, start - _LONGEST_NAME), start)
         name = before["name"] if before is not None else ""
         self._found = []
-        self._levels = [_Level(True, "", name)]
+        self._levels = [_Level(True, "", key=name, named=self._named_before(name, start))]
         for match in _TOKEN.finditer(self._text, start, end):
             level = self._levels[-1]
             kind = match.lastgroup
@@ -137,7 +146,8 @@ class _Walk:
                 level.number += 1
                 own = "" if _FLAT.search(level.key) else self._secret_name(level)
                 secret_of = level.secret_of or own
-                self._levels.append(_Level(match["open"] == "{", secret_of))
+                is_value = level.key.lower() in _VALUES if level.is_object else level.is_value
+                self._levels.append(_Level(match["open"] == "{", secret_of, is_value=is_value))
             elif kind == "close":
                 self._closed(self._levels.pop())
             elif kind == "colon":
@@ -148,6 +158,14 @@ class _Walk:
                 self._leaf(match, level)
         self._closed(self._levels.pop())
         return self._found
+
+    def _named_before(self, key: str, start: int) -> str:
+        """Return the name of a secret of which JSON at `start` is the value, below such a key."""
+        if key.lower() not in _VALUES:
+            return ""
+        before = _NAMED_BEFORE.search(self._text, max(0, start - 2 * _LONGEST_NAME), start)
+        named = before["named"] if before is not None else ""
+        return named if self._names.is_sensitive(named.rpartition("/")[2]) else ""
 
     def _secret_name(self, level: _Level) -> str:
         key = level.key
@@ -165,8 +183,12 @@ class _Walk:
         own = self._secret_name(level)
         if match["string"] is None:
             token = match["other"]
-            if own and token not in _LITERALS and not _is_no_number(own, token):
+            if token in _LITERALS:
+                return
+            if own and not _is_no_number(own, token):
                 self._found.append(_place(match, own))
+            elif not own and level.is_object and level.key.lower() in _VALUES:
+                level.values.append((match, token))
             return
         value = _decoded(match)
         option, level.option = level.option, self._option(level, value)
@@ -191,10 +213,11 @@ class _Walk:
                 level.named = value
             elif level.key.lower() in _VALUES:
                 level.values.append((match, value))
-        elif level.number == 1 and self._names.is_sensitive(value):
-            level.named = value
-        elif level.named and level.number == 2:
-            level.values.append((match, value))
+        else:
+            if level.number == 1 and self._names.is_sensitive(value):
+                level.named = value
+            if level.is_value or (level.named and level.number == 2):
+                level.values.append((match, value))
         self._inner(match, value)
 
     def _inner(self, match: re.Match[str], value: str) -> None:
@@ -214,13 +237,19 @@ class _Walk:
         for place, key in level.likely:
             if not level.is_schema or key.lower() in _VALUES:
                 self._found.append(place)
-        if level.values and not level.named and outer is not None and level.is_object:
-            outer.values += level.values if outer.key.lower() in _VALUES else []
-        if not level.named or (not level.is_object and level.number != 2):
-            return
-        for match, value in level.values:
-            if not is_no_value(level.named, QUOTED if level.is_object else PAIR, value):
-                self._found.append(_place(match, level.named))
+        is_named = bool(level.named) and (level.is_object or level.number == 2)
+        if level.is_value and outer is not None and not (is_named and level.is_object):
+            outer.values += level.values
+        if is_named:
+            where = QUOTED if level.is_object else PAIR
+            for match, value in level.values:
+                if value != level.named and not _is_none(match, level.named, where, value):
+                    self._found.append(_place(match, level.named))
+
+
+def _is_none(match: re.Match[str], name: str, where: str, value: str) -> bool:
+    is_number = match["string"] is None
+    return _is_no_number(name, value) if is_number else is_no_value(name, where, value)
 
 
 def _is_no_number(name: str, token: str) -> bool:

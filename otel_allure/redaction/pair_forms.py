@@ -122,7 +122,9 @@ FORMS: tuple[tuple[str | tuple[str, ...], re.Pattern[str]], ...] = (
     (  # {"name": "password", "value": "abc"}, <add key="password" value="abc"/>
         "",
         form(
-            rf"\\*['\"]\s{{0,40}},?\s{{0,40}}\\*['\"]?value\\*['\"]?[ \t]*[:=]{UNMASKED}[ \t]*"
+            rf"\\*['\"]\s{{0,40}},?\s{{0,40}}\\*['\"]?value\\*['\"]?[ \t]*[:=]"
+            r"(?:\s{0,40}\{\s{0,40}\\*['\"]string_?value\\*['\"][ \t]*:)?"  # of OTLP
+            rf"{UNMASKED}[ \t]*"
             rf"(?P<secret>{QUOTED})"
         ),
     ),

@@ -171,6 +171,7 @@ class Redaction:
         if found:
             places += json_texts.find(text, found, self.names, self._inner)
             flat = json_texts.without(text, found)
+            places += escaped.on_lines(text, self._inner)  # one line of it may be JSON
         if " -" in text or "-" in text[:1] or "'-" in text or '"-' in text:
             told += credentials.listed(text, needles)
         flat = _blanked(flat, told) if told else flat
