@@ -16,13 +16,15 @@ class Documents:
 
     Args:
         on_problem: told the place and what is wrong there.
+        lines_before: number of lines before the text.
 
     Attributes:
         others: number of lines that are no JSON; those of a log, around what an exporter printed.
     """
 
-    def __init__(self, on_problem: Callable[[str, object], object]) -> None:
+    def __init__(self, on_problem: Callable[[str, object], object], lines_before: int = 0) -> None:
         self._tell = on_problem
+        self._first_line = 1 + lines_before
         self.others = 0
         self._open: list[tuple[int, str]] = []  # lines of a document that has not ended
         self._size = self._tried = 0
@@ -35,12 +37,12 @@ class Documents:
         """
         broken: ValueError | None = None
         try:
-            for number, line in enumerate(_lines(texts), 1):
+            for number, line in enumerate(_lines(texts), self._first_line):
                 if line is None:
                     self._tell(f"line {number}", _TOO_LARGE)
                     self._forget()
                     continue
-                text = line.strip(_SPACE)
+                text = line.strip(SPACE)
                 if text:
                     yield from self._line(number, line.strip("\x1e"), text)
         except ValueError as error:
@@ -117,7 +119,7 @@ class Documents:
 
 
 _TOO_LARGE = "the document is too large"
-_SPACE = " \t\r\n\x1e\ufeff"
+SPACE = " \t\r\n\x1e\ufeff"
 _LEAST = 1 << 16
 _FEW = 64
 _decoder = json.JSONDecoder()
@@ -140,7 +142,7 @@ class _Wrong(NamedTuple):
 def decoded(text: str) -> tuple[list[Any], int, _Wrong | None]:
     """Return the documents of a text, where the last of them ends, and what is wrong then."""
     found: list[Any] = []
-    at, end = 0, len(text.rstrip(_SPACE))
+    at, end = 0, len(text.rstrip(SPACE))
     while True:
         start = at
         while at < end and text[at] in _BETWEEN:
@@ -189,7 +191,7 @@ _TOKEN = re.compile(
 )  # linear: it never fails
 _ID_OF_A_SPAN = {"spanId", "span_id", "spanID", "id"}
 _TIME_OF_A_SPAN = {"startTimeUnixNano", "start_time_unix_nano", "startTime", "timestamp"}
-_BETWEEN = f"{_SPACE},"
+_BETWEEN = f"{SPACE},"
 _LONGEST_LITERAL = 9
 
 

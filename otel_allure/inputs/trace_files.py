@@ -1,8 +1,9 @@
 """Files of traces -> spans and log records: streams of bytes, whatever is around and in them.
 
-A file is never in memory as a whole, unless it is one document. It may be compressed, and is one
-of three: lines of JSON, JSON documents one after the other, or messages of protobuf in one of the
-frames that are in use. What is broken costs its own line or message, and is told.
+A file is never in memory as a whole, unless it is one document that cannot be cut. It may be
+compressed, and is one of three: lines of JSON, JSON documents one after the other, or messages of
+protobuf in one of the frames that are in use. What is broken costs its own line or message, and is
+told.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from otel_allure.inputs.compressed import (
     with_head,
 )
 from otel_allure.inputs.json_documents import Documents
+from otel_allure.inputs.large_documents import in_pieces
 from otel_allure.model.texts import counted
 
 LARGEST = 1 << 30
@@ -112,8 +114,16 @@ class _FileReader:
     # -- JSON
 
     def _documents(self, texts: Iterator[str]) -> Iterator[Part]:
-        documents = Documents(self._tell)
-        for line, document in documents.of(texts):
+        others = 0
+        for piece in in_pieces(texts):
+            documents = Documents(self._tell, piece.line)
+            yield from self._documents_of(documents.of(piece.texts))
+            others += documents.others
+        if self.found and others:
+            self._tell("", f"{counted(others, 'line')} left out: no JSON")
+
+    def _documents_of(self, documents: Iterator[tuple[int, object]]) -> Iterator[Part]:
+        for line, document in documents:
             place = f"line {line}"
             content = content_of(document, self._problems_at(place))
             if content is not None:
@@ -123,8 +133,6 @@ class _FileReader:
                 self._tell(place, what_document_is(document))
             else:
                 self.looks_like = what_document_is(document)
-        if self.found and documents.others:
-            self._tell("", f"{counted(documents.others, 'line')} left out: no JSON")
 
     def _problems_at(self, place: str) -> OnProblem:
         return lambda doing, detail: self._tell(place, f"{doing}: {detail}")
