@@ -13,11 +13,11 @@ from otel_allure.formats.otlp_reader import from_otlp
 from otel_allure.inputs.span_exporter import AllureSpanExporter
 from otel_allure.model.settings import Settings
 from otel_allure.model.spans import Span
-from otel_allure.output import report as reports
 from otel_allure.output.report import Report
 from otel_allure.presentation.presentation import Presentation
 from otel_allure.testing.results import Results
 from otel_allure.testing.spans import build_span
+from otel_allure.translation import to_results as translation
 from otel_allure.translation.to_results import to_results
 from otel_allure.translation.trace_buffer import REWRITES, TraceBuffer
 
@@ -41,14 +41,14 @@ def the_trace(results):
 def work(monkeypatch):
     """How many spans were translated, in all."""
     counts = []
-    translate = reports.to_results
+    translate = translation.to_results
 
     def counted(spans, *others):
         spans = list(spans)
         counts.append(len(spans))
         return translate(spans, *others)
 
-    monkeypatch.setattr(reports, "to_results", counted)
+    monkeypatch.setattr(translation, "to_results", counted)
     return counts
 
 

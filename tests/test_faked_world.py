@@ -9,6 +9,7 @@ import pytest
 from allure_commons import model2
 
 from otel_allure.model.diagnostics import Diagnostics
+from otel_allure.model.outcome import Outcome
 from otel_allure.output.results_directory import ResultsDirectory
 from otel_allure.output.run_files import MARK
 from otel_allure.testing.results import Results
@@ -226,8 +227,8 @@ def test_the_directory_in_a_faked_world(tmp_path, monkeypatch):
     with monkeypatch.context() as mocks:
         for name in ("exists", "read_bytes", "read_text", "unlink"):
             mocks.setattr(Path, name, no)
-        assert directory.amend("1", "broken", "crashed")
-        assert not directory.amend("2", "broken", "crashed")
+        assert directory.amend("1", Outcome("broken", "crashed"))
+        assert not directory.amend("2", Outcome("broken", "crashed"))
         directory.write_run_files("environment.properties", f"{MARK}\na = c")
         directory.report_attached_data(body="text", file_name="3-attachment.txt")
         directory.discard("3-attachment.txt")

@@ -9,10 +9,10 @@ import pytest
 from otel_allure.model import conventions as c
 from otel_allure.model.settings import Settings
 from otel_allure.model.spans import Link, Span
-from otel_allure.output import report as reports
 from otel_allure.output.report import Report
 from otel_allure.testing.results import Results, tree
 from otel_allure.testing.spans import build_span
+from otel_allure.translation import to_results as translation
 from otel_allure.translation.trace_buffer import TraceBuffer
 
 TEST = {c.KIND: c.TEST}
@@ -124,13 +124,13 @@ def test_what_waits_too_long_is_written_with_a_word(report, monkeypatch):
 
 def test_a_trace_that_cannot_be_translated(report, monkeypatch):
     """It is a problem, and the others are written."""
-    to_results = reports.to_results
+    to_results = translation.to_results
 
     def fails_once(*_):
-        monkeypatch.setattr(reports, "to_results", to_results)
+        monkeypatch.setattr(translation, "to_results", to_results)
         raise ValueError("no")
 
-    monkeypatch.setattr(reports, "to_results", fails_once)
+    monkeypatch.setattr(translation, "to_results", fails_once)
     report.add([*user("a", 2), *user("b", 3)])
     assert [result["name"] for result in written(report).results] == ["b"]
     assert report.diagnostics.lines() == ["translating a trace: ValueError: no"]
