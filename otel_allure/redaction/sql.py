@@ -53,7 +53,7 @@ STATEMENTS = (
             rf"(?:{_SECRET}|(?!password|values|random|\*{{4}})(?P<bare>[^\s;,()'\"\\]+)(?=[\s;'\"\\]|$))"
         ),
     ),
-    ("password", _form(rf"(?<!\w)password(?:\s+|\s*\(\s*){_SECRET}")),
+    ("password", _form(rf"(?<!\w)password(?:\s+|[ \t]*\(\s*){_SECRET}")),
     ("password for", _form(rf"password\s+for\s+[\w'@%.\"`-]+\s*=\s*(?:\w+\s*\(\s*)?{_SECRET}")),
     ("sp_addlogin", _form(rf"sp_addlogin\s+{_STRING}\s*,\s*{_SECRET}")),
     ("old_password", _form(rf"old_password\s*\(\s*{_SECRET}")),
