@@ -6,13 +6,18 @@ import json
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from otel_allure.model.diagnostics import Diagnostics
 from otel_allure.output.running_file import ENDED
+from otel_allure.pytest_plugin import running_results
+from otel_allure.pytest_plugin.running_results import RunningResults
 from otel_allure.testing.results import Results, steps
 
 from . import deaths
@@ -217,3 +222,38 @@ def test_what_is_written_while_a_test_runs_is_not_counted(run):
         passed=1,
     )
     done.outcome.stdout.fnmatch_lines(["otel-allure: masked by name token 1"])
+
+
+def test_the_last_word_comes_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another thread writes of a test is there before its last word, however long it takes."""
+    is_writing, goes_on = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def spans(_: set[int]) -> list[Any]:
+        is_writing.set()
+        goes_on.wait(10)
+        return []
+
+    report = SimpleNamespace(
+        diagnostics=Diagnostics(log=False), due_ns=0, plain_results={}, directory=SimpleNamespace()
+    )
+    report.directory.write_running = lambda _: order.append("so far")
+    results = RunningResults(report, spans)  # type: ignore[arg-type]
+    its = SimpleNamespace(trace_id=1, so_far=lambda *_: {}, last_word=None, attempt=None)
+    results._results[1] = its  # type: ignore[assignment]
+    monkeypatch.setattr(running_results, "_PATIENCE_S", 10)
+
+    def end() -> None:
+        results.end(SimpleNamespace(trace_id=1))  # type: ignore[arg-type]
+        order.append("last word")
+
+    threads = [threading.Thread(target=results.note, args=[1]), threading.Thread(target=end)]
+    threads[0].start()
+    assert is_writing.wait(10)
+    threads[1].start()
+    threads[1].join(0.1)  # it has to wait
+    goes_on.set()
+    for thread in threads:
+        thread.join(10)
+    results.note(1)
+    assert order == ["so far", "last word"]

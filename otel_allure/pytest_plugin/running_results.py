@@ -42,6 +42,7 @@ _SAVED_NS = 4_000_000_000
 """Time whose share may be spent at once."""
 _SLOW_NS = 50_000_000
 _LEAST_NS = 500_000
+_PATIENCE_S = 1.0
 _TRANSPARENT = (c.TEST, c.PHASE, c.CONTAINER, c.SESSION)
 _Json = dict[str, Any]
 
@@ -84,7 +85,13 @@ class RunningResults:
         The report is told how to have that without a translation, where nothing has happened in
         the test: it is what was there from the start, but for how it ended.
         """
-        result = self._results.pop(attempt.trace_id, None)
+        # What another thread is writing must be there before the last word, not after it.
+        is_free = self._writing.acquire(timeout=_PATIENCE_S)
+        try:
+            result = self._results.pop(attempt.trace_id, None)
+        finally:
+            if is_free:
+                self._writing.release()
         if result is not None:
             self._report.plain_results[attempt.trace_id] = result.last_word
 
@@ -101,11 +108,13 @@ class RunningResults:
             trace_id: where it has happened.
             item: the step or fixture that it has happened to, if it is one of ours.
         """
-        result = self._results.get(trace_id) or self._waiting(item)
-        if result is None or not self._writing.acquire(blocking=False):
+        if not self._results or not self._writing.acquire(blocking=False):
             return
         report, start_ns, worked_before_ns = self._report, now_ns(), worked_ns()
         try:
+            result = self._results.get(trace_id) or self._waiting(item)
+            if result is None:
+                return
             with report.diagnostics.caught("noting what runs"), suppress(OSError, RecursionError):
                 spans = [_Seen.of(span) for span in self._spans({result.trace_id, trace_id})]
                 report.directory.write_running(result.so_far(spans, start_ns))
