@@ -31,10 +31,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import trace
 from opentelemetry.environment_variables import OTEL_TRACES_EXPORTER
 
-from otel_allure.compat.opentelemetry import (
-    GLOBAL_TRACER_PROVIDER,
-    PROXY_TRACERS,
-)
+from otel_allure.compat.opentelemetry import GLOBAL_TRACER_PROVIDER, PROXY_TRACERS
 from otel_allure.model.diagnostics import Diagnostics
 from otel_allure.otel.api_hooks import ListeningOnce, listen, stop_listening
 from otel_allure.recording.active import is_isolated

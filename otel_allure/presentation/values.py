@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from otel_allure.model.spans import Attributes, Span
 from otel_allure.redaction.redaction import AS_IS, Redaction
@@ -116,6 +115,8 @@ def destination(span: Span) -> str | None:
     named = text_of(span.attributes, "service.peer.name", "peer.service") or server(span)
     if named:
         return named
+    from urllib.parse import urlsplit  # not wanted by most, and slow to import
+
     try:
         url = urlsplit(text_of(span.attributes, "url.full", "http.url") or "")
     except ValueError:  # a URL of any kind

@@ -164,12 +164,12 @@ class Crashes:
             span = _bare_span(report.nodeid)
         if how := _how_it_ended(gateway):
             outcome = outcome._replace(message=f"{outcome.message}\n{how}")
-        if dump := self._dumps.get(gateway.id):
-            dump = self._report.presentation.redaction.text(dump)
-            message, trace = with_dump(outcome.message or "", outcome.trace, dump)
-            outcome = outcome._replace(message=message, trace=trace)
+        message, trace = with_dump(
+            outcome.message or "", outcome.trace, self._dumps.get(gateway.id)
+        )
+        outcome = outcome._replace(message=message, trace=trace)
         masked = self._report.presentation.redaction.text
-        shown = outcome._replace(message=masked(outcome.message or "") or None)
+        shown = outcome._replace(message=masked(message), trace=trace and masked(trace))
         if not self._report.directory.amend(item_uuid(span), shown):
             self._report.add([_ended(span, outcome)])
 
