@@ -220,3 +220,24 @@ def test_it_is_never_in_memory_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> No
         tracemalloc.stop()
     assert sum(sizes) > 1_200_000
     assert peak < 500_000
+
+
+@pytest.mark.usefixtures("small")
+def test_it_is_looked_at_a_few_times_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has nothing to cut, as it is deep or has a long text, takes no time for each part."""
+    taken: list[int] = []
+
+    def counted(texts: Iterator[str], least: int) -> tuple[str, Iterator[str]]:
+        taken.append(least)
+        return original(texts, least)
+
+    original = large_documents._taken
+    monkeypatch.setattr(large_documents, "_taken", counted)
+    monkeypatch.setattr(large_documents, "_LONGEST_ENTRY", 1 << 20)
+    deep = '{"resourceSpans":[' + "[" * 300_000
+    long = json.dumps(otlp(1, each=1)).replace("with ", "with " + "x" * 300_000)
+    for text, most in ((deep, 3), (long, 20)):
+        taken.clear()
+        cut = (text[at : at + 100] for at in range(0, len(text), 100))
+        assert "".join("".join(piece.texts) for piece in large_documents.in_pieces(cut)) == text
+        assert len(taken) <= most

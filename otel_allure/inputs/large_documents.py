@@ -20,6 +20,8 @@ PIECE = 1 << 20
 _LARGE = 2 * PIECE
 _LONGEST_BEGINNING = 1 << 16
 _LONGEST_ENTRY = 16 * PIECE
+_DEEPEST = 64
+"""Levels down to which a list to cut is looked for."""
 _TOKEN = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)("?)(\s*:)?|[][{},]', re.DOTALL)
 _REST_OF_STRING = re.compile(r'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 _TO_BRACKET = re.compile(
@@ -168,8 +170,9 @@ class _Cutter:
     def pieces(self, texts: Iterator[str]) -> Iterator[Piece]:
         """Yield the documents, and what follows."""
         yield from self._cut()
-        while self._open and len(self._text) <= _LONGEST_ENTRY:
-            text, texts = _taken(texts, _LONGEST_BEGINNING)
+        while 0 < len(self._open) <= _DEEPEST and len(self._text) <= _LONGEST_ENTRY:
+            # The longer what has no cut so far, the more: each time, it may be looked at again.
+            text, texts = _taken(texts, max(_LONGEST_BEGINNING, len(self._text) - PIECE))
             if not text:
                 break
             self._text += text  # a short part, to all that is in the piece
@@ -186,6 +189,8 @@ class _Cutter:
                 self._note_name(token)
             elif sign in _CLOSING:
                 self._enter(sign)
+                if len(self._open) > _DEEPEST:
+                    return
             elif sign == ",":
                 its, self._name = self._open[-1], ""
                 if its.beginning is None:
